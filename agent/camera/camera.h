@@ -1,0 +1,120 @@
+/* camera.h - one camera: packets in, pictures with their capture time out.
+ *
+ * Demuxing and decoding run in a sandboxed child process per camera (vedette-camera, beside the
+ * agent's binary). The child sends compressed packets and slot numbers over a socket pair; pictures
+ * lie in shared memory. A killed, hung or crashing child is noticed within 3 s (VD_CAMERA_HANG_MS),
+ * restarted with back-off for ever, and reported through the state callback.
+ *
+ * Threads: vd_camera_start makes one reader thread per camera; the three callbacks run on it and
+ * must not block for long. vd_camera_give_back may be called from any thread. */
+#ifndef VD_CAMERA_H
+#define VD_CAMERA_H
+#include "vd/error.h"
+
+#define VD_CAMERA_ID_MAX  32
+#define VD_CAMERA_HANG_MS 3000
+
+typedef enum { VD_CAMERA_RTSP, VD_CAMERA_FILE } vd_camera_kind;
+typedef enum { VD_RTSP_TCP, VD_RTSP_UDP } vd_rtsp_transport;
+typedef enum {
+    VD_PACE_REAL, /* at the file's own pace; a picture without a free slot is dropped and counted */
+    VD_PACE_FAST, /* as fast as possible; the child waits for a free slot, nothing is dropped */
+} vd_camera_pace;
+
+typedef struct {
+    char id[VD_CAMERA_ID_MAX + 1]; /* a-z0-9- */
+    vd_camera_kind kind;
+    const char *url;      /* rtsp://host[:port]/path without user and password, or a file's path */
+    const char *user;     /* NULL: none */
+    const char *password; /* travels to the child over the socket, never in an argument or a log */
+    vd_rtsp_transport transport;
+    vd_camera_pace pace;
+    bool loop; /* files: start again at the end; otherwise the state becomes VD_CAMERA_ENDED */
+    unsigned max_fps;       /* pictures per second handed out at most; 0: every picture */
+    bool packets_only;      /* no decoding at all */
+    const char *child_path; /* NULL: vedette-camera beside the running program */
+} vd_camera_config;
+
+/* What the compressed stream is. A new serial means decoder parameters or the time line began anew.
+ */
+typedef struct {
+    uint32_t serial;
+    char codec[16]; /* FFmpeg's codec name: "h264", "hevc", "mjpeg", "mpeg4" */
+    int codec_id;   /* AV_CODEC_ID_* */
+    int width_px, height_px;
+    int profile, level;
+    vd_slice extradata; /* as FFmpeg gives it (avcC, Annex B or nothing) */
+    double fps;         /* 0: unknown */
+} vd_stream_info;
+
+typedef struct {
+    const vd_stream_info *stream;
+    int64_t pts_us, dts_us; /* media time, from the serial's start */
+    int64_t utc_us;         /* capture time of this packet */
+    bool key;
+    vd_slice data;
+} vd_packet; /* borrowed during the callback */
+
+typedef enum {
+    VD_TIME_RTCP,
+    VD_TIME_ARRIVAL,
+    VD_TIME_FILE
+} vd_time_source;                                       /* how utc_us was obtained */
+const char *vd_time_source_name(vd_time_source source); /* "rtcp", "arrival", "file" */
+
+/* I420 planes in shared memory, read-only; valid until given back. */
+typedef struct {
+    uint32_t slot;
+    uint32_t map; /* which shared mapping; the size may change between maps */
+    int width_px, height_px;
+    const uint8_t *plane[3];
+    int stride[3];
+    bool full_range; /* JPEG range; otherwise 16..235 */
+    bool bt709;      /* otherwise BT.601 */
+    int64_t pts_us, utc_us;
+    vd_time_source time_source;
+    uint64_t number; /* pictures decoded in this stream, from 1; gaps are drops */
+} vd_picture;
+
+typedef enum {
+    VD_CAMERA_CONNECTING,
+    VD_CAMERA_LIVE,
+    VD_CAMERA_SILENT,
+    VD_CAMERA_FAILED,
+    VD_CAMERA_ENDED
+} vd_camera_state;
+const char *vd_camera_state_name(
+    vd_camera_state state); /* "connecting", "live", "silent", "failed", "ended" */
+
+typedef struct {
+    vd_camera_state state;
+    vd_why why; /* for SILENT and FAILED */
+    int64_t since_utc_us;
+    uint64_t pictures, dropped, packets, restarts; /* totals since start */
+    int width_px, height_px;
+    double fps; /* measured over the last seconds */
+    char codec[16];
+} vd_camera_status;
+
+typedef struct {
+    void *ctx;
+    void (*packet)(void *ctx, const vd_packet *packet);
+    void (*picture)(void *ctx, const vd_picture *picture);     /* give back exactly once */
+    void (*status)(void *ctx, const vd_camera_status *status); /* on each change of state */
+} vd_camera_sink;
+
+typedef struct vd_camera vd_camera;
+/* Checks the configuration, starts the thread. Config strings are copied. Does not wait for the
+ * camera to answer. */
+VD_MUST_USE vd_err vd_camera_start(const vd_camera_config *config, const vd_camera_sink *sink,
+                                   vd_camera **ret_camera, vd_why *why);
+void vd_camera_give_back(vd_camera *camera, const vd_picture *picture);
+void vd_camera_get_status(vd_camera *camera, vd_camera_status *ret_status); /* any thread */
+int vd_camera_child_pid(vd_camera *camera); /* 0 when none runs; tests and faults */
+/* No new work: ends the child. Pictures still lent stay mapped until given back. */
+void vd_camera_stop(vd_camera *camera);
+/* After it returns no callback runs. */
+void vd_camera_join(vd_camera *camera);
+/* After join and after all pictures are back. Returns NULL. */
+vd_camera *vd_camera_free(vd_camera *camera);
+#endif

@@ -1,0 +1,48 @@
+/* events.h - a fact becomes an event: id, time, reasons, snapshot, clip.
+ *
+ * Per camera: a ring of compressed packets (pre-roll, bounded in seconds and bytes), open events,
+ * and clips being finished. A clip is cut at the key frame at or before event start - pre-roll,
+ * remuxed without transcoding into a fragmented MP4 that browsers play, and closed at event end +
+ * post-roll or at clip_max_ms after the start, whatever is first; then the event gets its next
+ * revision with the clip. Threads: vd_events_packet runs on the camera's reader thread; the other
+ * calls on the analysis thread; clips are written by one own worker thread. Each revision is handed
+ * to `sink.accept`, with evidence as files ready to be taken into the blob store. */
+#ifndef VD_EVENTS_H
+#define VD_EVENTS_H
+#include "event.h"
+#include "rules.h"
+
+typedef struct {
+    int64_t pre_roll_ms, post_roll_ms, clip_max_ms;
+    uint64_t ring_bytes_max; /* per camera */
+    int snapshot_width_px;   /* 0: as the picture */
+    int snapshot_quality;
+    const char *device;
+    const char *work_dir; /* unfinished clips; emptied at start */
+    vd_blobs *blobs;      /* finished evidence is put here before the event is accepted */
+} vd_events_config;
+
+typedef struct {
+    void *ctx;
+    /* Durable hand-over (the outbox). Blocks until it is on disk. The event's pointers are borrowed
+     * for the call. */
+    vd_err (*accept)(void *ctx, const vd_event *event, vd_why *why);
+} vd_events_sink;
+
+typedef struct vd_events vd_events;
+VD_MUST_USE vd_err vd_events_new(const vd_events_config *config, const vd_events_sink *sink,
+                                 vd_events **ret_events, vd_why *why);
+/* Cameras are added before their thread starts. */
+typedef struct vd_event_camera vd_event_camera;
+VD_MUST_USE vd_err vd_events_add_camera(vd_events *events, const char *camera,
+                                        vd_event_camera **ret_camera, vd_why *why);
+void vd_events_packet(vd_event_camera *camera, const vd_packet *packet);
+/* Facts of one picture, with the picture and everything the model saw in it. */
+void vd_events_facts(vd_event_camera *camera, const vd_fact *facts, unsigned fact_count,
+                     vd_frame *frame, const vd_detections *detections, const vd_model *model);
+/* Ends open events and clips of all cameras, waits for the worker. */
+void vd_events_stop(vd_events *events);
+vd_events *vd_events_free(vd_events *events);
+uint64_t vd_events_failed(
+    const vd_events *events); /* events that could not be accepted (disk full); shown in health */
+#endif

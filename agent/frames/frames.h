@@ -1,0 +1,45 @@
+/* frames.h - counted pictures, lent to the stages and given back by themselves, and the two ways
+ * out of a picture: a model's tensor (one fused pass from YUV) and a JPEG. Any thread may hold, ref
+ * and unref a frame. Nothing here blocks. */
+#ifndef VD_FRAMES_H
+#define VD_FRAMES_H
+#include "camera.h"
+
+typedef struct vd_frame vd_frame;
+/* Wraps a camera's picture with one reference; the slot goes back to the camera at the last unref.
+ * Takes over the picture also on failure (VD_FULL: memory). */
+VD_MUST_USE vd_err vd_frame_take(vd_camera *camera, const vd_picture *picture,
+                                 vd_frame **ret_frame);
+/* A frame with its own memory (tests, JPEG files): I420 planes are copied. */
+VD_MUST_USE vd_err vd_frame_copy(const vd_picture *picture, vd_frame **ret_frame);
+vd_frame *vd_frame_ref(vd_frame *frame);
+vd_frame *vd_frame_unref(vd_frame *frame); /* returns NULL; NULL is fine */
+const vd_picture *vd_frame_picture(const vd_frame *frame);
+
+/* JPEG (libjpeg-turbo), width_px 0 keeps the size, smaller scales down by area; quality 1..100. */
+VD_MUST_USE vd_err vd_frame_jpeg(const vd_frame *frame, int width_px, int quality, vd_buf *into,
+                                 vd_why *why);
+/* Decodes a baseline or progressive JPEG of at most 64 megapixels into an own frame. */
+VD_MUST_USE vd_err vd_frame_from_jpeg(vd_slice jpeg, vd_frame **ret_frame, vd_why *why);
+
+typedef enum { VD_FIT_LETTERBOX, VD_FIT_STRETCH } vd_fit;
+typedef enum { VD_LAYOUT_NCHW, VD_LAYOUT_NHWC } vd_layout;
+typedef struct {
+    int width_px, height_px; /* of the tensor */
+    vd_fit fit;
+    vd_layout layout;
+    bool bgr;                /* otherwise RGB */
+    float mean[3], scale[3]; /* value = (channel 0..255 - mean) * scale, in tensor channel order */
+    float pad;               /* letterbox fill, 0..255 before mean and scale */
+    bool pad_top_left;       /* letterbox puts the picture at the top left (YOLOX), otherwise in the
+                                middle */
+} vd_tensor_spec;
+/* Maps tensor pixels back: x_picture = (x_tensor - dx) * sx, in 0..1 of the picture. */
+typedef struct {
+    float dx_px, dy_px, sx, sy;
+} vd_tensor_map;
+/* One pass: YUV -> bilinear sample -> RGB -> normalised float, 3 * width * height floats into
+ * `tensor`. */
+void vd_frame_tensor(const vd_frame *frame, const vd_tensor_spec *spec, float *tensor,
+                     vd_tensor_map *ret_map);
+#endif

@@ -1,0 +1,52 @@
+/* inference.h - a model and a backend turn a picture into detections.
+ *
+ * A model is an .onnx file with a descriptor beside it (NAME.model.yaml, described in
+ * docs/model-descriptor.md). ONNX Runtime is loaded with dlopen on first use; a missing or too old
+ * library is VD_ABSENT with a clear why. Threads: a vd_model may be used by one thread at a time;
+ * several models may run side by side. vd_model_run blocks for one inference. */
+#ifndef VD_INFERENCE_H
+#define VD_INFERENCE_H
+#include "frames.h"
+#include "vd/blob.h"
+
+#define VD_DETECTIONS_MAX 300
+#define VD_SCORE_FLOOR    0.05f /* detections below are never reported */
+
+typedef struct {
+    float l, t, w, h; /* 0..1 of the full picture */
+} vd_box;
+typedef struct {
+    vd_box box; /* the whole picture for classifications */
+    float score;
+    uint16_t class_id;
+} vd_detection;
+typedef struct {
+    unsigned count;
+    vd_detection item[VD_DETECTIONS_MAX]; /* best score first */
+    int64_t preprocess_us, run_us;
+} vd_detections;
+
+typedef struct {
+    const char
+        *library; /* path of libonnxruntime.so; NULL: $VEDETTE_ORT, then the built-in places */
+    int threads;  /* 0: as many as cores */
+    bool spin;    /* let idle worker threads spin: lower latency, wasted CPU; default false */
+} vd_model_options;
+
+typedef struct vd_model vd_model;
+/* `path`: the descriptor, or the .onnx file with the descriptor beside it. Checks the descriptor
+ * against the graph's inputs and outputs (VD_INVALID names what does not fit), loads, runs once to
+ * warm up. */
+VD_MUST_USE vd_err vd_model_load(const char *path, const vd_model_options *options,
+                                 vd_model **ret_model, vd_why *why);
+vd_model *vd_model_free(vd_model *model);
+const char *vd_model_name(const vd_model *model);
+const vd_digest *vd_model_digest(const vd_model *model); /* SHA-256 of the .onnx file */
+unsigned vd_model_class_count(const vd_model *model);
+const char *vd_model_class_name(const vd_model *model, unsigned class_id); /* NULL outside */
+/* -1 when unknown */
+int vd_model_class_find(const vd_model *model, const char *name);
+float vd_model_score_min(const vd_model *model); /* the descriptor's working threshold */
+VD_MUST_USE vd_err vd_model_run(vd_model *model, const vd_frame *frame,
+                                vd_detections *ret_detections, vd_why *why);
+#endif

@@ -1,0 +1,54 @@
+/* outbox.h - the durable queue: an event stays until the hub names it.
+ *
+ * SQLite, WAL, synchronous=FULL, group commit (vd_committer). Order is kept per camera. Evidence
+ * blobs follow their event and are deleted here once the hub has them whole and no waiting message
+ * needs them. Loss policy when the disk quota is reached: lowest priority first, then oldest; each
+ * drop is counted by reason and told to the hub. Any thread may call. */
+#ifndef VD_OUTBOX_H
+#define VD_OUTBOX_H
+#include "events.h"
+
+typedef struct {
+    const char *dir; /* outbox.db and blobs/ live here */
+    uint64_t quota_bytes;
+    int64_t max_age_ms;
+} vd_outbox_config;
+
+typedef struct vd_outbox vd_outbox;
+VD_MUST_USE vd_err vd_outbox_open(const vd_outbox_config *config, vd_outbox **ret_outbox,
+                                  vd_why *why);
+vd_outbox *vd_outbox_free(vd_outbox *outbox);
+vd_blobs *vd_outbox_blobs(vd_outbox *outbox);
+/* Returns after the commit. The shape of vd_events_sink.accept. */
+VD_MUST_USE vd_err vd_outbox_accept(void *outbox, const vd_event *event, vd_why *why);
+
+/* The sender's side. A message is lent out in order (per camera and priority); it stays on disk
+ * until confirmed. */
+typedef struct {
+    int64_t seq;
+    char id[VD_ULID_LEN + 1]; /* message id: "$.mid" */
+    char *body;               /* JSON, owned by the caller: free() */
+    size_t body_len;
+} vd_outbox_message;
+/* The next message with seq > after_seq. VD_ABSENT: none. */
+VD_MUST_USE vd_err vd_outbox_next(vd_outbox *outbox, int64_t after_seq,
+                                  vd_outbox_message *ret_message);
+VD_MUST_USE vd_err vd_outbox_confirm(
+    vd_outbox *outbox, int64_t seq); /* the hub has named it; durable, may be grouped */
+/* Blobs whose event the hub has. VD_ABSENT: none. */
+VD_MUST_USE vd_err vd_outbox_next_blob(vd_outbox *outbox, vd_digest *ret_digest, char *ret_path,
+                                       size_t room, uint64_t *ret_bytes);
+VD_MUST_USE vd_err vd_outbox_blob_sent(vd_outbox *outbox, const vd_digest *digest);
+/* Puts it behind the others until after retry_utc_us. */
+VD_MUST_USE vd_err vd_outbox_blob_later(vd_outbox *outbox, const vd_digest *digest,
+                                        int64_t retry_utc_us, const char *reason);
+/* Waits until something new was accepted or timeout_ms passes; vd_outbox_wake ends the wait. */
+void vd_outbox_wait(vd_outbox *outbox, int timeout_ms);
+void vd_outbox_wake(vd_outbox *outbox);
+
+typedef struct {
+    uint64_t waiting, waiting_blobs, bytes, oldest_age_ms, dropped_quota, dropped_age, accepted,
+        confirmed;
+} vd_outbox_stats;
+void vd_outbox_get_stats(vd_outbox *outbox, vd_outbox_stats *ret_stats);
+#endif

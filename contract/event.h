@@ -1,0 +1,69 @@
+/* event.h - the event as it travels from agent to hub, and the JSON it travels as.
+ *
+ * One event = one fact with id, evidence and versions. It is told in revisions: 1 when it begins,
+ * more when a better picture or the clip is there, the last when it ends. Each revision is a whole
+ * event, so a lost or doubled one does no harm: the hub keeps the highest. JSON members (all lower
+ * snake case) are those of contract/openapi.yaml, schema Event. Readers own what they read through
+ * the arena. */
+#ifndef VD_EVENT_H
+#define VD_EVENT_H
+#include "vd/arena.h"
+#include "vd/blob.h"
+#include "vd/error.h"
+#include "vd/json.h"
+#include "vd/ulid.h"
+
+#define VD_EVENT_BOXES_MAX    64
+#define VD_EVENT_EVIDENCE_MAX 8
+#define VD_EVENT_JSON_MAX     65536
+
+typedef struct {
+    float l, t, w, h;
+} vd_event_rect; /* 0..1 of the full picture */
+
+typedef struct {
+    vd_event_rect box;
+    double score;
+    const char *class_name;
+    uint64_t track; /* 0: none */
+} vd_event_box;
+
+typedef struct {
+    const char *kind; /* "snapshot" | "clip" */
+    vd_digest digest;
+    uint64_t bytes;
+    const char *content_type;         /* "image/jpeg", "video/mp4" */
+    int64_t start_utc_us, end_utc_us; /* of what it shows; equal for a snapshot */
+    int64_t width_px, height_px;
+} vd_event_evidence;
+
+typedef struct {
+    vd_ulid id;
+    uint64_t revision; /* from 1 */
+    const char *phase; /* "start" | "update" | "end" */
+    const char *device, *camera;
+    const char *kind; /* "zone" */
+    const char *severity;
+    const char *rule_id, *rule_version, *zone;
+    const vd_json *rule; /* the rule's canonical JSON (zone polygon, thresholds) */
+    int64_t start_utc_us, update_utc_us, end_utc_us; /* end 0 while it goes on */
+    const char *time_source;
+    uint64_t track;
+    double score, score_min;
+    const char *class_name;
+    const char *model_name;
+    vd_digest model_digest;
+    unsigned box_count; /* everything the model saw in the snapshot's picture, the event's own box
+                           first */
+    const vd_event_box *boxes;
+    const vd_json *inferences; /* AVA-shaped array (reading only; the writer makes it from boxes) */
+    unsigned evidence_count;
+    const vd_event_evidence *evidence;
+} vd_event;
+
+VD_MUST_USE vd_err vd_event_write(const vd_event *event, vd_buf *into);
+/* Checks every limit and vocabulary word; VD_INVALID names the member. `root` must outlive the
+ * event. */
+VD_MUST_USE vd_err vd_event_read(const vd_json *root, vd_arena *arena, vd_event *ret_event,
+                                 vd_why *why);
+#endif
