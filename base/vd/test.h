@@ -3,13 +3,15 @@
  * ...) A requirement id is claimed in the line above a test:  // covers: QUE-1 */
 #ifndef VD_TEST_H
 #define VD_TEST_H
-#include "vd/error.h"
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+
+#include <cmocka.h> /* needs the headers above */
+
+#include "vd/error.h"
 
 #define VD_TEST(name) static void name(__attribute__((unused)) void **state)
 #define VD_RUN(name)  cmocka_unit_test(name)
