@@ -33,7 +33,10 @@ unsigned vd_config_line(const vd_config_node *node); /* from 1 */
 bool vd_config_is_list(const vd_config_node *node);
 bool vd_config_is_map(const vd_config_node *node);
 /* Scalars: absent keys leave *value as it is (the default); a wrong form is VD_INVALID with file,
- * line, key and what is expected. Text is borrowed from the config. */
+ * line, key and what is expected. Text is borrowed from the config. With `key` NULL the first
+ * argument is the scalar itself: an item of a list (vd_config_text(vd_config_at(list, i), NULL,
+ * ...)).
+ */
 VD_MUST_USE vd_err vd_config_text(const vd_config_node *map, const char *key, const char **value,
                                   vd_why *why);
 VD_MUST_USE vd_err vd_config_int(const vd_config_node *map, const char *key, int64_t min,
