@@ -1,0 +1,76 @@
+/* method.c - direct methods: ping, preview. */
+#include <stdio.h>
+
+#include "device_priv.h"
+#include "vd/clock.h"
+#include "vd/program.h"
+
+#define PAYLOAD_BYTES   131072 /* the hub's limit */
+#define PREVIEW_MOST_S  60
+#define NOT_FOUND       404
+#define BAD_REQUEST     400
+#define TOO_MANY        429
+#define METHOD_NAME_MAX 100
+
+static int ping(vd_json_w *w)
+{
+    vd_json_w_kv_text(w, "agent", "vedette-agent");
+    vd_json_w_kv_text(w, "version", vd_version);
+    vd_json_w_kv_time(w, "time", vd_clock_utc_us());
+    return 200;
+}
+
+static int preview(vd_device *d, const vd_json *payload, vd_json_w *w)
+{
+    const char *camera = vd_json_text(vd_json_get(payload, "camera"), "");
+    int64_t seconds = vd_json_int(vd_json_get(payload, "seconds"), 10);
+
+    if (!camera[0] || strlen(camera) > VD_CAMERA_ID_MAX || seconds < 1) {
+        vd_json_w_kv_text(w, "error", "preview needs {camera, seconds}");
+        return BAD_REQUEST;
+    }
+    if (seconds > PREVIEW_MOST_S) seconds = PREVIEW_MOST_S;
+    if (preview_wanted(d, camera, (int)seconds)) {
+        vd_json_w_kv_text(w, "error", "too many cameras are looked at");
+        return TOO_MANY;
+    }
+    vd_json_w_kv_text(w, "camera", camera);
+    vd_json_w_kv_int(w, "seconds", seconds);
+    return 200;
+}
+
+static int dispatch(vd_device *d, vd_slice name, const vd_json *payload, vd_json_w *w)
+{
+    if (vd_slice_eq(name, VD_STR("ping"))) return ping(w);
+    if (vd_slice_eq(name, VD_STR("preview"))) return preview(d, payload, w);
+    vd_json_w_kv_text(w, "error", "no such method; there are: ping, preview");
+    return NOT_FOUND;
+}
+
+static void answer(vd_device *d, int status, vd_slice rid, vd_slice body)
+{
+    char topic[160];
+
+    snprintf(topic, sizeof topic, "$iothub/methods/res/%d/?$rid=%.*s", status, (int)rid.len,
+             (const char *)rid.data);
+    mqtt_send(d, topic, body);
+}
+
+void method_called(vd_device *d, vd_slice rest, vd_slice body)
+{
+    VD_AUTO(vd_json_ptr) payload = NULL;
+    VD_AUTO(vd_buf) text = VD_BUF(4096);
+    vd_slice params, rid;
+    vd_slice name = vd_slice_cut(rest, '/', &params);
+
+    if (!param_find(params, "$rid", &rid) || rid.len > 64 || name.len > METHOD_NAME_MAX) return;
+    if (body.len && vd_json_parse(body, PAYLOAD_BYTES, 10, &payload, NULL)) {
+        answer(d, BAD_REQUEST, rid, VD_STR("{\"error\":\"the payload is no JSON\"}"));
+        return;
+    }
+    vd_json_w w = vd_json_writer(&text);
+    vd_json_w_object(&w);
+    int status = dispatch(d, name, payload, &w);
+    vd_json_w_object_end(&w);
+    if (!vd_json_w_end(&w)) answer(d, status, rid, vd_buf_slice(&text));
+}
