@@ -36,7 +36,7 @@ typedef struct {
     unsigned point_count;
     char class_name[VD_RULE_CLASSES_MAX][48];
     unsigned class_count;
-    float score_min;
+    float score_min;  /* of the detection that opens the stay; later ones may score less */
     int64_t dwell_ms; /* inside at least this long before it is a visit */
     int64_t leave_ms; /* outside or unseen at least this long before the visit is over */
     char version[17]; /* first 16 hex digits of the SHA-256 of the rule's canonical text; filled by
@@ -52,7 +52,7 @@ VD_MUST_USE vd_err vd_rule_read(const vd_config_node *node, const vd_model *mode
 VD_MUST_USE vd_err vd_rule_print(const vd_rule *rule, vd_buf *into);
 
 typedef struct {
-    uint32_t id; /* from 1, never reused in a scene */
+    uint32_t id; /* from 1, never reused in a scene; given when a track is confirmed */
     uint16_t class_id;
     vd_box box;  /* measured this picture, or predicted when `seen` is false */
     float score; /* of the last matched detection */
@@ -81,16 +81,18 @@ VD_MUST_USE vd_err vd_scene_new(const vd_rule *rules, unsigned rule_count, const
                                 vd_scene **ret_scene);
 vd_scene *vd_scene_free(vd_scene *scene);
 /* One picture's detections in, tracks and facts out; both are borrowed until the next call.
- * Pictures' times must not go back: an older one is ignored (no facts); a jump forward of more than
- * 10 s ends all tracks first. */
+ * Pictures' times must not go back: an older one is ignored (no facts); a jump of more than 10 s,
+ * either way, ends all tracks and visits first. Allocates nothing. */
 void vd_scene_step(vd_scene *scene, const vd_detections *detections, int64_t utc_us,
                    const vd_fact **ret_facts, unsigned *ret_fact_count);
 void vd_scene_tracks(const vd_scene *scene, const vd_track **ret_tracks, unsigned *ret_count);
 /* Ends every open visit (camera lost, program stop). */
 void vd_scene_close(vd_scene *scene, const vd_fact **ret_facts, unsigned *ret_fact_count);
-/* Rules changed while running: tracks stay, visits of vanished rules end at the next step. */
+/* Rules changed while running: tracks stay, visits of vanished rules end at the next step. A rule
+ * with another version counts as another rule. */
 VD_MUST_USE vd_err vd_scene_set_rules(vd_scene *scene, const vd_rule *rules, unsigned rule_count,
                                       const vd_model *model);
-/* Even-odd test; points on an edge count as inside. */
+/* Even-odd test; points on an edge count as inside. A track is inside by its foot point, the middle
+ * of its box's lower edge. */
 bool vd_zone_has(const vd_point *points, unsigned count, vd_point p);
 #endif
