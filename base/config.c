@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <yaml.h>
 
+#include "vd/fault.h"
 #include "vd/file.h"
 
 #define CONFIG_BYTES_MAX 1048576
@@ -118,7 +119,7 @@ static vd_err check_document(const vd_config *config, vd_why *why)
     if (config->count > CONFIG_NODES_MAX) {
         return vd_fail(why, VD_INVALID, "%s has too many values", config->name);
     }
-    bool *seen = calloc(config->count, sizeof(*seen));
+    bool *seen = vd_calloc(config->count, sizeof(*seen));
     if (!seen) return vd_fail(why, VD_FULL, "no memory is left for %s", config->name);
     vd_err err = check_tree(config, 1, 1, seen, why);
     free(seen);
@@ -166,7 +167,7 @@ static vd_err index_nodes(vd_config *config, vd_why *why)
 {
     const yaml_document_t *document = &config->document;
     size_t count = (size_t)(document->nodes.top - document->nodes.start);
-    config->nodes = calloc(count + 1, sizeof(*config->nodes));
+    config->nodes = vd_calloc(count + 1, sizeof(*config->nodes));
     if (!config->nodes) return vd_fail(why, VD_FULL, "no memory is left for %s", config->name);
     config->count = count;
     for (size_t i = 0; i < count; i++) {
@@ -186,7 +187,7 @@ vd_err vd_config_parse(vd_slice yaml, const char *name, vd_config **ret_config, 
     if (!vd_slice_utf8_valid(yaml) || (yaml.len && memchr(yaml.data, 0, yaml.len))) {
         return vd_fail(why, VD_INVALID, "%s is not UTF-8 text", name);
     }
-    vd_config *config = calloc(1, sizeof(*config));
+    vd_config *config = vd_calloc(1, sizeof(*config));
     if (!config) return vd_fail(why, VD_FULL, "no memory is left for %s", name);
     snprintf(config->name, sizeof(config->name), "%s", name);
     vd_err err = load_document(config, yaml, why);
