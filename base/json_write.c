@@ -67,22 +67,6 @@ void vd_json_w_list_end(vd_json_w *w)
     close_level(w, "]");
 }
 
-/* Bytes of the valid UTF-8 sequence at `at`, 0 if it is none (overlong, surrogate, cut). */
-static size_t sequence_len(const uint8_t *at, size_t left)
-{
-    uint8_t c = at[0];
-    size_t len = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
-    if (len == 0 || len > left) return 0;
-    for (size_t i = 1; i < len; i++) {
-        if ((at[i] & 0xc0) != 0x80) return 0;
-    }
-    if (c == 0xe0 && at[1] < 0xa0) return 0;
-    if (c == 0xed && at[1] > 0x9f) return 0;
-    if (c == 0xf0 && at[1] < 0x90) return 0;
-    if (c == 0xf4 && at[1] > 0x8f) return 0;
-    return len;
-}
-
 static void add_escape(vd_json_w *w, uint8_t c)
 {
     static const char named[] = "\bb\ff\nn\rr\tt\"\"\\\\";
@@ -102,7 +86,7 @@ static void add_quoted(vd_json_w *w, vd_slice text)
     size_t from = 0;
     for (size_t i = 0; i < text.len;) {
         uint8_t c = text.data[i];
-        size_t len = sequence_len(text.data + i, text.len - i);
+        size_t len = vd_utf8_len(vd_slice_from(text, i));
         if (len > 0 && c >= 0x20 && c != '"' && c != '\\') {
             i += len;
             continue;

@@ -88,21 +88,12 @@ static bool line_char(line *out, uint8_t byte)
     return true;
 }
 
-/* Bytes of the UTF-8 sequence at text (0 at a byte that starts none). */
-static size_t sequence_len(const char *text)
-{
-    size_t have = strnlen(text, 4);
-    for (size_t len = 1; len <= have; len++)
-        if (vd_slice_utf8_valid(vd_slice_of(text, len))) return len;
-    return 0;
-}
-
 /* Foreign text, at most VALUE_MAX bytes of it; what is not UTF-8 becomes U+FFFD. */
 static void line_text(line *out, const char *text)
 {
     const char *end = text + strnlen(text, VALUE_MAX);
     while (text < end) {
-        size_t len = sequence_len(text);
+        size_t len = vd_utf8_len(vd_slice_of(text, strnlen(text, 4)));
         if (len == 1) {
             if (!line_char(out, (uint8_t)*text)) return;
         } else {

@@ -33,39 +33,36 @@ bool vd_slice_u64(vd_slice text, uint64_t max, uint64_t *ret_value)
     return true;
 }
 
-/* Length of the well-formed sequence at the start of bytes (1..4), or 0. Table 3-7 of the Unicode
- * standard: the second byte's range excludes over-long forms, surrogates and what is beyond
- * U+10FFFF. */
-static size_t utf8_step(const uint8_t *bytes, size_t len)
+/* Table 3-7 of the Unicode standard: the second byte's range excludes over-long forms, surrogates
+ * and what is beyond U+10FFFF. */
+static const struct {
+    uint8_t lead_low, lead_high, len, second_low, second_high;
+} utf8_forms[] = {
+    { 0x00, 0x7F, 1, 0, 0 },       { 0xC2, 0xDF, 2, 0x80, 0xBF }, { 0xE0, 0xE0, 3, 0xA0, 0xBF },
+    { 0xE1, 0xEC, 3, 0x80, 0xBF }, { 0xED, 0xED, 3, 0x80, 0x9F }, { 0xEE, 0xEF, 3, 0x80, 0xBF },
+    { 0xF0, 0xF0, 4, 0x90, 0xBF }, { 0xF1, 0xF3, 4, 0x80, 0xBF }, { 0xF4, 0xF4, 4, 0x80, 0x8F },
+};
+
+size_t vd_utf8_len(vd_slice text)
 {
-    uint8_t lead = bytes[0], low = 0x80, high = 0xBF;
-    size_t need;
-    if (lead < 0x80) return 1;
-    if (lead >= 0xC2 && lead <= 0xDF)
-        need = 2;
-    else if ((lead & 0xF0) == 0xE0)
-        need = 3;
-    else if (lead >= 0xF0 && lead <= 0xF4)
-        need = 4;
-    else
-        return 0;
-    if (len < need) return 0;
-    if (lead == 0xE0) low = 0xA0;
-    if (lead == 0xED) high = 0x9F;
-    if (lead == 0xF0) low = 0x90;
-    if (lead == 0xF4) high = 0x8F;
-    if (bytes[1] < low || bytes[1] > high) return 0;
-    for (size_t i = 2; i < need; i++)
-        if ((bytes[i] & 0xC0) != 0x80) return 0;
-    return need;
+    size_t form = 0;
+    if (text.len == 0) return 0;
+    while (form < VD_COUNT_OF(utf8_forms) && text.data[0] > utf8_forms[form].lead_high) form++;
+    if (form == VD_COUNT_OF(utf8_forms) || text.data[0] < utf8_forms[form].lead_low) return 0;
+    size_t len = utf8_forms[form].len;
+    if (text.len < len) return 0;
+    for (size_t i = 1; i < len; i++) {
+        uint8_t low = i == 1 ? utf8_forms[form].second_low : 0x80;
+        uint8_t high = i == 1 ? utf8_forms[form].second_high : 0xBF;
+        if (text.data[i] < low || text.data[i] > high) return 0;
+    }
+    return len;
 }
 
 bool vd_slice_utf8_valid(vd_slice text)
 {
-    for (size_t at = 0, step; at < text.len; at += step) {
-        step = utf8_step(text.data + at, text.len - at);
-        if (step == 0) return false;
-    }
+    for (size_t len; text.len > 0; text = vd_slice_from(text, len))
+        if ((len = vd_utf8_len(text)) == 0) return false;
     return true;
 }
 

@@ -59,6 +59,8 @@ vd_slice vd_slice_cut(vd_slice text, uint8_t mark, vd_slice *ret_rest);
 /* Whole text must be decimal digits within [0, max]. */
 VD_MUST_USE bool vd_slice_u64(vd_slice text, uint64_t max, uint64_t *ret_value);
 VD_MUST_USE bool vd_slice_utf8_valid(vd_slice text);
+/* Bytes of the well-formed UTF-8 sequence that text starts with (1 to 4), 0 when there is none. */
+size_t vd_utf8_len(vd_slice text);
 /* Copies with a closing NUL; cuts to fit. Returns false if it had to cut. */
 bool vd_slice_to_chars(vd_slice text, char *into, size_t room);
 
