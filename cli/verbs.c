@@ -1,0 +1,162 @@
+/* verbs.c - every verb once; help, man page and completion are made from this table. */
+#include <stdio.h>
+
+#include "cli_priv.h"
+
+#define OPTIONS(list) list, VD_COUNT_OF(list)
+#define NO_OPTIONS    NULL, 0
+
+static const vd_option json_option = { "json", 0, NULL, "Print JSON for programs.", false };
+
+static const vd_option login_options[] = {
+    { "hub", 0, "URL", "The hub's address, https://localhost:8443 when left out.", false },
+    { "user", 'u', "NAME", "Who signs in; asked for when left out.", false },
+    { "ca", 0, "FILE", "The authority that signed the hub's certificate (PEM).", false },
+    { "password-file", 0, "FILE",
+      "Reads the password from FILE ('-': standard input) instead of asking.", false },
+};
+static const vd_option incident_list_options[] = {
+    { "state", 0, "STATES", "Only these: open, acknowledged, resolved (comma-separated).", false },
+    { "camera", 0, "CAMERA", "Only this camera.", false },
+    { "device", 0, "DEVICE", "Only this device.", false },
+    { "rule", 0, "RULE", "Only this rule.", false },
+    { "severity", 0, "SEVERITY", "Only this severity.", false },
+    { "verdict", 0, "VERDICT", "Only resolved with this verdict.", false },
+    { "search", 'q', "TEXT", "Text in title, camera, rule or notes.", false },
+    { "since", 0, "TIME", "Started at or after this time (RFC 3339).", false },
+    { "until", 0, "TIME", "Started before this time (RFC 3339).", false },
+    { "limit", 'n', "COUNT", "At most so many, 50 when left out.", false },
+};
+static const vd_option acknowledge_options[] = {
+    { "version", 0, "N", "Refuse if the incident is not at this version any more.", false },
+};
+static const vd_option resolve_options[] = {
+    { "verdict", 0, "VERDICT",
+      "true, false_alarm, wrong_class, duplicate or not_actionable; needed.", false },
+    { "note", 0, "TEXT", "What should be remembered.", false },
+    { "version", 0, "N", "Refuse if the incident is not at this version any more.", false },
+};
+static const vd_option model_options[] = {
+    { "models", 0, "DIR", "Where models are: ./var/models, else /var/lib/vedette/models.", false },
+};
+static const vd_option import_options[] = {
+    { "name", 0, "NAME", "The model's name; its file's when left out.", false },
+    { "descriptor", 0, "FILE", "Descriptor to put beside it.", false },
+    { "models", 0, "DIR", "Where models are: ./var/models, else /var/lib/vedette/models.", false },
+};
+static const vd_option export_options[] = {
+    { "format", 0, "FORMAT", "coco.", false },
+    { "verdict", 0, "VERDICT", "Only items with this verdict.", false },
+};
+static const vd_option analyze_options[] = {
+    { "model", 'm', "FILE", "The model; the default model when left out.", false },
+    { "models", 0, "DIR", "Where the default model is.", false },
+    { "rules", 0, "FILE", "Rules (YAML) whose events are wanted.", false },
+    { "detections", 0, "FILE", "Writes a line of JSON a frame.", false },
+    { "tracks", 0, "FILE", "Writes the tracks in MOT Challenge text form.", false },
+    { "events", 0, "FILE", "Writes the events as the hub would get them.", false },
+    { "max-fps", 0, "FPS", "Looks at no more pictures a second of the video than this.", false },
+    { "threads", 0, "N", "Inference threads, as many as cores when left out.", false },
+};
+
+const cli_verb cli_verbs[] = {
+    { "login", "", 0, 0, "sign in to a hub and remember it",
+      "The address, the authority and a token go to $VEDETTE_CLI_CONFIG or "
+      "~/.config/vedette/cli.yaml (mode 0600); the password is not kept.",
+      OPTIONS(login_options), run_login },
+    { "device create", "DEVICE", 1, 1, "create a device identity", NULL, NO_OPTIONS,
+      run_device_create },
+    { "device list", "", 0, 0, "list device identities", NULL, NO_OPTIONS, run_device_list },
+    { "device enable", "DEVICE", 1, 1, "let a device connect again", NULL, NO_OPTIONS,
+      run_device_enable },
+    { "device disable", "DEVICE", 1, 1, "disconnect a device and refuse it", NULL, NO_OPTIONS,
+      run_device_disable },
+    { "device delete", "DEVICE", 1, 1, "delete an identity; its history stays", NULL, NO_OPTIONS,
+      run_device_delete },
+    { "connection-string", "[DEVICE]", 0, 1, "print a device's connection string, or the service's",
+      NULL, NO_OPTIONS, run_connection_string },
+    { "incident list", "", 0, 0, "list incidents, newest first", NULL,
+      OPTIONS(incident_list_options), run_incident_list },
+    { "incident show", "INCIDENT", 1, 1, "show one incident with its history", NULL, NO_OPTIONS,
+      run_incident_show },
+    { "incident acknowledge", "INCIDENT", 1, 1, "say that you are on it", NULL,
+      OPTIONS(acknowledge_options), run_incident_acknowledge },
+    { "incident resolve", "INCIDENT", 1, 1, "close an incident with a verdict", NULL,
+      OPTIONS(resolve_options), run_incident_resolve },
+    { "camera list", "", 0, 0, "list the cameras of all devices", NULL, NO_OPTIONS,
+      run_camera_list },
+    { "camera show", "DEVICE CAMERA", 1, 2, "show one camera (DEVICE CAMERA or DEVICE/CAMERA)",
+      NULL, NO_OPTIONS, run_camera_show },
+    { "model import", "MODEL", 1, 1, "convert a TensorFlow.js graph model into a model to run",
+      "MODEL is the .json file, its weights beside it. An operation that is not known is refused "
+      "by name and nothing is written.",
+      OPTIONS(import_options), run_model_import },
+    { "model list", "", 0, 0, "list the models of a folder", NULL, OPTIONS(model_options),
+      run_model_list },
+    { "model show", "MODEL", 1, 1, "load a model and show what it is", NULL, OPTIONS(model_options),
+      run_model_show },
+    { "dataset export", "DIR", 1, 1, "write labelled pictures as a dataset",
+      "Writes DIR/images and DIR/annotations.json; DIR appears only when it is whole.",
+      OPTIONS(export_options), run_dataset_export },
+    { "analyze", "VIDEO", 1, 1, "run the agent's own stages over a video file",
+      "Every picture once, as fast as possible. Detections: a line a frame, frames from 1, boxes "
+      "x, y, w, h in pixels, every detection above score 0.05. Tracks: frame,id,left,top,width,"
+      "height,score,-1,-1,-1.",
+      OPTIONS(analyze_options), run_analyze },
+    { "completion", "SHELL", 1, 1, "print shell completion for bash, zsh or fish",
+      "bash: source <(vedette completion bash)", NO_OPTIONS, run_completion },
+};
+const size_t cli_verb_count = VD_COUNT_OF(cli_verbs);
+
+void cli_describe(cli *c, const cli_verb *verb)
+{
+    *c = (cli){ .verb = verb };
+    snprintf(c->name, sizeof c->name, "vedette %s", verb->words);
+    snprintf(c->synopsis, sizeof c->synopsis, "%s%s[options]", verb->arguments,
+             verb->arguments[0] ? " " : "");
+    for (size_t i = 0; i < verb->option_count; i++) c->options[i] = verb->options[i];
+    c->options[verb->option_count] = json_option;
+    c->program = (vd_program){ .name = c->name,
+                               .brief = verb->brief,
+                               .synopsis = c->synopsis,
+                               .description = verb->details,
+                               .options = c->options,
+                               .option_count = verb->option_count + 1,
+                               .man_section = 1 };
+}
+
+static void describe_verb(vd_buf *text, const cli_verb *verb)
+{
+    vd_buf_addf(text, "vedette %s%s%s\n    %s.\n", verb->words, verb->arguments[0] ? " " : "",
+                verb->arguments, verb->brief);
+    for (size_t i = 0; i < verb->option_count; i++) {
+        const vd_option *option = &verb->options[i];
+        vd_buf_addf(text, "      --%s%s%s  %s\n", option->name, option->value ? " " : "",
+                    option->value ? option->value : "", option->help);
+    }
+}
+
+vd_program cli_overview(vd_buf *text)
+{
+    static const vd_option own[] = {
+        { "json", 0, NULL, "Every verb prints JSON for programs with it.", false },
+    };
+
+    vd_buf_add_str(text, "Verbs (vedette VERB --help tells all about one):\n\n");
+    for (size_t i = 0; i < cli_verb_count; i++) {
+        describe_verb(text, &cli_verbs[i]);
+        vd_buf_add_str(text, "\n");
+    }
+    return (vd_program){
+        .name = "vedette",
+        .brief = "operate a Vedette hub, and its stages, from the command line",
+        .synopsis = "VERB [arguments] [--json]",
+        .description = text->data,
+        .options = own,
+        .option_count = VD_COUNT_OF(own),
+        .files = "~/.config/vedette/cli.yaml, or what $VEDETTE_CLI_CONFIG names: the hub's address "
+                 "and the token of the last login (mode 0600).",
+        .see_also = "vedette-hub(8), vedette-agent(8)",
+        .man_section = 1,
+    };
+}
