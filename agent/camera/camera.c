@@ -1,0 +1,351 @@
+/* camera.c - one camera's life, as the agent sees it.
+ *
+ *   CONNECTING --first picture--> LIVE --no packet for 3 s--> SILENT --+
+ *        |                         |                                   |
+ *        +------- cannot be had ---+-- child died, camera left --> FAILED
+ *                                  |                                   |
+ *                                  +<------- first picture again ------+      file at its end:
+ * ENDED
+ *
+ * SILENT and FAILED stay, with their why, while we try again and again: a person should read what
+ * is wrong, not that we are busy. The wait between tries doubles from 0.5 s to 30 s with jitter, so
+ * that many cameras behind one switch do not come back in step. */
+#include "camera_priv.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "vd/blob.h"
+#include "vd/clock.h"
+#include "vd/secret.h"
+
+#define HANG_US      ((VD_CAMERA_HANG_MS - 400) * INT64_C(1000)) /* killed, and seen, within 3 s */
+#define SILENT_US    (VD_CAMERA_HANG_MS * INT64_C(1000))
+#define BLIND_US     20000000 /* packets come, but no picture can be made of them */
+#define STEADY_US    10000000 /* a session this long starts the back-off anew */
+#define BACKOFF_MS   500
+#define BACKOFF_MOST 30000
+
+const char *vd_time_source_name(vd_time_source source)
+{
+    static const char *const names[] = { "rtcp", "arrival", "file" };
+    return (size_t)source < VD_COUNT_OF(names) ? names[source] : "arrival";
+}
+
+const char *vd_camera_state_name(vd_camera_state state)
+{
+    static const char *const names[] = { "connecting", "live", "silent", "failed", "ended" };
+    return (size_t)state < VD_COUNT_OF(names) ? names[state] : "failed";
+}
+
+void camera_set_state(vd_camera *camera, vd_camera_state state, const vd_why *why)
+{
+    vd_camera_status copy;
+    pthread_mutex_lock(&camera->lock);
+    vd_camera_status *status = &camera->status;
+    const bool same = status->state == state && strcmp(status->why.fact, why ? why->fact : "") == 0;
+    if (status->state != state) status->since_utc_us = vd_clock_utc_us();
+    status->state = state;
+    status->why = why ? *why : (vd_why){ 0 };
+    if (state != VD_CAMERA_LIVE) status->fps = 0;
+    copy = *status;
+    const bool stopping = camera->stopping;
+    pthread_mutex_unlock(&camera->lock);
+    if (!same && !stopping && camera->sink.status) camera->sink.status(camera->sink.ctx, &copy);
+}
+
+void camera_lives(vd_camera *camera)
+{
+    camera->session.lived = true;
+    if (camera->status.state == VD_CAMERA_LIVE) return;
+    camera->fps_from_us = 0;
+    camera_set_state(camera, VD_CAMERA_LIVE, NULL);
+}
+
+static bool stop_asked(vd_camera *camera)
+{
+    pthread_mutex_lock(&camera->lock);
+    const bool stopping = camera->stopping;
+    pthread_mutex_unlock(&camera->lock);
+    return stopping;
+}
+
+typedef struct {
+    read_end end;
+    vd_camera_state state;
+    vd_why why;
+} session_end;
+
+/* What the clock says about a child that is quiet. True: the session is over. */
+static bool overdue(const vd_camera *camera, session_end *ret_end)
+{
+    const camera_session *session = &camera->session;
+    const int64_t now_us = vd_clock_mono_us();
+    const bool streams = session->have_stream && camera->config.kind == VD_CAMERA_RTSP;
+    ret_end->end = READ_FAILED;
+    if (now_us - session->heard_us > HANG_US) {
+        ret_end->state = VD_CAMERA_FAILED;
+        vd_fail(&ret_end->why, VD_RETRY, "the camera's process hung and was ended");
+        return true;
+    }
+    if (streams && now_us - session->packet_us > SILENT_US) {
+        ret_end->state = VD_CAMERA_SILENT;
+        vd_fail(&ret_end->why, VD_RETRY, "the camera has sent nothing for %d s",
+                VD_CAMERA_HANG_MS / 1000);
+        vd_why_hint(&ret_end->why, "connecting again by itself; check the camera and its network");
+        return true;
+    }
+    if (streams && !camera->config.packets_only && now_us - session->picture_us > BLIND_US) {
+        ret_end->state = VD_CAMERA_SILENT;
+        vd_fail(&ret_end->why, VD_RETRY, "what the camera sends cannot be made into pictures");
+        vd_why_hint(&ret_end->why, "connecting again by itself; check the camera's video settings");
+        return true;
+    }
+    return false;
+}
+
+/* Until the child ends, is ended, or a stop is asked. */
+static void listen_to_child(vd_camera *camera, session_end *ret_end)
+{
+    struct pollfd ready[2] = { { .fd = camera->fd, .events = POLLIN },
+                               { .fd = camera->wake_fd, .events = POLLIN } };
+    while (!stop_asked(camera)) {
+        const read_end end = camera_read(camera, &ret_end->why);
+        if (end == READ_MORE) continue;
+        if (end == READ_NONE) {
+            if (overdue(camera, ret_end)) return;
+            poll(ready, 2, 200);
+            continue;
+        }
+        ret_end->end = end;
+        ret_end->state = VD_CAMERA_FAILED;
+        return;
+    }
+    ret_end->end = READ_NONE;
+}
+
+static void explain_death(int status, vd_why *why)
+{
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+        vd_fail(why, VD_RETRY, "the camera's process did something forbidden and was ended");
+    else if (WIFSIGNALED(status))
+        vd_fail(why, VD_RETRY, "the camera's process died: signal %d", WTERMSIG(status));
+    else
+        vd_fail(why, VD_RETRY, "the camera's process ended: status %d", WEXITSTATUS(status));
+    vd_why_hint(why, "it is started again by itself");
+}
+
+static void session_clear(vd_camera *camera)
+{
+    camera_session *session = &camera->session;
+    const uint64_t dropped = session->base_dropped + session->count.dropped;
+    memset(session, 0, sizeof *session);
+    session->base_dropped = dropped;
+    session->started_us = session->heard_us = vd_clock_mono_us();
+    vd_buf_clear(&camera->packet);
+}
+
+/* One child from start to end. */
+static session_end run_session(vd_camera *camera)
+{
+    session_end end = { .end = READ_FAILED, .state = VD_CAMERA_FAILED };
+    int status = 0;
+    session_clear(camera);
+    if (!camera_child_start(camera, &end.why)) listen_to_child(camera, &end);
+    camera_child_end(camera, &status);
+    camera_maps_close(camera);
+    if (end.end == READ_CHILD_GONE) explain_death(status, &end.why);
+    return end;
+}
+
+/* False: a stop was asked. */
+static bool back_off(vd_camera *camera)
+{
+    const camera_session *session = &camera->session;
+    if (session->lived && vd_clock_mono_us() - session->started_us > STEADY_US)
+        camera->failures = 0;
+    int64_t wait_ms = BACKOFF_MS;
+    for (unsigned i = 0; i < camera->failures && wait_ms < BACKOFF_MOST; i++) wait_ms *= 2;
+    if (wait_ms > BACKOFF_MOST) wait_ms = BACKOFF_MOST;
+    camera->failures++;
+    uint16_t dice = 0;
+    vd_random((uint8_t *)&dice, sizeof dice);
+    wait_ms = wait_ms * 3 / 4 + wait_ms * dice / 2 / 65536;
+
+    struct pollfd wake = { .fd = camera->wake_fd, .events = POLLIN };
+    const int64_t until_us = vd_clock_mono_us() + wait_ms * 1000;
+    while (!stop_asked(camera)) {
+        const int64_t left_us = until_us - vd_clock_mono_us();
+        if (left_us <= 0) return true;
+        poll(&wake, 1, (int)(left_us / 1000) + 1);
+    }
+    return false;
+}
+
+static void *camera_run(void *arg)
+{
+    vd_camera *camera = arg;
+    do {
+        const session_end end = run_session(camera);
+        if (end.end == READ_ENDED && camera->config.kind == VD_CAMERA_FILE) {
+            camera_set_state(camera, VD_CAMERA_ENDED, NULL);
+            break;
+        }
+        if (end.end == READ_NONE) break;
+        camera_set_state(camera, end.state, &end.why);
+        pthread_mutex_lock(&camera->lock);
+        camera->status.restarts++;
+        pthread_mutex_unlock(&camera->lock);
+    } while (back_off(camera));
+    return NULL;
+}
+
+static bool id_fits(const char *id)
+{
+    const size_t len = strnlen(id, VD_CAMERA_ID_MAX + 1);
+    return len >= 1 && len <= VD_CAMERA_ID_MAX &&
+           strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
+}
+
+static vd_err check_rtsp(const vd_camera_config *config, vd_why *why)
+{
+    if (strncmp(config->url, "rtsp://", 7) != 0 && strncmp(config->url, "rtsps://", 8) != 0) {
+        vd_fail(why, VD_INVALID, "camera '%s' has an address of another kind than RTSP",
+                config->id);
+        vd_why_hint(why, "give rtsp://host/path");
+        return VD_INVALID;
+    }
+    const char *host = strstr(config->url, "//") + 2;
+    const size_t host_len = strcspn(host, "/?#");
+    if (memchr(host, '@', host_len)) {
+        vd_fail(why, VD_INVALID, "camera '%s' has a password in its address", config->id);
+        vd_why_hint(why, "give user and password apart; an address is shown and logged");
+        return VD_INVALID;
+    }
+    if (host_len == 0)
+        return vd_fail(why, VD_INVALID, "camera '%s' has an address without host", config->id);
+    return VD_OK;
+}
+
+static vd_err check_config(const vd_camera_config *config, vd_why *why)
+{
+    if (!id_fits(config->id)) {
+        vd_fail(why, VD_INVALID, "'%.32s' is no camera id", config->id);
+        vd_why_hint(why, "1 to %d of a-z, 0-9 and -", VD_CAMERA_ID_MAX);
+        return VD_INVALID;
+    }
+    if (!config->url || !config->url[0] || strlen(config->url) > WIRE_URL_MAX)
+        return vd_fail(why, VD_INVALID, "camera '%s' needs an address of 1 to %d bytes", config->id,
+                       WIRE_URL_MAX);
+    if ((config->user && strlen(config->user) > WIRE_USER_MAX) ||
+        (config->password && strlen(config->password) > WIRE_PASSWORD_MAX))
+        return vd_fail(why, VD_INVALID,
+                       "camera '%s' has a user of more than %d or a password of more than %d bytes",
+                       config->id, WIRE_USER_MAX, WIRE_PASSWORD_MAX);
+    return config->kind == VD_CAMERA_RTSP ? check_rtsp(config, why) : VD_OK;
+}
+
+static bool copy_text(const char *from, const char **into)
+{
+    if (!from) return true;
+    *into = strdup(from);
+    return *into != NULL;
+}
+
+static bool copy_config(vd_camera *camera, const vd_camera_config *config)
+{
+    camera->config = *config;
+    camera->config.url = camera->config.user = camera->config.password = NULL;
+    camera->config.child_path = NULL;
+    const bool fine = copy_text(config->url, &camera->config.url) &&
+                      copy_text(config->user, &camera->config.user) &&
+                      copy_text(config->password, &camera->config.password) &&
+                      copy_text(config->child_path, &camera->config.child_path);
+    camera->child_path = (char *)(uintptr_t)camera->config.child_path;
+    return fine;
+}
+
+static void camera_release(vd_camera *camera)
+{
+    char *password = (char *)(uintptr_t)camera->config.password;
+    if (password) vd_wipe(password, strlen(password));
+    free(password);
+    free((void *)(uintptr_t)camera->config.url);
+    free((void *)(uintptr_t)camera->config.user);
+    free(camera->child_path);
+    vd_buf_done(&camera->packet);
+    if (camera->wake_fd >= 0) close(camera->wake_fd);
+    pthread_mutex_destroy(&camera->lock);
+    free(camera);
+}
+
+vd_err vd_camera_start(const vd_camera_config *config, const vd_camera_sink *sink,
+                       vd_camera **ret_camera, vd_why *why)
+{
+    vd_err err = check_config(config, why);
+    if (err) return err;
+    vd_camera *camera = calloc(1, sizeof *camera);
+    if (!camera) return vd_fail(why, VD_FULL, "no memory for a camera");
+    pthread_mutex_init(&camera->lock, NULL);
+    camera->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    camera->fd = -1;
+    camera->next_map = 1;
+    camera->packet = VD_BUF(WIRE_PACKET_MAX);
+    camera->sink = *sink;
+    camera->status.since_utc_us = vd_clock_utc_us();
+    if (camera->wake_fd < 0 || !copy_config(camera, config))
+        err = vd_fail(why, VD_FULL, "no memory for a camera");
+    if (!err && pthread_create(&camera->thread, NULL, camera_run, camera) != 0)
+        err = vd_fail(why, VD_FULL, "no thread for a camera");
+    if (err) {
+        camera_release(camera);
+        return err;
+    }
+    *ret_camera = camera;
+    return VD_OK;
+}
+
+void vd_camera_get_status(vd_camera *camera, vd_camera_status *ret_status)
+{
+    pthread_mutex_lock(&camera->lock);
+    *ret_status = camera->status;
+    pthread_mutex_unlock(&camera->lock);
+}
+
+int vd_camera_child_pid(vd_camera *camera)
+{
+    pthread_mutex_lock(&camera->lock);
+    const int pid = (int)camera->pid;
+    pthread_mutex_unlock(&camera->lock);
+    return pid;
+}
+
+void vd_camera_stop(vd_camera *camera)
+{
+    const uint64_t one = 1;
+    pthread_mutex_lock(&camera->lock);
+    camera->stopping = true;
+    pthread_mutex_unlock(&camera->lock);
+    if (write(camera->wake_fd, &one, sizeof one) < 0) return; /* full: it is awake already */
+}
+
+void vd_camera_join(vd_camera *camera)
+{
+    if (camera->joined) return;
+    pthread_join(camera->thread, NULL);
+    camera->joined = true;
+}
+
+vd_camera *vd_camera_free(vd_camera *camera)
+{
+    if (!camera) return NULL;
+    vd_camera_stop(camera);
+    vd_camera_join(camera);
+    camera_release(camera);
+    return NULL;
+}

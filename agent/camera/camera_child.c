@@ -1,0 +1,164 @@
+/* camera_child.c - starting and ending vedette-camera. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "camera_priv.h"
+#include "vd/clock.h"
+#include "vd/secret.h"
+
+#define CHILD_NAME "vedette-camera"
+
+static vd_err child_find(const vd_camera *camera, char *into, size_t room, vd_why *why)
+{
+    const char *asked = camera->child_path ? camera->child_path : getenv("VEDETTE_CAMERA_CHILD");
+    if (asked && asked[0]) {
+        snprintf(into, room, "%s", asked);
+    } else {
+        const ssize_t len = readlink("/proc/self/exe", into, room - sizeof CHILD_NAME - 1);
+        if (len <= 0) return vd_fail_errno(why, "the agent does not find its own folder");
+        into[len] = 0;
+        char *slash = strrchr(into, '/');
+        snprintf(slash + 1, sizeof CHILD_NAME, "%s", CHILD_NAME);
+    }
+    if (access(into, X_OK) == 0) return VD_OK;
+    const vd_err err = vd_fail_errno(why, "the camera program is missing");
+    vd_why_detail(why, "%.300s", into);
+    vd_why_hint(why, "install vedette-camera beside vedette-agent");
+    return err;
+}
+
+/* The file is opened here, with the agent's rights; the child gets the descriptor. */
+static vd_err file_open(const vd_camera *camera, int *ret_fd, vd_why *why)
+{
+    struct stat about;
+    const char *path = camera->config.url;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) {
+        const vd_err err = vd_fail_errno(why, errno == ENOENT ? "there is no such video file"
+                                                              : "the video file cannot be opened");
+        vd_why_detail(why, "%.300s", path);
+        vd_why_hint(why, "check the path and who may read the file");
+        return err;
+    }
+    if (fstat(fd, &about) == 0 && S_ISREG(about.st_mode)) {
+        *ret_fd = fd;
+        return VD_OK;
+    }
+    close(fd);
+    vd_fail(why, VD_INVALID, "this path is no file");
+    vd_why_detail(why, "%.300s", path);
+    vd_why_hint(why, "give the path of a video file");
+    return VD_INVALID;
+}
+
+static bool child_spawn(const char *path, int socket_fd, pid_t *ret_pid)
+{
+    /* Name look-ups must not outlast the watchdog. Nothing else of our environment goes along. */
+    char resolver[] = "RES_OPTIONS=timeout:1 attempts:2", language[] = "LC_ALL=C";
+    char *environment[] = { resolver, language, NULL };
+    char name[] = CHILD_NAME;
+    char *arguments[] = { name, NULL };
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawn_file_actions_init(&files);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                              POSIX_SPAWN_SETPGROUP);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setpgroup(&attributes, 0); /* Ctrl-C is for the agent, which ends us in order */
+    posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&files, socket_fd, WIRE_FD);
+    const int error = posix_spawn(ret_pid, path, &files, &attributes, arguments, environment);
+    posix_spawn_file_actions_destroy(&files);
+    posix_spawnattr_destroy(&attributes);
+    errno = error;
+    return error == 0;
+}
+
+static bool config_send(const vd_camera *camera, int socket_fd, int file_fd)
+{
+    const vd_camera_config *config = &camera->config;
+    wire_config message = { .head = WIRE_HEAD(WIRE_CONFIG, sizeof message),
+                            .parent_pid = getpid(),
+                            .kind = config->kind,
+                            .transport = config->transport,
+                            .pace = config->pace,
+                            .loop = config->loop,
+                            .max_fps = config->max_fps,
+                            .packets_only = config->packets_only };
+    snprintf(message.url, sizeof message.url, "%s", config->url);
+    snprintf(message.user, sizeof message.user, "%s", config->user ? config->user : "");
+    snprintf(message.password, sizeof message.password, "%s",
+             config->password ? config->password : "");
+    const bool sent = camera_send(socket_fd, &message.head, file_fd);
+    vd_wipe(&message, sizeof message);
+    return sent;
+}
+
+static vd_err child_connect(vd_camera *camera, int file_fd, vd_why *why)
+{
+    char path[4096];
+    int pair[2];
+    pid_t pid = 0;
+    vd_err err = child_find(camera, path, sizeof path, why);
+    if (err) return err;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+        return vd_fail_errno(why, "no socket for the camera's process");
+    if (!child_spawn(path, pair[1], &pid))
+        err = vd_fail_errno(why, "the camera's process does not start");
+    close(pair[1]);
+    if (err) {
+        close(pair[0]);
+        return err;
+    }
+    pthread_mutex_lock(&camera->lock);
+    camera->fd = pair[0];
+    camera->pid = pid;
+    pthread_mutex_unlock(&camera->lock);
+    if (!config_send(camera, pair[0], file_fd))
+        return vd_fail_errno(why, "the camera's process does not listen");
+    return VD_OK;
+}
+
+vd_err camera_child_start(vd_camera *camera, vd_why *why)
+{
+    int file_fd = -1;
+    vd_err err = VD_OK;
+    if (camera->config.kind == VD_CAMERA_FILE) err = file_open(camera, &file_fd, why);
+    if (!err) err = child_connect(camera, file_fd, why);
+    if (file_fd >= 0) close(file_fd);
+    return err;
+}
+
+void camera_child_end(vd_camera *camera, int *ret_status)
+{
+    pthread_mutex_lock(&camera->lock);
+    const int fd = camera->fd;
+    const pid_t pid = camera->pid;
+    camera->fd = -1;
+    camera->pid = 0;
+    pthread_mutex_unlock(&camera->lock);
+    *ret_status = 0;
+    if (fd >= 0) close(fd);
+    if (pid <= 0) return;
+    int status = 0;
+    /* One that died by itself keeps its own cause. */
+    if (waitpid(pid, &status, WNOHANG) != pid) {
+        kill(pid, SIGKILL);
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
+    }
+    *ret_status = status;
+}

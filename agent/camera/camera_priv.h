@@ -1,0 +1,93 @@
+/* camera_priv.h - the agent's side of one camera.
+ *
+ * The reader thread runs sessions: start a child, listen until it ends or is ended, wait, again.
+ * What other threads may touch lies behind `lock`. */
+#ifndef VD_CAMERA_PRIV_H
+#define VD_CAMERA_PRIV_H
+#include <pthread.h>
+#include <sys/types.h>
+
+#include "camera.h"
+#include "camera_wire_priv.h"
+
+#define CAMERA_MAPS_MAX 8
+
+/* One shared mapping; sized and sealed by us, read-only here. */
+typedef struct {
+    uint32_t id; /* 0: the entry is free; rises over the camera's life */
+    const uint8_t *base;
+    uint64_t slot_bytes;
+    uint32_t lent; /* bit per slot */
+    bool open;     /* the running child may still show pictures in it */
+} camera_map;
+
+/* What is known of the running child. Reader thread only. */
+typedef struct {
+    int64_t heard_us;   /* last message */
+    int64_t started_us; /* spawn */
+    int64_t packet_us;  /* last packet; 0: none yet */
+    int64_t picture_us; /* last time that `decoded` rose, or the stream's start */
+    bool hello, have_stream, lived;
+    wire_beat count; /* as last told */
+    vd_stream_info stream;
+    uint8_t extradata[WIRE_EXTRADATA_MAX];
+    wire_packet packet; /* being put together */
+    uint32_t packet_have;
+    bool packet_open;
+    uint64_t base_dropped; /* totals of the children before */
+} camera_session;
+
+struct vd_camera {
+    vd_camera_config config; /* strings are ours */
+    vd_camera_sink sink;
+    char *child_path;
+    pthread_t thread;
+    bool joined;
+    int wake_fd;
+
+    pthread_mutex_t lock;
+    bool stopping;
+    int fd; /* our end of the pair; -1 */
+    pid_t pid;
+    vd_camera_status status;
+    camera_map maps[CAMERA_MAPS_MAX];
+    uint32_t next_map;
+
+    /* reader thread only */
+    camera_session session;
+    vd_buf packet;
+    uint32_t serial;
+    unsigned failures; /* in a row, for the back-off */
+    int64_t fps_from_us;
+    unsigned fps_pictures;
+};
+
+/* ---- camera_child.c ---- */
+/* Starts the child, hands it its configuration. VD_ABSENT and the like: the why says what. */
+VD_MUST_USE vd_err camera_child_start(vd_camera *camera, vd_why *why);
+/* Kills what runs, reaps it. *ret_status is waitpid's. */
+void camera_child_end(vd_camera *camera, int *ret_status);
+
+/* ---- camera_map.c: behind the lock inside ---- */
+VD_MUST_USE vd_err camera_map_make(vd_camera *camera, uint64_t slot_bytes, wire_map *ret_message,
+                                   int *ret_fd, vd_why *why);
+/* Checks a picture that the child shows and marks its slot as lent; VD_CORRUPT: the child lies. */
+VD_MUST_USE vd_err camera_map_lend(vd_camera *camera, const wire_picture *message,
+                                   vd_picture *ret_picture);
+/* The child is gone: none of its maps will show a picture again. */
+void camera_maps_close(vd_camera *camera);
+
+/* ---- camera_read.c ---- */
+/* Takes one message from the child, without waiting, and acts on it. VD_OK; VD_RETRY: there was
+ * none; VD_GONE: the child is gone; anything else ends the session: *why for people, and for
+ * VD_ABSENT with an empty fact the input's regular end. */
+typedef enum { READ_MORE, READ_NONE, READ_CHILD_GONE, READ_ENDED, READ_FAILED, READ_LIAR } read_end;
+read_end camera_read(vd_camera *camera, vd_why *why);
+/* Sends one message to the child, with a descriptor when fd is not -1. */
+bool camera_send(int socket_fd, const wire_head *head, int fd);
+
+/* ---- camera.c ---- */
+void camera_set_state(vd_camera *camera, vd_camera_state state, const vd_why *why);
+/* A packet or picture came: LIVE from now on. */
+void camera_lives(vd_camera *camera);
+#endif

@@ -1,0 +1,48 @@
+/* child_clock.c - which moment of the day a media time is.
+ *
+ * The best answer is the camera's own: an RTCP sender report pairs media time with the camera's
+ * wall clock. A camera whose clock is far from ours would put its events hours away from everyone
+ * else's, so it is believed only within MEDIA_CLOCK_SKEW_MAX_US. Otherwise the arrival counts: the
+ * least delayed packets draw the line, as network and encoder can only delay; the line may rise
+ * slowly so that a drifting camera stays on it. */
+#include "child_priv.h"
+
+#define ARRIVAL_JUMP_US 2000000 /* more is a new time line, not jitter */
+#define ARRIVAL_RISE    512     /* packets until a lasting delay is taken as drift */
+
+void media_clock_arrival(media_clock *clock, int64_t pts_us, int64_t now_utc_us)
+{
+    if (clock->set && clock->source != VD_TIME_ARRIVAL) return;
+    const int64_t sample_us = now_utc_us - pts_us;
+    const int64_t late_us = sample_us - clock->offset_us;
+    if (!clock->set || late_us < 0 || late_us > ARRIVAL_JUMP_US)
+        clock->offset_us = sample_us;
+    else
+        clock->offset_us += late_us / ARRIVAL_RISE;
+    clock->source = VD_TIME_ARRIVAL;
+    clock->set = true;
+}
+
+void media_clock_rtcp(media_clock *clock, int64_t pts_us, int64_t camera_utc_us, int64_t now_utc_us)
+{
+    clock->camera_skew_us = camera_utc_us - now_utc_us;
+    if (llabs(clock->camera_skew_us) > MEDIA_CLOCK_SKEW_MAX_US) {
+        if (clock->source == VD_TIME_RTCP) clock->set = false;
+        clock->source = VD_TIME_ARRIVAL;
+        media_clock_arrival(clock, pts_us, now_utc_us);
+        return;
+    }
+    clock->source = VD_TIME_RTCP;
+    clock->offset_us = camera_utc_us - pts_us;
+    clock->set = true;
+}
+
+void media_clock_file(media_clock *clock, int64_t start_utc_us)
+{
+    *clock = (media_clock){ .source = VD_TIME_FILE, .set = true, .offset_us = start_utc_us };
+}
+
+int64_t media_clock_utc(const media_clock *clock, int64_t pts_us)
+{
+    return pts_us + clock->offset_us;
+}

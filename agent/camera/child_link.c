@@ -1,0 +1,171 @@
+/* child_link.c - the child's end of the socket and its view of the shared pictures. */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "child_priv.h"
+#include "vd/clock.h"
+
+static void agent_gone(void)
+{
+    _exit(0);
+}
+
+/* One message; *ret_fd is -1 without a file descriptor. Blocks. */
+static ssize_t receive(int socket_fd, void *into, size_t room, int *ret_fd)
+{
+    union {
+        struct cmsghdr align;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec vec = { .iov_base = into, .iov_len = room };
+    struct msghdr message = { .msg_iov = &vec,
+                              .msg_iovlen = 1,
+                              .msg_control = control.room,
+                              .msg_controllen = sizeof control.room };
+    ssize_t got;
+    do got = recvmsg(socket_fd, &message, MSG_CMSG_CLOEXEC);
+    while (got < 0 && errno == EINTR);
+    if (got <= 0) agent_gone();
+    *ret_fd = -1;
+    const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    if (header && header->cmsg_type == SCM_RIGHTS)
+        memcpy(ret_fd, CMSG_DATA(header), sizeof *ret_fd);
+    return got;
+}
+
+void link_config(child_link *link, wire_config *ret_config, int *ret_file_fd)
+{
+    const ssize_t got = receive(link->fd, ret_config, sizeof *ret_config, ret_file_fd);
+    if (got != sizeof *ret_config || ret_config->head.version != WIRE_VERSION ||
+        ret_config->head.type != WIRE_CONFIG)
+        _exit(3);
+}
+
+void link_send_with(child_link *link, wire_head *head, size_t head_bytes, vd_slice rest)
+{
+    struct iovec vec[2] = { { .iov_base = head, .iov_len = head_bytes },
+                            { .iov_base = (void *)(uintptr_t)rest.data, .iov_len = rest.len } };
+    const struct msghdr message = { .msg_iov = vec, .msg_iovlen = rest.len ? 2 : 1 };
+    head->version = WIRE_VERSION;
+    head->bytes = (uint32_t)(head_bytes + rest.len);
+    ssize_t sent;
+    do sent = sendmsg(link->fd, &message, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    if (sent < 0) agent_gone();
+}
+
+void link_send(child_link *link, wire_head *head)
+{
+    link_send_with(link, head, head->bytes, VD_SLICE_NONE);
+}
+
+void link_beat(child_link *link, bool now)
+{
+    if (!now && vd_clock_mono_us() - link->beat_us < WIRE_BEAT_MS * INT64_C(1000)) return;
+    link->count.head = (wire_head)WIRE_HEAD(WIRE_BEAT, sizeof link->count);
+    link_send(link, &link->count.head);
+    link->beat_us = vd_clock_mono_us();
+}
+
+void link_fail(child_link *link, vd_err err, const vd_why *why)
+{
+    wire_fail fail = { .head = WIRE_HEAD(WIRE_FAIL, sizeof fail), .err = (int32_t)err };
+    fail.why = *why;
+    link_send(link, &fail.head);
+    _exit(1);
+}
+
+void link_end(child_link *link)
+{
+    link->count.head = (wire_head)WIRE_HEAD(WIRE_END, sizeof link->count);
+    link_send(link, &link->count.head);
+    _exit(0);
+}
+
+static void map_let_go(child_map *map)
+{
+    if (map->current || map->held) return;
+    munmap(map->base, map->slot_bytes * WIRE_SLOTS);
+    free(map);
+}
+
+void map_slot_release(child_map *map, int slot)
+{
+    map->held &= ~(1u << slot);
+    map_let_go(map);
+}
+
+int map_slot_free(const child_map *map, int spare)
+{
+    const uint32_t all = (uint32_t)((UINT64_C(1) << WIRE_SLOTS) - 1);
+    const uint32_t free_slots = all & ~(map->lent | map->held);
+    if (__builtin_popcount(free_slots) <= spare) return -1;
+    return __builtin_ctz(free_slots); /* the lowest: few slots stay warm in the cache */
+}
+
+static void take_map(child_link *link, const wire_map *message, int memory_fd)
+{
+    child_map *map = calloc(1, sizeof *map);
+    if (!map || memory_fd < 0) _exit(3);
+    map->base = mmap(NULL, message->slot_bytes * message->slots, PROT_READ | PROT_WRITE, MAP_SHARED,
+                     memory_fd, 0);
+    if (map->base == MAP_FAILED) _exit(3);
+    close(memory_fd);
+    map->id = message->map;
+    map->slot_bytes = message->slot_bytes;
+    map->current = true;
+    if (link->map) {
+        link->map->current = false;
+        map_let_go(link->map);
+    }
+    link->map = map;
+}
+
+static void take_message(child_link *link)
+{
+    union {
+        wire_head head;
+        wire_map map;
+        wire_give_back give_back;
+    } message = { 0 };
+    int passed_fd = -1;
+    receive(link->fd, &message, sizeof message, &passed_fd);
+    if (message.head.type == WIRE_MAP) {
+        take_map(link, &message.map, passed_fd);
+    } else if (message.head.type == WIRE_GIVE_BACK) {
+        if (link->map && link->map->id == message.give_back.map)
+            link->map->lent &= ~(1u << (message.give_back.slot % WIRE_SLOTS));
+    }
+}
+
+void link_poll(child_link *link, int timeout_ms)
+{
+    struct pollfd ready = { .fd = link->fd, .events = POLLIN };
+    const int64_t until_us = vd_clock_mono_us() + timeout_ms * INT64_C(1000);
+    for (;;) {
+        link_beat(link, false);
+        const int64_t left_us = until_us - vd_clock_mono_us();
+        int wait_ms = timeout_ms > 0 && left_us > 0 ? (int)((left_us + 999) / 1000) : 0;
+        if (wait_ms > WIRE_BEAT_MS / 2) wait_ms = WIRE_BEAT_MS / 2;
+        const int count = poll(&ready, 1, wait_ms);
+        if (count > 0) {
+            take_message(link);
+            timeout_ms = 0; /* something came: take what else is there, then go */
+            continue;
+        }
+        if (timeout_ms == 0 || vd_clock_mono_us() >= until_us) return;
+    }
+}
+
+void link_map(child_link *link, uint64_t slot_bytes)
+{
+    if (link->map && link->map->slot_bytes == slot_bytes) return;
+    wire_need_map need = { .head = WIRE_HEAD(WIRE_NEED_MAP, sizeof need),
+                           .slot_bytes = slot_bytes };
+    link_send(link, &need.head);
+    while (!link->map || link->map->slot_bytes != slot_bytes) link_poll(link, WIRE_BEAT_MS);
+}

@@ -1,0 +1,174 @@
+/* child_main.c - vedette-camera: one camera's demuxer and decoder, alone in a sandbox. Started by
+ * vedette-agent only; it takes no arguments and speaks camera_wire_priv.h on descriptor 3. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "child_priv.h"
+#include "vd/clock.h"
+
+/* Played files at full speed get days that are the same in every run. */
+#define FAST_START_UTC_US INT64_C(946684800000000) /* 2000-01-01 */
+
+#if defined(__SANITIZE_ADDRESS__)
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "detect_leaks=0:abort_on_error=1"; /* the leak checker needs ptrace */
+}
+const char *__ubsan_default_options(void);
+const char *__ubsan_default_options(void)
+{
+    return "halt_on_error=1:print_stacktrace=1";
+}
+#endif
+
+typedef struct {
+    child_link link;
+    wire_config config;
+    child_input input;
+    child_decoder decoder;
+    media_clock clock;
+    int64_t start_mono_us; /* file at real pace: when its time 0 was */
+} child;
+
+static void send_stream(child *self)
+{
+    const AVCodecParameters *parameters = self->input.stream->codecpar;
+    const AVRational rate = self->input.stream->avg_frame_rate;
+    wire_stream stream = { .head = WIRE_HEAD(WIRE_STREAM, sizeof stream),
+                           .codec_id = (int32_t)parameters->codec_id,
+                           .width_px = parameters->width,
+                           .height_px = parameters->height,
+                           .profile = parameters->profile,
+                           .level = parameters->level };
+    snprintf(stream.codec, sizeof stream.codec, "%s", avcodec_get_name(parameters->codec_id));
+    if (rate.num > 0 && rate.den > 0) stream.fps = av_q2d(rate);
+    vd_slice extradata = vd_slice_of(parameters->extradata, (size_t)parameters->extradata_size);
+    if (extradata.len > WIRE_EXTRADATA_MAX) extradata = VD_SLICE_NONE;
+    stream.extradata_bytes = (uint32_t)extradata.len;
+    link_send_with(&self->link, &stream.head, sizeof stream, extradata);
+}
+
+static void send_packet(child *self, const AVPacket *packet)
+{
+    if (packet->size <= 0 || (uint32_t)packet->size > WIRE_PACKET_MAX) return;
+    vd_slice rest = vd_slice_of(packet->data, (size_t)packet->size);
+    wire_packet message = { .head = WIRE_HEAD(WIRE_PACKET, sizeof message),
+                            .pts_us = packet->pts,
+                            .dts_us = packet->dts,
+                            .utc_us = media_clock_utc(&self->clock, packet->pts),
+                            .key = (packet->flags & AV_PKT_FLAG_KEY) != 0,
+                            .bytes = (uint32_t)packet->size };
+    size_t head_bytes = sizeof message;
+    self->link.count.packets++;
+    while (rest.len) {
+        const size_t room = WIRE_MESSAGE_MAX - head_bytes;
+        const vd_slice part = vd_slice_of(rest.data, rest.len < room ? rest.len : room);
+        link_send_with(&self->link, &message.head, head_bytes, part);
+        rest = vd_slice_from(rest, part.len);
+        message.head.type = WIRE_MORE;
+        head_bytes = sizeof message.head;
+    }
+}
+
+static void set_clock(child *self, const AVPacket *packet)
+{
+    if (self->config.kind == VD_CAMERA_FILE) return;
+    size_t bytes = 0;
+    const int64_t now_us = vd_clock_utc_us();
+    const AVProducerReferenceTime *report =
+        (const void *)av_packet_get_side_data(packet, AV_PKT_DATA_PRFT, &bytes);
+    if (report && bytes >= sizeof *report)
+        media_clock_rtcp(&self->clock, packet->pts, report->wallclock, now_us);
+    else
+        media_clock_arrival(&self->clock, packet->pts, now_us);
+}
+
+/* Waits until the file's own time has come. */
+static void keep_pace(child *self, const AVPacket *packet)
+{
+    if (self->config.kind != VD_CAMERA_FILE || self->config.pace != VD_PACE_REAL) {
+        link_poll(&self->link, 0);
+        return;
+    }
+    const int64_t due_us = self->start_mono_us + packet->dts;
+    do {
+        const int64_t left_us = due_us - vd_clock_mono_us();
+        link_poll(&self->link, left_us > 0 ? (int)((left_us + 999) / 1000) : 0);
+    } while (vd_clock_mono_us() < due_us);
+}
+
+static void play(child *self)
+{
+    vd_why why = { 0 };
+    AVPacket *packet = av_packet_alloc();
+    vd_err err = packet ? VD_OK : vd_fail(&why, VD_FULL, "no memory to read");
+    while (!err) {
+        err = input_read(&self->input, packet, &why);
+        if (err) break;
+        keep_pace(self, packet);
+        set_clock(self, packet);
+        send_packet(self, packet);
+        if (!self->config.packets_only) decoder_put(&self->decoder, packet);
+        av_packet_unref(packet);
+    }
+    if (err != VD_GONE) link_fail(&self->link, err, &why);
+    if (!self->config.packets_only) decoder_put(&self->decoder, NULL);
+    link_end(&self->link);
+}
+
+static void start(child *self)
+{
+    vd_why why = { 0 };
+    input_open(&self->input);
+    send_stream(self);
+    self->start_mono_us = vd_clock_mono_us();
+    if (self->config.kind == VD_CAMERA_FILE)
+        media_clock_file(&self->clock,
+                         self->config.pace == VD_PACE_FAST ? FAST_START_UTC_US : vd_clock_utc_us());
+    if (self->config.packets_only) return;
+    const vd_err err = decoder_open(&self->decoder, self->input.stream->codecpar, &why);
+    if (err) link_fail(&self->link, err, &why);
+}
+
+/* Nothing that the agent had open may be here but the socket and the standard three. */
+static bool started_by_agent(void)
+{
+    struct stat about;
+    const bool ours = fstat(WIRE_FD, &about) == 0 && S_ISSOCK(about.st_mode);
+    close_range(WIRE_FD + 1, ~0u, 0);
+    return ours && fcntl(WIRE_FD, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+int main(void)
+{
+    if (!started_by_agent()) {
+        fputs("vedette-camera is started by vedette-agent; there is nothing to do by hand\n",
+              stderr);
+        return 2;
+    }
+    child *self = calloc(1, sizeof *self);
+    if (!self) return 3;
+    self->link.fd = WIRE_FD;
+    link_config(&self->link, &self->config, &self->input.file_fd);
+    self->input.link = self->decoder.link = &self->link;
+    self->input.config = self->decoder.config = &self->config;
+    self->decoder.clock = &self->clock;
+    av_log_set_level(AV_LOG_QUIET); /* its lines may hold the address with the password */
+
+    vd_why why = { 0 };
+    const vd_err err = sandbox_enter(self->config.kind == VD_CAMERA_RTSP, &why);
+    if (err) link_fail(&self->link, err, &why);
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* after the change of user, which clears it */
+    if (getppid() != self->config.parent_pid) return 0;
+    self->link.count.head = (wire_head)WIRE_HEAD(WIRE_HELLO, sizeof self->link.count);
+    link_send(&self->link, &self->link.count.head);
+    start(self);
+    play(self);
+}

@@ -1,0 +1,113 @@
+/* child_priv.h - the pieces of vedette-camera, the process that meets the camera's bytes.
+ * One thread. Order of events: read CONFIG, enter the sandbox, say HELLO, open, then read, decode
+ * and send until the input ends or the agent goes away. */
+#ifndef VD_CAMERA_CHILD_PRIV_H
+#define VD_CAMERA_CHILD_PRIV_H
+#include <stdlib.h>
+
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+
+#include "camera.h"
+#include "camera_wire_priv.h"
+
+/* ---- child_sandbox.c ---- */
+/* Limits, no new privileges, nobody instead of root, a seccomp allow-list; a call outside the list
+ * kills the process. `network`: sockets may be made (RTSP). There is no way back. */
+VD_MUST_USE vd_err sandbox_enter(bool network, vd_why *why);
+
+/* ---- child_link.c: the socket, the shared pictures ---- */
+typedef struct {
+    uint32_t id;
+    uint8_t *base;
+    uint64_t slot_bytes;
+    uint32_t lent; /* bit per slot: the agent has it */
+    uint32_t held; /* bit per slot: the decoder has it */
+    bool current;
+} child_map;
+
+typedef struct {
+    int fd;
+    int64_t beat_us; /* when the last BEAT went */
+    wire_beat count;
+    child_map *map; /* NULL: none yet */
+} child_link;
+
+/* Every function that talks ends the process when the agent has gone away. */
+void link_config(child_link *link, wire_config *ret_config, int *ret_file_fd);
+void link_send(child_link *link, wire_head *head);
+void link_send_with(child_link *link, wire_head *head, size_t head_bytes, vd_slice rest);
+void link_beat(child_link *link, bool now);
+/* Handles what the agent sent; waits up to timeout_ms for it, with heartbeats. */
+void link_poll(child_link *link, int timeout_ms);
+_Noreturn void link_fail(child_link *link, vd_err err, const vd_why *why);
+_Noreturn void link_end(child_link *link);
+/* Makes sure that the current map's slots have slot_bytes. */
+void link_map(child_link *link, uint64_t slot_bytes);
+/* A slot that nobody has, leaving at least `spare` free after it; -1: none. */
+int map_slot_free(const child_map *map, int spare);
+void map_slot_release(child_map *map, int slot); /* the decoder lets go */
+static inline uint8_t *map_slot(const child_map *map, int slot)
+{
+    return map->base + (uint64_t)slot * map->slot_bytes;
+}
+
+/* ---- child_clock.c: media time to UTC ---- */
+typedef struct {
+    vd_time_source source;
+    bool set;
+    int64_t offset_us;      /* utc = pts + offset */
+    int64_t camera_skew_us; /* camera's clock minus ours, by its last report */
+} media_clock;
+
+/* A camera whose clock is further from ours than this is not believed. */
+#define MEDIA_CLOCK_SKEW_MAX_US 10000000
+void media_clock_arrival(media_clock *clock, int64_t pts_us, int64_t now_utc_us);
+void media_clock_rtcp(media_clock *clock, int64_t pts_us, int64_t camera_utc_us,
+                      int64_t now_utc_us);
+void media_clock_file(media_clock *clock, int64_t start_utc_us);
+int64_t media_clock_utc(const media_clock *clock, int64_t pts_us);
+
+/* ---- child_input.c ---- */
+typedef struct {
+    child_link *link;
+    const wire_config *config;
+    AVFormatContext *format;
+    AVIOContext *file; /* for a file camera: our own reader over the fd that the agent opened */
+    int file_fd;
+    AVStream *stream;
+    int64_t give_up_us; /* opening: when to stop waiting */
+    bool opening, timed_out;
+    int64_t first_us;    /* media time that counts as 0 */
+    int64_t loop_us;     /* added to every time: what earlier rounds took */
+    int64_t last_dts_us; /* of the packet before, loop included */
+    int64_t latest_us;   /* the greatest pts so far */
+    int64_t step_us;     /* one picture's time, a guess for files without times */
+    bool have_first;
+} child_input;
+
+void input_open(child_input *input);
+/* VD_OK: a packet of the video stream with pts and dts in microseconds of media time, rising over
+ * loops; VD_GONE: the end. */
+VD_MUST_USE vd_err input_read(child_input *input, AVPacket *packet, vd_why *why);
+/* What went wrong, in words, for an FFmpeg error. */
+vd_err input_why(const wire_config *config, int averror, vd_why *why);
+
+/* ---- child_decode.c ---- */
+typedef struct {
+    child_link *link;
+    const wire_config *config;
+    const media_clock *clock;
+    AVCodecContext *codec;
+    AVFrame *frame;
+    struct SwsContext *sws;
+    int64_t due_us; /* max_fps: the earliest media time of the next picture */
+    bool have_due;
+} child_decoder;
+
+VD_MUST_USE vd_err decoder_open(child_decoder *decoder, const AVCodecParameters *parameters,
+                                vd_why *why);
+/* NULL drains what the decoder still has. */
+void decoder_put(child_decoder *decoder, const AVPacket *packet);
+void decoder_close(child_decoder *decoder);
+#endif
