@@ -34,7 +34,7 @@ static uint8_t take_u8(walk *w)
 static uint16_t take_u16(walk *w)
 {
     vd_slice two = take(w, 2);
-    return two.len ? (uint16_t)(two.data[0] << 8 | two.data[1]) : 0;
+    return (uint16_t)(two.len ? two.data[0] << 8 | two.data[1] : 0);
 }
 
 static vd_slice take_bytes(walk *w)
