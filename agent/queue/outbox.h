@@ -9,9 +9,9 @@
 #include "events.h"
 
 typedef struct {
-    const char *dir; /* outbox.db and blobs/ live here */
-    uint64_t quota_bytes;
-    int64_t max_age_ms;
+    const char *dir;      /* outbox.db and blobs/ live here */
+    uint64_t quota_bytes; /* messages and evidence; 0: none */
+    int64_t max_age_ms;   /* 0: none */
 } vd_outbox_config;
 
 typedef struct vd_outbox vd_outbox;
@@ -19,11 +19,14 @@ VD_MUST_USE vd_err vd_outbox_open(const vd_outbox_config *config, vd_outbox **re
                                   vd_why *why);
 vd_outbox *vd_outbox_free(vd_outbox *outbox);
 vd_blobs *vd_outbox_blobs(vd_outbox *outbox);
-/* Returns after the commit. The shape of vd_events_sink.accept. */
+/* Returns after the commit. The shape of vd_events_sink.accept. The event's evidence must lie in
+ * vd_outbox_blobs; a file that is not there counts as sent before. VD_FULL (quota with nothing less
+ * important to lose, or the disk): nothing is kept, and evidence that no other message needs is
+ * deleted. */
 VD_MUST_USE vd_err vd_outbox_accept(void *outbox, const vd_event *event, vd_why *why);
 
-/* The sender's side. A message is lent out in order (per camera and priority); it stays on disk
- * until confirmed. */
+/* The sender's side, for one thread. Messages are lent out in the order they were accepted; one
+ * stays on disk until confirmed. */
 typedef struct {
     int64_t seq;
     char id[VD_ULID_LEN + 1]; /* message id: "$.mid" */
@@ -34,7 +37,8 @@ typedef struct {
 VD_MUST_USE vd_err vd_outbox_next(vd_outbox *outbox, int64_t after_seq,
                                   vd_outbox_message *ret_message);
 VD_MUST_USE vd_err vd_outbox_confirm(
-    vd_outbox *outbox, int64_t seq); /* the hub has named it; durable, may be grouped */
+    vd_outbox *outbox, int64_t seq); /* the hub has named it; does not wait for the disk: a
+                                        confirmation lost in a crash only sends it once more */
 /* Blobs whose event the hub has. VD_ABSENT: none. */
 VD_MUST_USE vd_err vd_outbox_next_blob(vd_outbox *outbox, vd_digest *ret_digest, char *ret_path,
                                        size_t room, uint64_t *ret_bytes);
@@ -47,8 +51,11 @@ void vd_outbox_wait(vd_outbox *outbox, int timeout_ms);
 void vd_outbox_wake(vd_outbox *outbox);
 
 typedef struct {
-    uint64_t waiting, waiting_blobs, bytes, oldest_age_ms, dropped_quota, dropped_age, accepted,
-        confirmed;
+    uint64_t waiting, waiting_blobs, bytes, oldest_age_ms; /* bytes: messages and evidence */
+    /* Lost since the outbox was made, kept over restarts: messages by reason, and evidence files of
+     * events that the hub has already. Refused events count as dropped_quota since the start. */
+    uint64_t dropped_quota, dropped_age, dropped_blobs;
+    uint64_t accepted, confirmed; /* since the start */
 } vd_outbox_stats;
 void vd_outbox_get_stats(vd_outbox *outbox, vd_outbox_stats *ret_stats);
 #endif

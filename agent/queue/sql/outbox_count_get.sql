@@ -1,0 +1,2 @@
+-- outbox_count_get: reads one counter.
+SELECT value FROM counter WHERE name = :name;

@@ -1,0 +1,2 @@
+-- outbox_next: reads the first message behind :after.
+SELECT seq, id, body FROM message WHERE seq > :after ORDER BY seq LIMIT 1;
