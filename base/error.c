@@ -21,7 +21,7 @@ const char *vd_err_name(vd_err err)
     return (size_t)err < VD_COUNT_OF(names) ? names[err] : "unknown";
 }
 
-vd_err vd_fail(vd_why *why, vd_err err, const char *format, ...)
+vd_err(vd_fail)(vd_why *why, vd_err err, const char *format, ...)
 {
     if (!why) return err;
     *why = (vd_why){ 0 };
@@ -45,7 +45,7 @@ static vd_err errno_class(int number)
     }
 }
 
-vd_err vd_fail_errno(vd_why *why, const char *format, ...)
+vd_err(vd_fail_errno)(vd_why *why, const char *format, ...)
 {
     int number = errno;
     if (!why) return errno_class(number);

@@ -178,7 +178,7 @@ static void write_real(vd_json_w *w, double value)
         snprintf(text, sizeof(text) - 2, "%.*g", digits, value);
         if (strtod(text, NULL) == value) break;
     }
-    if (!strpbrk(text, ".e")) strcat(text, ".0");
+    if (!strpbrk(text, ".e")) memcpy(text + strlen(text), ".0", sizeof(".0"));
     vd_json_w_raw(w, vd_slice_str(text));
 }
 

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 enum { LINE_ROOM = 4096, TAIL_ROOM = 16, VALUE_MAX = 1024, SLOTS = 32, FIELDS_MAX = 24 };
-static const int64_t repeat_us = 10 * 1000000;
+static const int64_t repeat_us = 10000000;
 
 typedef struct {
     const char *name, *value;

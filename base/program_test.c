@@ -101,12 +101,12 @@ VD_TEST(wrong_use_of_an_option_is_refused)
     expect_err(read_words("--config a --config b"), VD_INVALID);
     expect_err(read_words("--check-config=yes"), VD_INVALID);
     expect_str(why.fact, "option --check-config takes no value");
-    char many[400] = "";
-    for (int i = 0; i < 9; i++) strcat(many, "--camera x ");
-    expect_err(read_words(many), VD_INVALID);
-    many[0] = '\0';
-    for (int i = 0; i < 65; i++) strcat(many, "x ");
-    expect_err(read_words(many), VD_INVALID);
+    VD_AUTO(vd_buf) many = VD_BUF(399);
+    for (int i = 0; i < 9; i++) expect_true(vd_buf_add_str(&many, "--camera x "));
+    expect_err(read_words(many.data), VD_INVALID);
+    vd_buf_clear(&many);
+    for (int i = 0; i < 65; i++) expect_true(vd_buf_add_str(&many, "x "));
+    expect_err(read_words(many.data), VD_INVALID);
     expect_str(why.fact, "more than 64 arguments");
 }
 

@@ -90,7 +90,7 @@ static vd_err migrate(vd_store *store, const vd_sql *migrations, bool write, vd_
     while (migrations && migrations[want].name) want++;
     vd_err err = schema_version(store, &have, why);
     if (err) return err;
-    if (have > want) {
+    if (have < 0 || have > want) {
         err = vd_fail(why, VD_INVALID, "the store is newer than this program");
         vd_why_detail(why, "its schema is %lld, this program knows %lld", (long long)have,
                       (long long)want);
@@ -100,7 +100,7 @@ static vd_err migrate(vd_store *store, const vd_sql *migrations, bool write, vd_
     if (have < want && !write) {
         return vd_fail(why, VD_RETRY, "the store has not been brought up to date yet");
     }
-    for (; !err && have < want; have++) {
+    for (; !err && migrations && have < want; have++) {
         err = migrate_one(store, &migrations[have], have + 1, why);
     }
     return err;

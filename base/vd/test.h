@@ -57,4 +57,20 @@ static inline void vd_expect_near(double have, double want, double within, const
         _fail(file, line);
     }
 }
+#ifdef __clang_analyzer__ /* it does not know that a failed assertion ends the test */
+#undef expect_true
+#undef expect_false
+#undef assert_non_null
+#undef assert_null
+#define vd_analyzer_needs(cond)                                                                    \
+    do {                                                                                           \
+        if (!(cond)) __builtin_trap();                                                             \
+    } while (0)
+#define expect_true(cond)     vd_analyzer_needs(cond)
+#define expect_false(cond)    vd_analyzer_needs(!(cond))
+#define assert_non_null(have) vd_analyzer_needs((have) != NULL)
+#define assert_null(have)     vd_analyzer_needs((have) == NULL)
+#undef expect_ok
+#define expect_ok(have) vd_analyzer_needs((have) == VD_OK)
+#endif
 #endif
