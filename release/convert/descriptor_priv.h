@@ -1,0 +1,9 @@
+/* descriptor_priv.h - writes the descriptor of a model that is recognised. */
+#ifndef VD_DESCRIPTOR_PRIV_H
+#define VD_DESCRIPTOR_PRIV_H
+#include "convert.h"
+
+/* `labels`: path of a text file or NULL for COCO's classes. Appends YAML to `into`. */
+VD_MUST_USE vd_err descriptor_centernet(const char *name, const vd_onnx_info *info,
+                                        const char *labels, vd_buf *into, vd_why *why);
+#endif
