@@ -1,0 +1,154 @@
+"""The rows of docs/performance.md: how each figure is made, and what it is compared with.
+
+A row is a class used with `with`: it prepares in __enter__, gives one figure per product() and peer() call, and cleans up.
+"""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build/release"
+FOOTAGE = pathlib.Path("/usr/share/doc/opencv-doc/examples/data/vtest.avi")
+MODEL = ROOT / "var/models/centernet.onnx"
+ORT = pathlib.Path(os.environ.get("VEDETTE_ORT", ROOT / "tools/deps/node_modules/com.github.asus4.onnxruntime/Plugins/Linux/x64/libonnxruntime.so"))
+
+
+class Missing(Exception):
+    """The product, the peer or their input is not there: the row fails, it is not skipped."""
+
+
+class Finished:
+    def __init__(self, figures, cpu_s):
+        self.figures, self.cpu_s = figures, cpu_s
+
+
+def run_tree(*command, **options):
+    """Runs to the end; CPU is that of the process and of every descendant it waited for."""
+    if not shutil.which(str(command[0])):
+        raise Missing(f"{command[0]} is not there")
+    process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True, **options)
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise Missing(f"{pathlib.Path(command[0]).name} ended with status {process.returncode}")
+    lines = [line for line in output.splitlines() if line.startswith("{")]
+    return Finished(json.loads(lines[-1]) if lines else {}, usage.ru_utime + usage.ru_stime)
+
+
+class Row:
+    more_is_better = False
+    note = ""
+
+    def __enter__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="vedette-bench-"))
+        try:
+            self.prepare()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.finish()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def prepare(self):
+        pass
+
+    def finish(self):
+        pass
+
+    def ratio(self, product, peer):
+        return product / peer
+
+
+def footage_1080p(folder):
+    if not FOOTAGE.exists():
+        raise Missing(f"{FOOTAGE} is not there")
+    out = folder / "yard-1080p.mp4"
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-i", FOOTAGE, "-t", "24", "-vf", "scale=1920:1080,fps=25", "-c:v", "libx264", "-preset", "veryfast", "-g", "25",
+         "-bf", "0", "-pix_fmt", "yuv420p", "-an", out], check=True)
+    return out
+
+
+class G2(Row):
+    name, what, beside = "G2", "CPU of an active 1080p camera: decode, hand over, track 20 objects", "bare libavcodec loop"
+    unit, hold = "CPU s per 600 pictures", 1.15
+
+    def prepare(self):
+        self.file = footage_1080p(self.folder)
+        self.pictures = None
+
+    def checked(self, run):
+        seen = run.figures["pictures"]
+        if self.pictures not in (None, seen):
+            raise Missing(f"product and peer decoded {seen} and {self.pictures} pictures")
+        self.pictures = seen
+        return run.cpu_s / seen * 600
+
+    def product(self):
+        environment = {**os.environ, "VEDETTE_CAMERA_CHILD": str(BUILD / "agent/camera/vedette-camera")}
+        return self.checked(run_tree(BUILD / "bench/g2_active_camera", self.file, env=environment))
+
+    def peer(self):
+        return self.checked(run_tree(BUILD / "bench/peer_decode", self.file))
+
+
+class G5(Row):
+    cameras = 1
+    beside, unit, more_is_better = "bare ONNX Runtime Run() loop, same model and threads", "pictures/s", True
+    runs, threads = 60, 2
+
+    def prepare(self):
+        if not MODEL.exists():
+            raise Missing(f"{MODEL} is not there: make setup")
+
+    def product(self):
+        run = run_tree(BUILD / "bench/g5_inference", MODEL, self.cameras, self.threads, self.runs)
+        fairness = run.figures["least"] / max(run.figures["most"], 1)
+        self.note = f"the camera with the fewest pictures got {fairness:.2f} of the one with the most"
+        return run.figures["per_second"]
+
+    def peer(self):
+        return run_tree(BUILD / "bench/peer_ort", ORT, MODEL, self.threads, self.runs).figures["per_second"]
+
+
+class G5x1(G5):
+    name, what, hold, cameras = "G5/1", "pictures a second through the agent's inference, 1 camera", 0.95, 1
+
+
+class G5x4(G5):
+    name, what, hold, cameras = "G5/4", "the same, 4 cameras", 0.97, 4
+
+
+class G5x16(G5):
+    name, what, hold, cameras = "G5/16", "the same, 16 cameras", 1.0, 16
+
+
+class G10(Row):
+    beside, unit, more_is_better = "SQLite, WAL, FULL, one row a commit", "events/s", True
+
+    def database_folder(self):
+        return tempfile.mkdtemp(dir=self.folder)
+
+    def product(self):
+        return run_tree(BUILD / "bench/g10_outbox", self.database_folder(), self.writers, self.events).figures["per_second"]
+
+    def peer(self):
+        return run_tree(BUILD / "bench/peer_sqlite", self.database_folder() + "/peer.db", self.peer_events).figures["per_second"]
+
+
+class G10Many(G10):
+    name, what, hold, writers, events, peer_events = "G10/many", "durable events a second, 128 writers", 20, 128, 38400, 4000
+
+
+class G10One(G10):
+    name, what, hold, writers, events, peer_events = "G10/one", "durable events a second, one writer (its commit latency)", 1.0, 1, 4000, 4000
+
+
+ROWS = [G2, G5x1, G5x4, G5x16, G10Many, G10One]
