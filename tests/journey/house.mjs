@@ -277,6 +277,17 @@ rules:${this.options.cameras.map((id) => this.rule(id)).join('')}
     return events;
   }
 
+  // What the agent logged after each commit: event, revision, phase, in order.
+  accepted() {
+    return this.programs.agent.text.split('\n').filter((line) => line.includes('event.accepted')).map((line) => JSON.parse(line));
+  }
+
+  // Process ids of the agent's camera children.
+  cameraChildren() {
+    const tasks = `/proc/${this.programs.agent.child.pid}/task`;
+    return fs.readdirSync(tasks).flatMap((task) => fs.readFileSync(`${tasks}/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number));
+  }
+
   cli(...args) {
     return execFileSync(PROGRAM.cli, args, {
       encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'],
