@@ -3,6 +3,24 @@
 #include <libavformat/avformat.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { TIMES_MAX = 100000 };
+static double times_ms[TIMES_MAX];
+
+static double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
 
 static unsigned long long drain(AVCodecContext *decoder, AVFrame *frame)
 {
@@ -33,13 +51,19 @@ int main(int argc, char **argv)
     AVPacket *packet = av_packet_alloc();
     AVFrame *frame = av_frame_alloc();
     unsigned long long pictures = 0;
+    size_t count = 0;
     if (!decoder || !packet || !frame) return 1;
     while (av_read_frame(input, packet) == 0) {
+        double before = now_ms();
         if (packet->stream_index == video && avcodec_send_packet(decoder, packet) == 0)
             pictures += drain(decoder, frame);
+        if (packet->stream_index == video && count < TIMES_MAX)
+            times_ms[count++] = now_ms() - before;
         av_packet_unref(packet);
     }
     if (avcodec_send_packet(decoder, NULL) == 0) pictures += drain(decoder, frame);
-    printf("{\"pictures\":%llu}\n", pictures);
+    qsort(times_ms, count, sizeof *times_ms, by_size);
+    printf("{\"pictures\":%llu,\"p95_ms\":%.3f}\n", pictures,
+           count ? times_ms[(count * 95 - 1) / 100] : 0);
     return 0;
 }

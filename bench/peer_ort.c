@@ -22,6 +22,18 @@ static double now_s(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double p95_ms(double *seconds, int count)
+{
+    qsort(seconds, (size_t)count, sizeof *seconds, by_size);
+    return seconds[(count * 95 - 1) / 100] * 1e3;
+}
+
 static void load_api(const char *path)
 {
     void *library = dlopen(path, RTLD_NOW);
@@ -88,7 +100,8 @@ int main(int argc, char **argv)
         need(api->SessionGetOutputName(session, i, allocator, (char **)&output_names[i]));
 
     int runs = atoi(argv[4]);
-    double start = 0;
+    double start = 0, *each = calloc((size_t)runs + 1, sizeof *each);
+    if (!each || runs < 1) return 1;
     for (int i = -2; i < runs; i++) { /* two to warm up */
         if (i == 0) start = now_s();
         for (size_t o = 0; o < output_count; o++) outputs[o] = NULL;

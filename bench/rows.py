@@ -6,8 +6,10 @@ import json
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import tempfile
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build/release"
@@ -130,6 +132,64 @@ class G5x16(G5):
     name, what, hold, cameras = "G5/16", "the same, 16 cameras", 1.0, 16
 
 
+def p95(values):
+    return sorted(values)[(len(values) * 95 - 1) // 100]
+
+
+class G9(Row):
+    """Product: bench/g9_chain.mjs starts the whole house with one RTSP camera and listens to the hub's stream. Peer: the three
+    bare loops, one after the other, each with its own 95th percentile, added up."""
+    name, what, beside = "G9", "trigger picture on the socket to a subscriber of the hub told, 95th percentile", "bare decode + bare ONNX Runtime + mosquitto_pub/sub"
+    unit, hold = "ms", 2.0
+    messages = 200
+
+    def prepare(self):
+        if not shutil.which("mosquitto") or not shutil.which("mosquitto_pub"):
+            raise Missing("mosquitto is not there")
+        self.file = self.folder / "yard.mp4"
+        subprocess.run(["ffmpeg", "-v", "error", "-i", FOOTAGE, "-c:v", "libx264", "-preset", "veryfast", "-g", "10", "-bf", "0", "-pix_fmt", "yuv420p", "-an", self.file], check=True)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.broker = subprocess.Popen(["mosquitto", "-p", str(self.port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def finish(self):
+        if getattr(self, "broker", None):
+            self.broker.terminate()
+            self.broker.wait()
+
+    def product(self):
+        run = run_tree("node", ROOT / "bench/g9_chain.mjs")
+        self.note = f"{run.figures['events']} events; median {run.figures['median_ms']:.0f} ms"
+        return run.figures["p95_ms"]
+
+    def message_ms(self):
+        listener = subprocess.Popen(["mosquitto_sub", "-p", str(self.port), "-q", "1", "-t", "bench", "-d"], stdout=subprocess.PIPE, text=True)
+        for line in listener.stdout:
+            if "SUBACK" in line or "Subscribed" in line:
+                break
+        talker = subprocess.Popen(["mosquitto_pub", "-p", str(self.port), "-q", "1", "-t", "bench", "-l"], stdin=subprocess.PIPE, text=True)
+        took = []
+        for number in range(self.messages):
+            start = time.monotonic()
+            talker.stdin.write(f"event {number}\n")
+            talker.stdin.flush()
+            for line in listener.stdout:
+                if line.strip() == f"event {number}":
+                    break
+            took.append((time.monotonic() - start) * 1e3)
+        talker.stdin.close()
+        talker.wait()
+        listener.terminate()
+        listener.wait()
+        return p95(took)
+
+    def peer(self):
+        decode = run_tree(BUILD / "bench/peer_decode", self.file).figures["p95_ms"]
+        infer = run_tree(BUILD / "bench/peer_ort", ORT, MODEL, 2, 100).figures["p95_ms"]
+        return decode + infer + self.message_ms()
+
+
 class G10(Row):
     beside, unit, more_is_better = "SQLite, WAL, FULL, one row a commit", "events/s", True
 
@@ -151,4 +211,4 @@ class G10One(G10):
     name, what, hold, writers, events, peer_events = "G10/one", "durable events a second, one writer (its commit latency)", 1.0, 1, 4000, 4000
 
 
-ROWS = [G2, G5x1, G5x4, G5x16, G10Many, G10One]
+ROWS = [G2, G5x1, G5x4, G5x16, G9, G10Many, G10One]

@@ -155,7 +155,7 @@ notify:
     points: ${JSON.stringify(points)}
     classes: [person]
     score_min: 0.35
-    dwell: 500ms
+    dwell: ${this.options.dwell ?? '500ms'}
     leave: 1s
     severity: high`;
   }

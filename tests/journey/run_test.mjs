@@ -49,7 +49,7 @@ let password, firstIncident;
 test('it prints an address and a sign-in, and the first incident comes within a minute', async () => {
   run = start();
   assert.equal(await address(run, 240), `https://localhost:${ports.HUB_PORT}`);
-  password = run.text.match(/Word +(\S+)/)[1];
+  password = run.text.match(/Password +(\S+)/)[1];
   const house = await visitor(password);
   firstIncident = await until('the first incident', async () => (await house.incidents())[0], 60);
 });
