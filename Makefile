@@ -53,7 +53,7 @@ fuzz: ## every fuzzer for FUZZ_S seconds each (libFuzzer, ASan, UBSan)
 soak: ## cameras, agent and hub for SOAK_M minutes with faults; memory must stay flat
 	@tools/setup --quiet --tests
 	@tools/build release web
-	@SOAK_M=$(SOAK_M) tests/faults/soak
+	@SOAK_M=$(SOAK_M) node tests/faults/soak.mjs
 
 install: ## install programs, man pages, default configuration and the page under PREFIX
 	@tools/setup --quiet
