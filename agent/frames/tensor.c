@@ -1,0 +1,197 @@
+/* Each row of the tensor is made in one go from two rows of each plane; nothing but a few rows is
+ * held in between. Pixel centres are at half: x_source = (x + 0.5) * source / tensor - 0.5, cut to
+ * the picture; chroma sits in the middle of its four luma samples. */
+#include "frames.h"
+#include "tensor_priv.h"
+
+#include <assert.h>
+#include <math.h>
+
+typedef struct {
+    int left, top, width, height; /* where the picture lies in the tensor */
+} area;
+
+typedef struct {
+    x_table x[2];                        /* luma, chroma */
+    int16_t row[3][SOURCE_SIDE_MAX + 4]; /* one more sample than the plane, twice the last */
+    float line[3][TENSOR_SIDE_MAX];      /* only for NHWC */
+    const vd_picture *picture;
+    const vd_tensor_spec *spec;
+    const tensor_kernel *kernel;
+    area area;
+    colour colour;
+    float pad[3];
+} pass;
+
+static const tensor_kernel *best_kernel(void)
+{
+    const tensor_kernel *kernel = tensor_kernel_avx512();
+    if (!kernel) kernel = tensor_kernel_avx2();
+    return kernel ? kernel : tensor_kernel_plain();
+}
+
+static area place(const vd_picture *picture, const vd_tensor_spec *spec)
+{
+    area a = { 0, 0, spec->width_px, spec->height_px };
+    if (spec->fit == VD_FIT_STRETCH) return a;
+    float wide = (float)spec->width_px / (float)picture->width_px;
+    float high = (float)spec->height_px / (float)picture->height_px;
+    float scale = wide < high ? wide : high;
+    a.width = (int)lroundf((float)picture->width_px * scale);
+    a.height = (int)lroundf((float)picture->height_px * scale);
+    a.width = a.width < 1 ? 1 : a.width > spec->width_px ? spec->width_px : a.width;
+    a.height = a.height < 1 ? 1 : a.height > spec->height_px ? spec->height_px : a.height;
+    if (spec->pad_top_left) return a;
+    a.left = (spec->width_px - a.width) / 2;
+    a.top = (spec->height_px - a.height) / 2;
+    return a;
+}
+
+/* Where output sample `to` of `to_size` falls in a plane of `size` samples: whole part and
+ * fraction. `shrink` is 2 for chroma. */
+static int source_at(int to, int to_size, int size, int full_size, int shrink, float *ret_part)
+{
+    float at = ((float)to + 0.5f) * (float)full_size / (float)to_size / (float)shrink - 0.5f;
+    float last = (float)(size - 1);
+    at = at < 0 ? 0 : at > last ? last : at;
+    int whole = (int)at;
+    *ret_part = at - (float)whole;
+    return whole;
+}
+
+static void fill_table(x_table *table, int width, int size, int full_size, int shrink)
+{
+    for (int x = 0; x < width; x++) {
+        float part;
+        table->at[x] = source_at(x, width, size, full_size, shrink, &part);
+        int right = (int)lroundf(part * WEIGHT_ONE);
+        table->weights[x] = (int32_t)((uint32_t)right << 16 | (uint32_t)(WEIGHT_ONE - right));
+    }
+}
+
+/* YUV to RGB by the picture's matrix and range, then the model's mean and scale, folded into one
+ * linear step around the clamp to 0..255. */
+static void fill_colour(pass *p)
+{
+    const vd_tensor_spec *spec = p->spec;
+    const bool full = p->picture->full_range;
+    const float kr = p->picture->bt709 ? 0.2126f : 0.299f;
+    const float kb = p->picture->bt709 ? 0.0722f : 0.114f, kg = 1 - kr - kb;
+    const float luma = full ? 1 : 255.0f / 219, chroma = full ? 1 : 255.0f / 224;
+    const float unit = 1.0f / ((float)ROW_SCALE * WEIGHT_ONE), black = full ? 0 : 16;
+    const float red[3] = { 2 * (1 - kr), -2 * (1 - kr) * kr / kg, 0 };
+    const float blue[3] = { 0, -2 * (1 - kb) * kb / kg, 2 * (1 - kb) };
+    p->colour.luma = luma * unit;
+    for (int i = 0; i < 3; i++) {
+        int c = spec->bgr ? 2 - i : i; /* i: place in the tensor, c: which colour */
+        p->colour.red[i] = red[c] * chroma * unit;
+        p->colour.blue[i] = blue[c] * chroma * unit;
+        p->colour.offset[i] = -black * luma - 128 * chroma * (red[c] + blue[c]);
+        p->colour.scale[i] = spec->scale[i];
+        p->colour.shift[i] = -spec->mean[i] * spec->scale[i];
+        p->pad[i] = (spec->pad - spec->mean[i]) * spec->scale[i];
+    }
+}
+
+static void blend_plane(pass *p, int plane, int y)
+{
+    const vd_picture *picture = p->picture;
+    int shrink = plane ? 2 : 1;
+    int width = (picture->width_px + shrink - 1) / shrink;
+    int height = (picture->height_px + shrink - 1) / shrink;
+    float part;
+    int at = source_at(y, p->area.height, height, picture->height_px, shrink, &part);
+    int below = at + 1 < height ? at + 1 : at;
+    const uint8_t *rows = picture->plane[plane];
+    ptrdiff_t stride = picture->stride[plane];
+    int16_t *out = p->row[plane];
+    p->kernel->blend(rows + at * stride, rows + below * stride, (int16_t)(part * 32767.0f), width,
+                     out);
+    out[width] = out[width - 1];
+}
+
+static void fill_pad(float *out, int count, float value)
+{
+    for (int i = 0; i < count; i++) out[i] = value;
+}
+
+static void planar_row(pass *p, int y, float *tensor)
+{
+    const area *a = &p->area;
+    size_t plane = (size_t)p->spec->width_px * (size_t)p->spec->height_px;
+    sample_job job = {
+        { p->row[0], p->row[1], p->row[2] }, { &p->x[0], &p->x[1], &p->x[1] }, &p->colour, { NULL }
+    };
+    for (int c = 0; c < 3; c++) {
+        float *row = tensor + (size_t)c * plane + (size_t)y * (size_t)p->spec->width_px;
+        fill_pad(row, a->left, p->pad[c]);
+        job.out[c] = row + a->left;
+        fill_pad(row + a->left + a->width, p->spec->width_px - a->left - a->width, p->pad[c]);
+    }
+    p->kernel->sample(&job, a->width);
+}
+
+static void packed_row(pass *p, int y, float *tensor)
+{
+    const area *a = &p->area;
+    float *out = tensor + (size_t)y * (size_t)p->spec->width_px * 3;
+    sample_job job = { { p->row[0], p->row[1], p->row[2] },
+                       { &p->x[0], &p->x[1], &p->x[1] },
+                       &p->colour,
+                       { p->line[0] + a->left, p->line[1] + a->left, p->line[2] + a->left } };
+    p->kernel->sample(&job, a->width);
+    for (int x = 0; x < p->spec->width_px; x++) {
+        bool inside = x >= a->left && x < a->left + a->width;
+        for (int c = 0; c < 3; c++) *out++ = inside ? p->line[c][x] : p->pad[c];
+    }
+}
+
+static void pad_row(const pass *p, int y, float *tensor)
+{
+    size_t width = (size_t)p->spec->width_px, plane = width * (size_t)p->spec->height_px;
+    if (p->spec->layout == VD_LAYOUT_NCHW) {
+        for (size_t c = 0; c < 3; c++)
+            fill_pad(tensor + c * plane + (size_t)y * width, (int)width, p->pad[c]);
+        return;
+    }
+    float *out = tensor + (size_t)y * width * 3;
+    for (size_t x = 0; x < width; x++)
+        for (int c = 0; c < 3; c++) *out++ = p->pad[c];
+}
+
+static void run_pass(pass *p, float *tensor)
+{
+    for (int y = 0; y < p->spec->height_px; y++) {
+        int inside = y - p->area.top;
+        if (inside < 0 || inside >= p->area.height) {
+            pad_row(p, y, tensor);
+            continue;
+        }
+        for (int plane = 0; plane < 3; plane++) blend_plane(p, plane, inside);
+        if (p->spec->layout == VD_LAYOUT_NCHW)
+            planar_row(p, y, tensor);
+        else
+            packed_row(p, y, tensor);
+    }
+}
+
+void vd_frame_tensor(const vd_frame *frame, const vd_tensor_spec *spec, float *tensor,
+                     vd_tensor_map *ret_map)
+{
+    const vd_picture *picture = vd_frame_picture(frame);
+    assert(spec->width_px > 0 && spec->width_px <= TENSOR_SIDE_MAX && spec->height_px > 0);
+    assert(picture->width_px > 0 && picture->width_px <= SOURCE_SIDE_MAX);
+    pass p; /* about 300 KB, left uninitialised on purpose */
+    p.picture = picture;
+    p.spec = spec;
+    p.kernel = best_kernel();
+    p.area = place(picture, spec);
+    fill_table(&p.x[0], p.area.width, picture->width_px, picture->width_px, 1);
+    fill_table(&p.x[1], p.area.width, (picture->width_px + 1) / 2, picture->width_px, 2);
+    fill_colour(&p);
+    run_pass(&p, tensor);
+    *ret_map = (vd_tensor_map){ .dx_px = (float)p.area.left,
+                                .dy_px = (float)p.area.top,
+                                .sx = 1.0f / (float)p.area.width,
+                                .sy = 1.0f / (float)p.area.height };
+}

@@ -1,0 +1,234 @@
+#include "frames.h"
+#include "tensor_priv.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "vd/test.h"
+
+enum { MOST = 3 * 300 * 300 };
+
+static uint32_t noise_state = 1;
+static uint8_t noise(void)
+{
+    noise_state = noise_state * 1664525u + 1013904223u;
+    return (uint8_t)(noise_state >> 24);
+}
+
+/* A picture of noise: every wrong index and weight shows. */
+static vd_frame *noise_frame(int width, int height, bool full_range, bool bt709)
+{
+    int half_width = (width + 1) / 2, half_height = (height + 1) / 2;
+    size_t bytes = (size_t)(width * height + 2 * half_width * half_height);
+    uint8_t *planes = malloc(bytes);
+    for (size_t i = 0; i < bytes; i++) planes[i] = noise();
+    uint8_t *u = planes + width * height;
+    vd_picture picture = { .width_px = width,
+                           .height_px = height,
+                           .plane = { planes, u, u + half_width * half_height },
+                           .stride = { width, half_width, half_width },
+                           .full_range = full_range,
+                           .bt709 = bt709 };
+    vd_frame *frame;
+    expect_ok(vd_frame_copy(&picture, &frame));
+    free(planes);
+    return frame;
+}
+
+static double clip(double value, double least, double most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
+/* The plain reference: bilinear at one point, in doubles. */
+static double plane_at(const vd_picture *p, int plane, double x, double y)
+{
+    int width = plane ? (p->width_px + 1) / 2 : p->width_px;
+    int height = plane ? (p->height_px + 1) / 2 : p->height_px;
+    x = clip(plane ? x / 2 - 0.5 : x - 0.5, 0, width - 1);
+    y = clip(plane ? y / 2 - 0.5 : y - 0.5, 0, height - 1);
+    int x0 = (int)x, y0 = (int)y, x1 = x0 + 1 < width ? x0 + 1 : x0;
+    int y1 = y0 + 1 < height ? y0 + 1 : y0;
+    const uint8_t *top = p->plane[plane] + y0 * p->stride[plane];
+    const uint8_t *low = p->plane[plane] + y1 * p->stride[plane];
+    double fx = x - x0, fy = y - y0;
+    return (top[x0] * (1 - fx) + top[x1] * fx) * (1 - fy) +
+           (low[x0] * (1 - fx) + low[x1] * fx) * fy;
+}
+
+static double colour_at(const vd_picture *p, int c, double x, double y)
+{
+    double luma = plane_at(p, 0, x, y), u = plane_at(p, 1, x, y) - 128;
+    double v = plane_at(p, 2, x, y) - 128;
+    double kr = p->bt709 ? 0.2126 : 0.299, kb = p->bt709 ? 0.0722 : 0.114;
+    if (!p->full_range) {
+        luma = (luma - 16) * 255 / 219;
+        u *= 255.0 / 224;
+        v *= 255.0 / 224;
+    }
+    double rgb[3] = { luma + 2 * (1 - kr) * v, 0, luma + 2 * (1 - kb) * u };
+    rgb[1] = (luma - kr * rgb[0] - kb * rgb[2]) / (1 - kr - kb);
+    return clip(rgb[c], 0, 255);
+}
+
+static float *tensor_of(const vd_frame *frame, const vd_tensor_spec *spec, vd_tensor_map *map)
+{
+    static float tensor[MOST];
+    memset(tensor, 0x7f, sizeof(tensor)); /* what is not written shows */
+    vd_frame_tensor(frame, spec, tensor, map);
+    return tensor;
+}
+
+static float at(const float *tensor, const vd_tensor_spec *spec, int c, int x, int y)
+{
+    int plane = spec->width_px * spec->height_px, pixel = y * spec->width_px + x;
+    return spec->layout == VD_LAYOUT_NCHW ? tensor[c * plane + pixel] : tensor[pixel * 3 + c];
+}
+
+static void expect_like_reference(const vd_frame *frame, const vd_tensor_spec *spec)
+{
+    vd_tensor_map map;
+    const vd_picture *p = vd_frame_picture(frame);
+    const float *tensor = tensor_of(frame, spec, &map);
+    double worst = 0;
+    for (int y = 0; y < spec->height_px; y++)
+        for (int x = 0; x < spec->width_px; x++)
+            for (int c = 0; c < 3; c++) {
+                double px = (x + 0.5 - map.dx_px) * map.sx * p->width_px;
+                double py = (y + 0.5 - map.dy_px) * map.sy * p->height_px;
+                bool inside = px >= 0 && py >= 0 && px <= p->width_px && py <= p->height_px;
+                double want = inside ? colour_at(p, spec->bgr ? 2 - c : c, px, py) : spec->pad;
+                double have = at(tensor, spec, c, x, y) / spec->scale[c] + spec->mean[c];
+                if (!(fabs(have - want) <= worst)) worst = fabs(have - want);
+            }
+    expect_near(worst, 0, 0.06);
+}
+
+static const vd_tensor_spec plain = {
+    .width_px = 96, .height_px = 64, .fit = VD_FIT_STRETCH, .scale = { 1, 1, 1 }
+};
+
+// covers: INF-1
+VD_TEST(a_tensor_is_like_a_plain_bilinear_reference)
+{
+    static const int sizes[][2] = { { 192, 128 }, { 97, 63 }, { 33, 21 }, { 96, 64 },
+                                    { 300, 41 },  { 1, 1 },   { 2, 3 } };
+    for (unsigned i = 0; i < VD_COUNT_OF(sizes); i++)
+        for (int kind = 0; kind < 4; kind++) {
+            vd_frame *frame = noise_frame(sizes[i][0], sizes[i][1], kind & 1, kind & 2);
+            expect_like_reference(frame, &plain);
+            vd_frame_unref(frame);
+        }
+}
+
+VD_TEST(layout_order_mean_and_scale_are_the_descriptors)
+{
+    vd_frame *frame = noise_frame(120, 80, false, false);
+    vd_tensor_spec spec = plain;
+    spec.layout = VD_LAYOUT_NHWC;
+    spec.bgr = true;
+    for (int c = 0; c < 3; c++) {
+        spec.mean[c] = 100.0f + (float)c * 10;
+        spec.scale[c] = 1.0f / (50.0f + (float)c);
+    }
+    expect_like_reference(frame, &spec);
+    vd_frame_unref(frame);
+}
+
+VD_TEST(a_letterbox_keeps_the_shape_and_pads_the_rest)
+{
+    for (int kind = 0; kind < 8; kind++) {
+        vd_frame *frame =
+            kind & 1 ? noise_frame(160, 90, true, false) : noise_frame(90, 161, true, false);
+        vd_tensor_spec spec = plain;
+        spec.fit = VD_FIT_LETTERBOX;
+        spec.pad = 114;
+        spec.pad_top_left = kind & 2;
+        spec.layout = kind & 4 ? VD_LAYOUT_NHWC : VD_LAYOUT_NCHW;
+        expect_like_reference(frame, &spec);
+        vd_frame_unref(frame);
+    }
+}
+
+VD_TEST(the_map_leads_back_to_the_picture)
+{
+    vd_frame *frame = noise_frame(200, 100, true, false);
+    vd_tensor_spec spec = plain;
+    vd_tensor_map map;
+    spec.fit = VD_FIT_LETTERBOX;
+    tensor_of(frame, &spec, &map);
+    expect_near(map.dx_px, 0, 0);
+    expect_near(map.dy_px, 8, 0); /* 96x48 in 96x64 */
+    expect_near((56 - map.dy_px) * map.sy, 1, 1e-6);
+    spec.pad_top_left = true;
+    tensor_of(frame, &spec, &map);
+    expect_near(map.dy_px, 0, 0);
+    vd_frame_unref(frame);
+}
+
+VD_TEST(known_colours_come_out_right)
+{
+    /* BT.601 video range: black, white, red */
+    static const uint8_t yuv[3][3] = { { 16, 128, 128 }, { 235, 128, 128 }, { 81, 90, 240 } };
+    static const float rgb[3][3] = { { 0, 0, 0 }, { 255, 255, 255 }, { 254.4f, 0, 0 } };
+    for (int i = 0; i < 3; i++) {
+        uint8_t luma[16], u[4], v[4];
+        memset(luma, yuv[i][0], sizeof(luma));
+        memset(u, yuv[i][1], sizeof(u));
+        memset(v, yuv[i][2], sizeof(v));
+        vd_picture picture = {
+            .width_px = 4, .height_px = 4, .plane = { luma, u, v }, .stride = { 4, 2, 2 }
+        };
+        vd_frame *frame;
+        vd_tensor_map map;
+        expect_ok(vd_frame_copy(&picture, &frame));
+        const float *tensor = tensor_of(frame, &plain, &map);
+        for (int c = 0; c < 3; c++) expect_near(at(tensor, &plain, c, 40, 30), rgb[i][c], 1);
+        vd_frame_unref(frame);
+    }
+}
+
+static void expect_same_kernel(const tensor_kernel *kernel, int width)
+{
+    static uint8_t above[1000], below[1000];
+    static int16_t row[2][1004];
+    static float out[2][3][1000];
+    static x_table table;
+    colour k = { 1e-6f,         { 0, 1e-7f, 2e-6f }, { 2e-6f, 1e-7f, 0 },
+                 { -20, 3, 7 }, { 2, 3, 4 },         { 1, 2, 3 } };
+    for (int i = 0; i < width; i++) {
+        above[i] = noise();
+        below[i] = noise();
+        table.at[i] = noise() % width;
+        int right = noise() * 64;
+        table.weights[i] = right * 65536 + WEIGHT_ONE - right;
+    }
+    const tensor_kernel *both[2] = { tensor_kernel_plain(), kernel };
+    for (int i = 0; i < 2; i++) {
+        both[i]->blend(above, below, 12345, width, row[i]);
+        row[i][width] = row[i][width - 1];
+        sample_job job = { { row[i], row[i], row[i] },
+                           { &table, &table, &table },
+                           &k,
+                           { out[i][0], out[i][1], out[i][2] } };
+        both[i]->sample(&job, width);
+    }
+    for (int i = 0; i < width; i++) {
+        expect_i64(row[1][i], row[0][i]);
+        for (int c = 0; c < 3; c++) expect_near(out[1][c][i], out[0][c][i], 2e-2);
+    }
+}
+
+VD_TEST(every_kernel_of_this_machine_agrees_with_the_plain_one)
+{
+    const tensor_kernel *kernels[2] = { tensor_kernel_avx2(), tensor_kernel_avx512() };
+    for (unsigned i = 0; i < 2; i++)
+        for (int width = 1; kernels[i] && width < 100; width++)
+            expect_same_kernel(kernels[i], width);
+}
+
+VD_TEST_MAIN(VD_RUN(a_tensor_is_like_a_plain_bilinear_reference),
+             VD_RUN(layout_order_mean_and_scale_are_the_descriptors),
+             VD_RUN(a_letterbox_keeps_the_shape_and_pads_the_rest),
+             VD_RUN(the_map_leads_back_to_the_picture), VD_RUN(known_colours_come_out_right),
+             VD_RUN(every_kernel_of_this_machine_agrees_with_the_plain_one))
