@@ -16,19 +16,33 @@
 
 #define CHILD_NAME "vedette-camera"
 
+/* Beside the running program, or where a build tree has it. */
+static bool child_beside(char *into, size_t room)
+{
+    static const char *const places[] = { "", "camera/", "../agent/camera/",
+                                          "../../agent/camera/" };
+    char folder[2048];
+    const ssize_t len = readlink("/proc/self/exe", folder, sizeof folder - 1);
+    if (len <= 0) return false;
+    folder[len] = 0;
+    *strrchr(folder, '/') = 0;
+    for (size_t i = 0; i < VD_COUNT_OF(places); i++) {
+        snprintf(into, room, "%s/%s" CHILD_NAME, folder, places[i]);
+        if (access(into, X_OK) == 0) return true;
+    }
+    snprintf(into, room, "%s/" CHILD_NAME, folder);
+    return false;
+}
+
 static vd_err child_find(const vd_camera *camera, char *into, size_t room, vd_why *why)
 {
     const char *asked = camera->child_path ? camera->child_path : getenv("VEDETTE_CAMERA_CHILD");
-    if (asked && asked[0]) {
-        snprintf(into, room, "%s", asked);
+    if (!asked || !asked[0]) {
+        if (child_beside(into, room)) return VD_OK;
     } else {
-        const ssize_t len = readlink("/proc/self/exe", into, room - sizeof CHILD_NAME - 1);
-        if (len <= 0) return vd_fail_errno(why, "the agent does not find its own folder");
-        into[len] = 0;
-        char *slash = strrchr(into, '/');
-        snprintf(slash + 1, sizeof CHILD_NAME, "%s", CHILD_NAME);
+        snprintf(into, room, "%s", asked);
+        if (access(into, X_OK) == 0) return VD_OK;
     }
-    if (access(into, X_OK) == 0) return VD_OK;
     const vd_err err = vd_fail_errno(why, "the camera program is missing");
     vd_why_detail(why, "%.300s", into);
     vd_why_hint(why, "install vedette-camera beside vedette-agent");
