@@ -1,0 +1,272 @@
+#include "agent_config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "vd/secret.h"
+
+#define DAY_MS 86400000ll
+
+agent_config agent_config_default(void)
+{
+    return (agent_config){
+        .connection_string_file = "",
+        .ca_file = "",
+        .https_port = 8443,
+        .device = "agent",
+        .state_dir = "var/agent",
+        .model_path = "",
+        .model_library = "",
+        .pre_roll_ms = 5000,
+        .post_roll_ms = 5000,
+        .clip_max_ms = 60000,
+        .ring_mb = 32,
+        .snapshot_quality = 85,
+        .quota_mb = 2048,
+        .max_age_ms = 30 * DAY_MS,
+        .log_level = VD_LOG_INFO,
+        .log_format = VD_LOG_AUTO,
+    };
+}
+
+/* A section that may be missing, with the keys it may have. */
+static vd_err section(const vd_config_node *root, const char *name, const char *const *keys,
+                      const vd_config_node **ret_node, vd_why *why)
+{
+    *ret_node = vd_config_get(root, name);
+    return *ret_node ? vd_config_only(*ret_node, keys, why) : VD_OK;
+}
+
+static vd_err read_hub(const vd_config_node *root, agent_config *c, vd_why *why)
+{
+    static const char *const keys[] = { "connection_string_file", "ca_file", "https_port", NULL };
+    const vd_config_node *hub;
+
+    vd_err err = section(root, "hub", keys, &hub, why);
+    if (!err) err = vd_config_text(hub, "connection_string_file", &c->connection_string_file, why);
+    if (!err) err = vd_config_text(hub, "ca_file", &c->ca_file, why);
+    if (!err) err = vd_config_int(hub, "https_port", 1, 65535, &c->https_port, why);
+    return err;
+}
+
+static vd_err read_model(const vd_config_node *root, agent_config *c, vd_why *why)
+{
+    static const char *const keys[] = { "path", "threads", "library", NULL };
+    const vd_config_node *model;
+
+    vd_err err = section(root, "model", keys, &model, why);
+    if (!err) err = vd_config_text(model, "path", &c->model_path, why);
+    if (!err) err = vd_config_text(model, "library", &c->model_library, why);
+    if (!err) err = vd_config_int(model, "threads", 0, 256, &c->model_threads, why);
+    return err;
+}
+
+static bool camera_id_good(const char *id)
+{
+    size_t len = strlen(id);
+
+    return len >= 1 && len <= VD_CAMERA_ID_MAX &&
+           strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
+}
+
+/* A password in the URL would end in logs and process lists. */
+static bool url_has_password(const char *url)
+{
+    const char *rest = strstr(url, "://");
+    const char *at = rest ? strchr(rest, '@') : NULL;
+    const char *slash = rest ? strchr(rest + 3, '/') : NULL;
+
+    return at && (!slash || at < slash);
+}
+
+static vd_err check_camera(const vd_config_node *node, const agent_config *c,
+                           const agent_camera *camera, vd_why *why)
+{
+    vd_err err = VD_OK;
+
+    for (unsigned i = 0; i < c->camera_count; i++)
+        if (strcmp(c->camera[i].id, camera->id) == 0)
+            return vd_config_fail(node, why, "two cameras have the id '%s'", camera->id);
+    if (!camera->url[0] == !camera->file[0]) {
+        err = vd_config_fail(node, why, "camera '%s' needs either url or file", camera->id);
+        vd_why_hint(why, "url: rtsp://host/path for a camera, file: PATH for a video file");
+    } else if (camera->url[0] && strncmp(camera->url, "rtsp://", 7) != 0 &&
+               strncmp(camera->url, "rtsps://", 8) != 0) {
+        err = vd_config_fail(vd_config_get(node, "url"), why, "camera '%s': not an rtsp:// address",
+                             camera->id);
+        vd_why_hint(why, "for a video file write 'file:' instead of 'url:'");
+    } else if (url_has_password(camera->url)) {
+        err = vd_config_fail(vd_config_get(node, "url"), why,
+                             "camera '%s': the address holds user or password", camera->id);
+        vd_why_hint(why, "write 'user:' and 'password_file:' instead; secrets live in files");
+    }
+    return err;
+}
+
+static vd_err read_camera(const vd_config_node *node, agent_config *c, vd_why *why)
+{
+    static const char *const keys[] = { "id",        "url",  "file",    "user", "password_file",
+                                        "transport", "loop", "max_fps", NULL };
+    static const char *const transports[] = { "tcp", "udp", NULL };
+    agent_camera camera = { .url = "", .file = "", .user = "", .password_file = "", .loop = true };
+    const char *id = "";
+
+    vd_err err = vd_config_only(node, keys, why);
+    if (!err) err = vd_config_text(node, "id", &id, why);
+    if (!err && !camera_id_good(id)) {
+        err = vd_config_fail(node, why, "'%.40s' is no camera id", id);
+        vd_why_hint(why, "1 to %d of a-z, 0-9 and -", VD_CAMERA_ID_MAX);
+    }
+    if (!err) err = vd_config_text(node, "url", &camera.url, why);
+    if (!err) err = vd_config_text(node, "file", &camera.file, why);
+    if (!err) err = vd_config_text(node, "user", &camera.user, why);
+    if (!err) err = vd_config_text(node, "password_file", &camera.password_file, why);
+    if (!err) err = vd_config_choice(node, "transport", transports, &camera.transport, why);
+    if (!err) err = vd_config_bool(node, "loop", &camera.loop, why);
+    if (!err) err = vd_config_int(node, "max_fps", 0, 240, &camera.max_fps, why);
+    if (err) return err;
+    vd_slice_to_chars(vd_slice_str(id), camera.id, sizeof camera.id);
+    camera.line = vd_config_line(node);
+    err = check_camera(node, c, &camera, why);
+    if (!err) c->camera[c->camera_count++] = camera;
+    return err;
+}
+
+static vd_err read_cameras(const vd_config_node *root, agent_config *c, vd_why *why)
+{
+    const vd_config_node *list = vd_config_get(root, "cameras");
+    vd_err err = VD_OK;
+
+    if (!list) return VD_OK;
+    if (!vd_config_is_list(list)) return vd_config_fail(list, why, "'cameras' is a list");
+    if (vd_config_len(list) > AGENT_CAMERAS_MAX)
+        return vd_config_fail(list, why, "there are more than %d cameras", AGENT_CAMERAS_MAX);
+    for (size_t i = 0; !err && i < vd_config_len(list); i++)
+        err = read_camera(vd_config_at(list, i), c, why);
+    return err;
+}
+
+static vd_err read_rules(const vd_config_node *root, agent_config *c, vd_why *why)
+{
+    const vd_config_node *rules = vd_config_get(root, "rules");
+
+    if (rules && !vd_config_is_list(rules) && !vd_config_is_map(rules))
+        return vd_config_fail(rules, why, "'rules' is a list of rules");
+    c->rules = rules;
+    return VD_OK;
+}
+
+static vd_err read_evidence(const vd_config_node *root, agent_config *c, vd_why *why)
+{
+    static const char *const keys[] = { "pre_roll", "post_roll",      "clip_max",
+                                        "ring_mb",  "snapshot_width", "snapshot_quality",
+                                        NULL };
+    const vd_config_node *node;
+
+    vd_err err = section(root, "evidence", keys, &node, why);
+    if (!err) err = vd_config_duration_ms(node, "pre_roll", 0, 60000, &c->pre_roll_ms, why);
+    if (!err) err = vd_config_duration_ms(node, "post_roll", 0, 300000, &c->post_roll_ms, why);
+    if (!err) err = vd_config_duration_ms(node, "clip_max", 1000, 600000, &c->clip_max_ms, why);
+    if (!err) err = vd_config_int(node, "ring_mb", 1, 1024, &c->ring_mb, why);
+    if (!err) err = vd_config_int(node, "snapshot_width", 0, 8192, &c->snapshot_width, why);
+    if (!err) err = vd_config_int(node, "snapshot_quality", 1, 100, &c->snapshot_quality, why);
+    return err;
+}
+
+static vd_err read_queue(const vd_config_node *root, agent_config *c, vd_why *why)
+{
+    static const char *const keys[] = { "quota_mb", "max_age", NULL };
+    const vd_config_node *node;
+
+    vd_err err = section(root, "queue", keys, &node, why);
+    if (!err) err = vd_config_int(node, "quota_mb", 16, 1 << 24, &c->quota_mb, why);
+    if (!err) err = vd_config_duration_ms(node, "max_age", 60000, 3650 * DAY_MS, &c->max_age_ms, why);
+    return err;
+}
+
+static vd_err read_log(const vd_config_node *root, agent_config *c, vd_why *why)
+{
+    static const char *const keys[] = { "level", "format", NULL };
+    static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
+    static const char *const formats[] = { "auto", "human", "json", NULL };
+    const vd_config_node *node;
+
+    vd_err err = section(root, "log", keys, &node, why);
+    if (!err) err = vd_config_choice(node, "level", levels, &c->log_level, why);
+    if (!err) err = vd_config_choice(node, "format", formats, &c->log_format, why);
+    return err;
+}
+
+static vd_err read_all(const vd_config_node *root, agent_config *c, vd_why *why)
+{
+    static const char *const keys[] = { "hub",      "device", "state_dir", "model", "cameras", "rules",
+                                        "evidence", "queue",  "log",       NULL };
+
+    vd_err err = vd_config_only(root, keys, why);
+    if (!err) err = read_hub(root, c, why);
+    if (!err) err = vd_config_text(root, "device", &c->device, why);
+    if (!err) err = vd_config_text(root, "state_dir", &c->state_dir, why);
+    if (!err) err = read_model(root, c, why);
+    if (!err) err = read_cameras(root, c, why);
+    if (!err) err = read_rules(root, c, why);
+    if (!err) err = read_evidence(root, c, why);
+    if (!err) err = read_queue(root, c, why);
+    if (!err) err = read_log(root, c, why);
+    return err;
+}
+
+static vd_err finish(vd_config *text, agent_config *ret_config, vd_why *why)
+{
+    agent_config c = agent_config_default();
+
+    c.text = text;
+    vd_err err = read_all(vd_config_root(text), &c, why);
+    if (err)
+        agent_config_done(&c);
+    else
+        *ret_config = c;
+    return err;
+}
+
+vd_err agent_config_load(const char *path, agent_config *ret_config, vd_why *why)
+{
+    vd_config *text = NULL;
+    vd_err err = vd_config_load(path, &text, why);
+
+    return err ? err : finish(text, ret_config, why);
+}
+
+vd_err agent_config_parse(vd_slice yaml, const char *name, agent_config *ret_config, vd_why *why)
+{
+    vd_config *text = NULL;
+    vd_err err = vd_config_parse(yaml, name, &text, why);
+
+    return err ? err : finish(text, ret_config, why);
+}
+
+void agent_config_done(agent_config *config)
+{
+    config->text = vd_config_free(config->text);
+}
+
+vd_err agent_secret_read(const char *path, char *into, size_t room, vd_why *why)
+{
+    struct stat st;
+    FILE *file = fopen(path, "re");
+
+    if (!file) {
+        vd_fail_errno(why, "%s cannot be read", path);
+        return VD_INVALID;
+    }
+    bool got = fgets(into, (int)room, file) != NULL;
+    bool open_to_others = fstat(fileno(file), &st) == 0 && (st.st_mode & 0077);
+    fclose(file);
+    into[got ? strcspn(into, "\r\n") : 0] = '\0';
+    if (!into[0]) return vd_fail(why, VD_INVALID, "%s is empty", path);
+    if (open_to_others) {
+        vd_fail(why, VD_OK, "others can read the secret in %s", path);
+        vd_why_hint(why, "chmod 600 %s", path);
+    }
+    return VD_OK;
+}

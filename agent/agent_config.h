@@ -1,0 +1,47 @@
+/* agent_config.h - the agent's configuration file as values. agent.default.yaml is its manual, and
+ * a test holds both together. One thread; text lives as long as the config. */
+#ifndef VEDETTE_AGENT_CONFIG_H
+#define VEDETTE_AGENT_CONFIG_H
+#include "camera.h"
+#include "vd/config.h"
+#include "vd/log.h"
+
+#define AGENT_CAMERAS_MAX 64
+#define AGENT_RULES_MAX   32 /* per camera */
+
+typedef struct {
+    char id[VD_CAMERA_ID_MAX + 1];
+    const char *url, *file; /* exactly one is not empty */
+    const char *user, *password_file;
+    int transport; /* vd_rtsp_transport */
+    bool loop;
+    int64_t max_fps;
+    unsigned line;
+} agent_camera;
+
+typedef struct {
+    vd_config *text; /* owns all strings; NULL: the defaults */
+    const char *connection_string_file, *ca_file;
+    int64_t https_port;
+    const char *device, *state_dir;
+    const char *model_path, *model_library;
+    int64_t model_threads;
+    agent_camera camera[AGENT_CAMERAS_MAX];
+    unsigned camera_count;
+    const vd_config_node *rules; /* NULL: none */
+    int64_t pre_roll_ms, post_roll_ms, clip_max_ms, ring_mb, snapshot_width, snapshot_quality;
+    int64_t quota_mb, max_age_ms;
+    int log_level, log_format;
+} agent_config;
+
+agent_config agent_config_default(void);
+/* VD_INVALID names file, line and the nearest known setting. */
+VD_MUST_USE vd_err agent_config_load(const char *path, agent_config *ret_config, vd_why *why);
+VD_MUST_USE vd_err agent_config_parse(vd_slice yaml, const char *name, agent_config *ret_config,
+                                      vd_why *why);
+void agent_config_done(agent_config *config);
+VD_AUTO_DEFINE(agent_config, agent_config_done)
+/* The first line of a secret's file; refuses one that others can read with a warning in `why`
+ * but VD_OK (the agent says so and goes on). VD_INVALID when it cannot be read or is empty. */
+VD_MUST_USE vd_err agent_secret_read(const char *path, char *into, size_t room, vd_why *why);
+#endif
