@@ -159,9 +159,8 @@ static vd_err read_rules(const vd_config_node *root, agent_config *c, vd_why *wh
 
 static vd_err read_evidence(const vd_config_node *root, agent_config *c, vd_why *why)
 {
-    static const char *const keys[] = { "pre_roll", "post_roll",      "clip_max",
-                                        "ring_mb",  "snapshot_width", "snapshot_quality",
-                                        NULL };
+    static const char *const keys[] = { "pre_roll",       "post_roll",        "clip_max", "ring_mb",
+                                        "snapshot_width", "snapshot_quality", NULL };
     const vd_config_node *node;
 
     vd_err err = section(root, "evidence", keys, &node, why);
@@ -181,7 +180,8 @@ static vd_err read_queue(const vd_config_node *root, agent_config *c, vd_why *wh
 
     vd_err err = section(root, "queue", keys, &node, why);
     if (!err) err = vd_config_int(node, "quota_mb", 16, 1 << 24, &c->quota_mb, why);
-    if (!err) err = vd_config_duration_ms(node, "max_age", 60000, 3650 * DAY_MS, &c->max_age_ms, why);
+    if (!err)
+        err = vd_config_duration_ms(node, "max_age", 60000, 3650 * DAY_MS, &c->max_age_ms, why);
     return err;
 }
 
@@ -200,8 +200,8 @@ static vd_err read_log(const vd_config_node *root, agent_config *c, vd_why *why)
 
 static vd_err read_all(const vd_config_node *root, agent_config *c, vd_why *why)
 {
-    static const char *const keys[] = { "hub",      "device", "state_dir", "model", "cameras", "rules",
-                                        "evidence", "queue",  "log",       NULL };
+    static const char *const keys[] = { "hub",   "device",   "state_dir", "model", "cameras",
+                                        "rules", "evidence", "queue",     "log",   NULL };
 
     vd_err err = vd_config_only(root, keys, why);
     if (!err) err = read_hub(root, c, why);

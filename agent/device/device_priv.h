@@ -15,6 +15,7 @@
 #include <pthread.h>
 
 #include "device.h"
+#include "vd/iothub.h"
 #include "vd/json.h"
 
 #define DEVICE_ID_ROOM   129
@@ -110,25 +111,24 @@ void sender_acked(vd_device *d, int mid);
 void sender_forget_locked(vd_device *d);
 
 /* twin.c, on the link thread. */
-void twin_session(vd_device *d);                               /* a session began */
-void twin_tick(vd_device *d);                                  /* send what is due */
-void twin_answer(vd_device *d, vd_slice rest, vd_slice body);  /* after $iothub/twin/res/ */
-void twin_desired(vd_device *d, vd_slice rest, vd_slice body); /* after .../desired/ */
+void twin_session(vd_device *d); /* a session began */
+void twin_tick(vd_device *d);    /* send what is due */
+void twin_answer(vd_device *d, const vd_topic *topic, vd_slice body);
+void twin_desired(vd_device *d, const vd_topic *topic, vd_slice body); /* after .../desired/ */
 void twin_set_section(vd_device *d, const char *section, vd_slice json);
 /* The merge patch that turns `have` into `want` (RFC 7396). *ret_differs tells whether it is
  * anything but {}. */
 vd_err twin_diff(const vd_json *have, const vd_json *want, vd_buf *into, bool *ret_differs);
 void twin_free(vd_device *d);
 
-/* method.c: `rest` is what follows $iothub/methods/POST/. */
-void method_called(vd_device *d, vd_slice rest, vd_slice body);
+/* method.c, on the link thread. */
+void method_called(vd_device *d, const vd_topic *topic, vd_slice body);
 
 /* preview.c: keeps sending for `seconds`; VD_FULL when too many cameras are looked at. */
 vd_err preview_wanted(vd_device *d, const char *camera, int seconds);
 
-/* One value of "?$rid=1&$version=2"-like parameters. */
-bool param_find(vd_slice text, const char *name, vd_slice *ret_value);
-void mqtt_send(vd_device *d, const char *topic, vd_slice body);
+/* link.c: QoS 0, on the link thread. */
+void mqtt_send(vd_device *d, const vd_topic *topic, vd_slice body);
 
 /* https.c: one kept-alive connection per thread. */
 typedef struct https https;

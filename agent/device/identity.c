@@ -1,78 +1,58 @@
 /* identity.c - the connection string, and the tokens signed with its key. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "device_priv.h"
-#include "limits.h"
 #include "vd/clock.h"
 #include "vd/secret.h"
 
-static vd_err unreadable(vd_why *why, const char *fact)
+static vd_slice trimmed(const char *text)
 {
-    vd_fail(why, VD_INVALID, "the connection string %s", fact);
-    vd_why_hint(why, "it reads HostName=host[:port];DeviceId=...;SharedAccessKey=..., as `vedette "
-                     "connection-string DEVICE` prints it");
-    return VD_INVALID;
+    vd_slice slice = vd_slice_str(text);
+
+    while (slice.len && strchr("\r\n \t", slice.data[slice.len - 1])) slice.len--;
+    return slice;
 }
 
-static vd_err split_host(device_identity *id, vd_why *why)
+static vd_err fill(device_identity *id, const vd_connection_string *from, vd_why *why)
 {
-    vd_slice port;
-    vd_slice host = vd_slice_cut(vd_slice_str(id->host_name), ':', &port);
-    uint64_t number = VD_DEVICE_MQTT_PORT;
+    uint16_t port = VD_DEVICE_MQTT_PORT;
 
-    if (!host.len || !vd_slice_to_chars(host, id->host, sizeof id->host))
-        return unreadable(why, "has no usable HostName");
-    if (port.len && (!vd_slice_u64(port, 65535, &number) || number == 0))
-        return unreadable(why, "has a HostName whose port is no number in 1..65535");
-    id->mqtt_port = (unsigned)number;
+    if (!from->device[0] || from->module[0]) {
+        vd_fail(why, VD_INVALID, "the connection string names no device");
+        vd_why_hint(why, "`vedette connection-string DEVICE` prints the right one");
+        return VD_INVALID;
+    }
+    if (!vd_host_port(vd_slice_str(from->host), id->host, sizeof id->host, &port))
+        return vd_fail(why, VD_INVALID, "the connection string has no usable HostName");
+    id->mqtt_port = port;
+    vd_slice_to_chars(vd_slice_str(from->host), id->host_name, sizeof id->host_name);
+    vd_slice_to_chars(vd_slice_str(from->device), id->device, sizeof id->device);
+    vd_slice_to_chars(vd_slice_str(from->key), id->key, sizeof id->key);
     return VD_OK;
-}
-
-static vd_err check_parts(device_identity *id, vd_why *why)
-{
-    VD_AUTO(vd_buf) key = VD_BUF(sizeof id->key);
-
-    if (!id->device[0]) return unreadable(why, "has no DeviceId");
-    if (!id->key[0]) return unreadable(why, "has no SharedAccessKey");
-    if (!vd_base64_decode(vd_slice_str(id->key), &key) || !key.len)
-        return unreadable(why, "has a SharedAccessKey that is not base64");
-    vd_wipe(key.data, key.len);
-    return split_host(id, why);
 }
 
 vd_err identity_read(const char *connection_string, device_identity *ret_identity, vd_why *why)
 {
+    vd_connection_string parts = { 0 };
     device_identity id = { 0 };
-    vd_slice rest = vd_slice_str(connection_string);
+    char token[TOKEN_ROOM];
 
-    while (rest.len && strchr("\r\n \t", rest.data[rest.len - 1])) rest.len--;
-    while (rest.len) {
-        vd_slice part = vd_slice_cut(rest, ';', &rest), value;
-        vd_slice name = vd_slice_cut(part, '=', &value);
-        bool fits = true;
-
-        if (vd_slice_eq(name, VD_STR("HostName")))
-            fits = vd_slice_to_chars(value, id.host_name, sizeof id.host_name);
-        else if (vd_slice_eq(name, VD_STR("DeviceId")))
-            fits = vd_slice_to_chars(value, id.device, sizeof id.device);
-        else if (vd_slice_eq(name, VD_STR("SharedAccessKey")))
-            fits = vd_slice_to_chars(value, id.key, sizeof id.key);
-        if (!fits) return unreadable(why, "has a part that is too long");
-    }
-    vd_err err = check_parts(&id, why);
+    vd_err err = vd_connection_string_parse(trimmed(connection_string), &parts, why);
+    if (!err) err = fill(&id, &parts, why);
+    if (!err) err = identity_token(&id, 60, token, why); /* the key is one */
     if (!err) *ret_identity = id;
+    vd_wipe(&parts, sizeof parts);
     vd_wipe(&id, sizeof id);
     return err;
 }
 
 vd_err vd_device_id_of(const char *connection_string, char *into, size_t room, vd_why *why)
 {
-    device_identity id;
+    device_identity id = { 0 };
     vd_err err = identity_read(connection_string, &id, why);
 
     if (!err && !vd_slice_to_chars(vd_slice_str(id.device), into, room))
-        err = unreadable(why, "has a DeviceId that is too long");
+        err = vd_fail(why, VD_INVALID, "the device's name is too long");
     vd_wipe(&id, sizeof id);
     return err;
 }
@@ -80,27 +60,16 @@ vd_err vd_device_id_of(const char *connection_string, char *into, size_t room, v
 vd_err identity_token(const device_identity *id, unsigned life_s, char into[TOKEN_ROOM],
                       vd_why *why)
 {
-    VD_AUTO(vd_buf) scope = VD_BUF(TOKEN_ROOM);
-    VD_AUTO(vd_buf) text = VD_BUF(TOKEN_ROOM);
-    VD_AUTO(vd_buf) key = VD_BUF(sizeof id->key);
-    VD_AUTO(vd_buf) sig = VD_BUF(64);
     VD_AUTO(vd_buf) token = VD_BUF(TOKEN_ROOM - 1);
-    uint8_t mac[32];
-    long long expiry = vd_clock_utc_us() / 1000000 + life_s;
+    char resource[HOST_ROOM + DEVICE_ID_ROOM + 16];
 
-    vd_buf_addf(&text, "%s/devices/%s", id->host_name, id->device);
-    bool ok = vd_url_encode(vd_buf_slice(&text), &scope);
-    vd_buf_clear(&text);
-    ok = ok && vd_buf_addf(&text, "%s\n%lld", scope.data, expiry);
-    ok = ok && vd_base64_decode(vd_slice_str(id->key), &key);
-    ok = ok && !vd_hmac_sha256(vd_buf_slice(&key), vd_buf_slice(&text), mac);
-    if (key.data) vd_wipe(key.data, key.len);
-    vd_buf_clear(&text);
-    ok = ok && vd_base64_encode(vd_slice_of(mac, sizeof mac), &text);
-    ok = ok && vd_url_encode(vd_buf_slice(&text), &sig);
-    ok = ok && vd_buf_addf(&token, "SharedAccessSignature sr=%s&sig=%s&se=%lld", scope.data,
-                           sig.data, expiry);
-    if (!ok) return vd_fail(why, VD_INVALID, "no token can be made from the connection string");
+    snprintf(resource, sizeof resource, "%s/devices/%s", id->host_name, id->device);
+    if (vd_sas_make(resource, vd_slice_str(id->key), NULL, vd_clock_utc_us() / 1000000 + life_s,
+                    &token)) {
+        vd_fail(why, VD_INVALID, "the connection string's SharedAccessKey cannot sign");
+        vd_why_hint(why, "copy the whole line that `vedette connection-string DEVICE` prints");
+        return VD_INVALID;
+    }
     vd_slice_to_chars(vd_buf_slice(&token), into, TOKEN_ROOM);
     return VD_OK;
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "device_priv.h"
+#include "limits.h"
 #include "vd/clock.h"
 
 #define CONNECT_WITHIN_US 20000000
@@ -18,28 +19,13 @@
 #define STEADY_US         30000000 /* a session that lived so long clears the back-off */
 #define DRAIN_WITHIN_US   5000000
 #define TICK_MS           200
-#define API_VERSION       "2021-04-12"
-#define RES_TOPIC         "$iothub/twin/res/"
-#define DESIRED_TOPIC     "$iothub/twin/PATCH/properties/desired/"
-#define METHOD_TOPIC      "$iothub/methods/POST/"
 
-bool param_find(vd_slice text, const char *name, vd_slice *ret_value)
+void mqtt_send(vd_device *d, const vd_topic *topic, vd_slice body)
 {
-    vd_slice rest;
+    VD_AUTO(vd_buf) text = VD_BUF(VD_LIMIT_TOPIC_BYTES);
 
-    vd_slice_cut(text, '?', &rest);
-    while (rest.len) {
-        vd_slice value, part = vd_slice_cut(rest, '&', &rest);
-        if (!vd_slice_eq(vd_slice_cut(part, '=', &value), vd_slice_str(name))) continue;
-        *ret_value = value;
-        return true;
-    }
-    return false;
-}
-
-void mqtt_send(vd_device *d, const char *topic, vd_slice body)
-{
-    mosquitto_publish(d->mqtt, NULL, topic, (int)body.len, body.data, 0, false);
+    if (!vd_topic_write(topic, &text)) return;
+    mosquitto_publish(d->mqtt, NULL, text.data, (int)body.len, body.data, 0, false);
 }
 
 static void on_said(struct mosquitto *mqtt, void *arg, int level, const char *text)
@@ -53,7 +39,10 @@ static void on_said(struct mosquitto *mqtt, void *arg, int level, const char *te
 static void on_connect(struct mosquitto *mqtt, void *arg, int code)
 {
     vd_device *d = arg;
-    char *topics[] = { RES_TOPIC "#", DESIRED_TOPIC "#", METHOD_TOPIC "#" };
+    static char twin[] = "$iothub/twin/res/#",
+                desired[] = "$iothub/twin/PATCH/properties/desired/#",
+                methods[] = "$iothub/methods/POST/#";
+    char *topics[] = { twin, desired, methods };
 
     d->refused_code = code;
     if (code) return;
@@ -77,16 +66,14 @@ static void on_publish(struct mosquitto *mqtt, void *arg, int mid)
 
 static void on_message(struct mosquitto *mqtt, void *arg, const struct mosquitto_message *message)
 {
-    vd_slice topic = vd_slice_str(message->topic);
     vd_slice body = vd_slice_of(message->payload, (size_t)message->payloadlen);
+    vd_topic topic;
     (void)mqtt;
 
-    if (vd_slice_starts(topic, VD_STR(RES_TOPIC)))
-        twin_answer(arg, vd_slice_from(topic, strlen(RES_TOPIC)), body);
-    else if (vd_slice_starts(topic, VD_STR(DESIRED_TOPIC)))
-        twin_desired(arg, vd_slice_from(topic, strlen(DESIRED_TOPIC)), body);
-    else if (vd_slice_starts(topic, VD_STR(METHOD_TOPIC)))
-        method_called(arg, vd_slice_from(topic, strlen(METHOD_TOPIC)), body);
+    if (!vd_topic_parse(vd_slice_str(message->topic), &topic)) return;
+    if (topic.kind == VD_TOPIC_TWIN_RESULT) twin_answer(arg, &topic, body);
+    if (topic.kind == VD_TOPIC_TWIN_DESIRED) twin_desired(arg, &topic, body);
+    if (topic.kind == VD_TOPIC_METHOD_CALL) method_called(arg, &topic, body);
 }
 
 static int set_tls(vd_device *d, struct mosquitto *mqtt)
@@ -97,11 +84,15 @@ static int set_tls(vd_device *d, struct mosquitto *mqtt)
 
 static int set_login(vd_device *d, struct mosquitto *mqtt, vd_why *why)
 {
-    char token[TOKEN_ROOM], user[HOST_ROOM + DEVICE_ID_ROOM + 40];
+    VD_AUTO(vd_buf) user = VD_BUF(1024);
+    char token[TOKEN_ROOM];
+    vd_iothub_user parts = { .host = vd_slice_str(d->id.host_name),
+                             .device = vd_slice_str(d->id.device),
+                             .api_version = VD_STR(VD_IOTHUB_API_VERSION) };
 
     if (identity_token(&d->id, d->token_life_s, token, why)) return MOSQ_ERR_INVAL;
-    snprintf(user, sizeof user, "%s/%s/?api-version=" API_VERSION, d->id.host_name, d->id.device);
-    return mosquitto_username_pw_set(mqtt, user, token);
+    if (!vd_iothub_user_write(&parts, &user)) return MOSQ_ERR_INVAL;
+    return mosquitto_username_pw_set(mqtt, user.data, token);
 }
 
 /* A client that is on its way to the hub, or NULL. */

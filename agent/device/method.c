@@ -5,12 +5,11 @@
 #include "vd/clock.h"
 #include "vd/program.h"
 
-#define PAYLOAD_BYTES   131072 /* the hub's limit */
-#define PREVIEW_MOST_S  60
-#define NOT_FOUND       404
-#define BAD_REQUEST     400
-#define TOO_MANY        429
-#define METHOD_NAME_MAX 100
+#define PAYLOAD_BYTES  131072 /* the hub's limit */
+#define PREVIEW_MOST_S 60
+#define NOT_FOUND      404
+#define BAD_REQUEST    400
+#define TOO_MANY       429
 
 static int ping(vd_json_w *w)
 {
@@ -49,28 +48,23 @@ static int dispatch(vd_device *d, vd_slice name, const vd_json *payload, vd_json
 
 static void answer(vd_device *d, int status, vd_slice rid, vd_slice body)
 {
-    char topic[160];
+    vd_topic topic = { .kind = VD_TOPIC_METHOD_RESULT, .status = (unsigned)status, .rid = rid };
 
-    snprintf(topic, sizeof topic, "$iothub/methods/res/%d/?$rid=%.*s", status, (int)rid.len,
-             (const char *)rid.data);
-    mqtt_send(d, topic, body);
+    mqtt_send(d, &topic, body);
 }
 
-void method_called(vd_device *d, vd_slice rest, vd_slice body)
+void method_called(vd_device *d, const vd_topic *topic, vd_slice body)
 {
     VD_AUTO(vd_json_ptr) payload = NULL;
     VD_AUTO(vd_buf) text = VD_BUF(4096);
-    vd_slice params, rid;
-    vd_slice name = vd_slice_cut(rest, '/', &params);
 
-    if (!param_find(params, "$rid", &rid) || rid.len > 64 || name.len > METHOD_NAME_MAX) return;
     if (body.len && vd_json_parse(body, PAYLOAD_BYTES, 10, &payload, NULL)) {
-        answer(d, BAD_REQUEST, rid, VD_STR("{\"error\":\"the payload is no JSON\"}"));
+        answer(d, BAD_REQUEST, topic->rid, VD_STR("{\"error\":\"the payload is no JSON\"}"));
         return;
     }
     vd_json_w w = vd_json_writer(&text);
     vd_json_w_object(&w);
-    int status = dispatch(d, name, payload, &w);
+    int status = dispatch(d, topic->name, payload, &w);
     vd_json_w_object_end(&w);
-    if (!vd_json_w_end(&w)) answer(d, status, rid, vd_buf_slice(&text));
+    if (!vd_json_w_end(&w)) answer(d, status, topic->rid, vd_buf_slice(&text));
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "device_priv.h"
+#include "limits.h"
 #include "vd/clock.h"
 
 #define IDLE_MS 1000
@@ -35,13 +36,20 @@ void sender_acked(vd_device *d, int mid)
     pthread_mutex_unlock(&d->lock);
 }
 
-static bool topic_of(vd_device *d, const vd_outbox_message *message, char *into, size_t room)
+static bool topic_of(vd_device *d, const vd_outbox_message *message, vd_buf *into)
 {
-    int len = snprintf(into, room,
-                       "devices/%s/messages/events/%%24.mid=%s&%%24.ct=application%%2Fjson"
-                       "&%%24.ce=utf-8&type=event",
-                       d->id.device, message->id);
-    return len > 0 && (size_t)len < room;
+    VD_AUTO(vd_buf) bag = VD_BUF(VD_IOTHUB_BAG_MAX);
+    char now[VD_UTC_TEXT_ROOM];
+
+    bool fits = vd_bag_add(&bag, VD_PROP_MESSAGE_ID, message->id) &&
+                vd_bag_add(&bag, VD_PROP_CONTENT_TYPE, "application/json") &&
+                vd_bag_add(&bag, VD_PROP_CONTENT_ENCODING, "utf-8") &&
+                vd_bag_add(&bag, VD_PROP_TYPE, "event") &&
+                vd_bag_add(&bag, VD_PROP_CLOCK, vd_utc_text(vd_clock_utc_us(), now));
+    vd_topic topic = { .kind = VD_TOPIC_EVENTS,
+                       .device = vd_slice_str(d->id.device),
+                       .bag = vd_buf_slice(&bag) };
+    return fits && vd_topic_write(&topic, into);
 }
 
 static void window_add_locked(vd_device *d, int mid, int64_t seq)
@@ -57,16 +65,16 @@ static void window_add_locked(vd_device *d, int mid, int64_t seq)
 /* False when the session ended meanwhile. */
 static bool publish(vd_device *d, uint64_t session, const vd_outbox_message *message)
 {
-    char topic[512];
+    VD_AUTO(vd_buf) topic = VD_BUF(VD_LIMIT_TOPIC_BYTES);
     int mid = 0;
     bool sent = false;
 
-    if (!topic_of(d, message, topic, sizeof topic)) return false;
+    if (!topic_of(d, message, &topic)) return false;
     /* Under the lock, so that the answer cannot come before the window knows the number. */
     pthread_mutex_lock(&d->lock);
     if (d->mqtt && d->session == session && !d->renewing)
-        sent = !mosquitto_publish(d->mqtt, &mid, topic, (int)message->body_len, message->body, 1,
-                                  false);
+        sent = !mosquitto_publish(d->mqtt, &mid, topic.data, (int)message->body_len, message->body,
+                                  1, false);
     if (sent) {
         window_add_locked(d, mid, message->seq);
         d->status.messages_sent++;

@@ -23,12 +23,10 @@ static void next_rid(vd_device *d, char into[RID_ROOM])
 
 static void twin_get(vd_device *d)
 {
-    char topic[64 + RID_ROOM];
-
     next_rid(d, d->get_rid);
     d->get_sent_us = vd_clock_mono_us();
-    snprintf(topic, sizeof topic, "$iothub/twin/GET/?$rid=%s", d->get_rid);
-    mqtt_send(d, topic, VD_SLICE_NONE);
+    vd_topic topic = { .kind = VD_TOPIC_TWIN_GET, .rid = vd_slice_str(d->get_rid) };
+    mqtt_send(d, &topic, VD_SLICE_NONE);
 }
 
 void twin_session(vd_device *d)
@@ -80,8 +78,12 @@ static void apply_rules(vd_device *d)
     const vd_json *rules = vd_json_get(d->desired, "rules");
     vd_why why = { 0 };
 
-    if (!rules || !d->sink.rules) return;
-    vd_err err = vd_json_print(rules, &text);
+    if (!d->sink.rules) return;
+    vd_err err = VD_OK;
+    if (rules && vd_json_kind_of(rules) != VD_JSON_IS_NULL)
+        err = vd_json_print(rules, &text);
+    else
+        vd_buf_add_str(&text, "{}"); /* the hub wishes none: the device's own hold */
     if (err) vd_fail(&why, err, "the desired rules are more than %d bytes", REPORTED_BYTES);
     if (!err) err = d->sink.rules(d->sink.ctx, vd_buf_slice(&text), &why);
     report_rules(d, err, &why);
@@ -110,7 +112,7 @@ static void twin_arrived(vd_device *d, vd_slice body)
     apply_rules(d);
 }
 
-static void report_answered(vd_device *d, uint64_t status)
+static void report_answered(vd_device *d, unsigned status)
 {
     d->report_rid[0] = '\0';
     if (status == 200 || status == 204) {
@@ -126,39 +128,31 @@ static void report_answered(vd_device *d, uint64_t status)
     pthread_mutex_unlock(&d->lock);
 }
 
-void twin_answer(vd_device *d, vd_slice rest, vd_slice body)
+void twin_answer(vd_device *d, const vd_topic *topic, vd_slice body)
 {
-    vd_slice params, rid;
-    vd_slice code = vd_slice_cut(rest, '/', &params);
-    uint64_t status;
-
-    if (!vd_slice_u64(code, 999, &status) || !param_find(params, "$rid", &rid)) return;
-    if (d->get_rid[0] && vd_slice_eq(rid, vd_slice_str(d->get_rid))) {
-        if (status == 200) twin_arrived(d, body);
-    } else if (d->report_rid[0] && vd_slice_eq(rid, vd_slice_str(d->report_rid))) {
-        report_answered(d, status);
+    if (d->get_rid[0] && vd_slice_eq(topic->rid, vd_slice_str(d->get_rid))) {
+        if (topic->status == 200) twin_arrived(d, body);
+    } else if (d->report_rid[0] && vd_slice_eq(topic->rid, vd_slice_str(d->report_rid))) {
+        report_answered(d, topic->status);
     }
 }
 
-void twin_desired(vd_device *d, vd_slice rest, vd_slice body)
+void twin_desired(vd_device *d, const vd_topic *topic, vd_slice body)
 {
     VD_AUTO(vd_json_ptr) patch = NULL;
-    vd_slice number;
-    uint64_t version;
+    int64_t version = (int64_t)topic->version;
     vd_json *merged;
 
     if (!d->twin_known) return; /* the answer to GET will hold it */
-    if (!param_find(rest, "$version", &number) || !vd_slice_u64(number, INT64_MAX, &version))
-        return;
-    if ((int64_t)version <= d->desired_version) return;
-    if ((int64_t)version > d->desired_version + 1 ||
+    if (version <= d->desired_version) return;
+    if (version > d->desired_version + 1 ||
         vd_json_parse(body, TWIN_BYTES, VD_LIMIT_JSON_DEPTH, &patch, NULL) ||
         vd_json_merge_patch(d->desired, patch, &merged)) {
         twin_get(d);
         return;
     }
     replace(&d->desired, merged);
-    d->desired_version = (int64_t)version;
+    d->desired_version = version;
     if (vd_json_get(patch, "rules")) apply_rules(d);
 }
 
@@ -276,7 +270,6 @@ static vd_json *after_patch(const vd_json *reported, vd_slice patch)
 static void report(vd_device *d)
 {
     VD_AUTO(vd_buf) patch = VD_BUF(REPORTED_BYTES);
-    char topic[64 + RID_ROOM];
     bool differs;
 
     pthread_mutex_lock(&d->lock);
@@ -289,8 +282,8 @@ static void report(vd_device *d)
     next_rid(d, d->report_rid);
     d->report_sent_us = vd_clock_mono_us();
     d->report_after_us = d->report_sent_us + REPORT_EVERY_US;
-    snprintf(topic, sizeof topic, "$iothub/twin/PATCH/properties/reported/?$rid=%s", d->report_rid);
-    mqtt_send(d, topic, vd_buf_slice(&patch));
+    vd_topic topic = { .kind = VD_TOPIC_TWIN_REPORT, .rid = vd_slice_str(d->report_rid) };
+    mqtt_send(d, &topic, vd_buf_slice(&patch));
 }
 
 void twin_tick(vd_device *d)
