@@ -18,7 +18,8 @@
 #define VD_DEVICE_MQTT_PORT    8883
 #define VD_DEVICE_WINDOW       64   /* messages on the way without an answer */
 #define VD_DEVICE_PREVIEW_PX   1280 /* widest preview */
-#define VD_DEVICE_SECTIONS_MAX 8    /* of reported properties */
+#define VD_DEVICE_ID_ROOM      129
+#define VD_DEVICE_SECTIONS_MAX 8 /* of reported properties */
 
 typedef struct {
     const char *connection_string; /* HostName=host[:mqtt port];DeviceId=..;SharedAccessKey=.. */

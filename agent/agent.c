@@ -1,0 +1,214 @@
+/* agent.c - everything is opened, started and stopped in the order the data takes. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "agent_priv.h"
+#include "vd/clock.h"
+#include "vd/file.h"
+#include "vd/secret.h"
+
+#define MIB      1048576ull
+#define FLUSH_MS 3000
+
+lane *agent_lane(agent *a, const char *camera)
+{
+    for (unsigned i = 0; i < a->lane_count; i++)
+        if (strcmp(a->lane[i].config->id, camera) == 0) return &a->lane[i];
+    return NULL;
+}
+
+static void log_event(const vd_event *event)
+{
+    bool begins = event->revision == 1, ends = strcmp(event->phase, "end") == 0;
+
+    if (!begins && !ends) return;
+    vd_log(VD_LOG_INFO, begins ? "event.began" : "event.ended",
+           begins ? "something happened" : "it is over", "event", event->id.text, "camera",
+           event->camera, "rule", event->rule_id, "class", event->class_name, NULL);
+}
+
+/* vd_events_sink.accept: the outbox, and a word in the log. */
+static vd_err on_accept(void *ctx, const vd_event *event, vd_why *why)
+{
+    agent *a = ctx;
+    vd_why own = { 0 };
+    vd_err err = vd_outbox_accept(a->outbox, event, &own);
+
+    if (err)
+        vd_log_why(VD_LOG_ERROR, "event.unkept", "an event could not be kept", &own, "event",
+                   event->id.text, "camera", event->camera, NULL);
+    else
+        log_event(event);
+    if (err && why) *why = own;
+    return err;
+}
+
+static void on_link(void *ctx, const vd_device_status *status)
+{
+    agent *a = ctx;
+
+    if (status->connected)
+        vd_log(VD_LOG_INFO, "hub.connected", "connected to the hub", "device", a->device, NULL);
+    else
+        vd_log_why(VD_LOG_WARN, "hub.away", "the hub is away, events wait", &status->why, "device",
+                   a->device, NULL);
+}
+
+/* Reads the secret into `text`; an empty text means that there is no hub. */
+static vd_err read_connection(const agent_config *c, char text[SECRET_ROOM], vd_why *why)
+{
+    vd_why note = { 0 };
+
+    text[0] = '\0';
+    if (!c->connection_string_file[0]) return VD_OK;
+    vd_err err = agent_secret_read(c->connection_string_file, text, SECRET_ROOM, &note);
+    if (err && why) *why = note;
+    if (!err && note.fact[0])
+        vd_log_why(VD_LOG_WARN, "secret.open", "the connection string can be read by others", &note,
+                   NULL);
+    return err;
+}
+
+static vd_device_config link_config(const agent_config *c, const char *connection)
+{
+    return (vd_device_config){
+        .connection_string = connection,
+        .ca_file = c->ca_file[0] ? c->ca_file : NULL,
+        .https_port = (unsigned)c->https_port,
+    };
+}
+
+vd_err agent_check_hub(const agent_config *c, vd_why *why)
+{
+    char connection[SECRET_ROOM];
+    vd_err err = read_connection(c, connection, why);
+    vd_device_config config = link_config(c, connection);
+
+    if (!err && connection[0]) err = vd_device_check(&config, why);
+    vd_wipe(connection, sizeof connection);
+    return err;
+}
+
+static vd_err name_device(agent *a, const char *connection, vd_why *why)
+{
+    if (connection[0]) return vd_device_id_of(connection, a->device, sizeof a->device, why);
+    if (vd_iothub_id_ok(vd_slice_str(a->config->device)) &&
+        vd_slice_to_chars(vd_slice_str(a->config->device), a->device, sizeof a->device))
+        return VD_OK;
+    return vd_fail(why, VD_INVALID, "'%.60s' is no device name", a->config->device);
+}
+
+static vd_err open_outbox(agent *a, vd_why *why)
+{
+    char dir[4096];
+    vd_outbox_config config = { .dir = dir,
+                                .quota_bytes = (uint64_t)a->config->quota_mb * MIB,
+                                .max_age_ms = a->config->max_age_ms };
+
+    snprintf(dir, sizeof dir, "%s/outbox", a->config->state_dir);
+    vd_err err = vd_dir_make(dir, 0750, why);
+    return err ? err : vd_outbox_open(&config, &a->outbox, why);
+}
+
+static vd_err open_events(agent *a, vd_why *why)
+{
+    char dir[4096];
+    const agent_config *c = a->config;
+    vd_events_sink sink = { .ctx = a, .accept = on_accept };
+    vd_events_config config = {
+        .pre_roll_ms = c->pre_roll_ms,
+        .post_roll_ms = c->post_roll_ms,
+        .clip_max_ms = c->clip_max_ms,
+        .ring_bytes_max = (uint64_t)c->ring_mb * MIB,
+        .snapshot_width_px = (int)c->snapshot_width,
+        .snapshot_quality = (int)c->snapshot_quality,
+        .device = a->device,
+        .work_dir = dir,
+        .blobs = vd_outbox_blobs(a->outbox),
+    };
+
+    snprintf(dir, sizeof dir, "%s/clips", c->state_dir);
+    vd_err err = vd_dir_make(dir, 0750, why);
+    return err ? err : vd_events_new(&config, &sink, &a->events, why);
+}
+
+static vd_err add_lanes(agent *a, vd_why *why)
+{
+    vd_err err = VD_OK;
+
+    for (unsigned i = 0; !err && i < a->config->camera_count; i++) {
+        err = lane_add(&a->lane[i], a, &a->config->camera[i], why);
+        if (!err) a->lane_count++;
+    }
+    return err;
+}
+
+static vd_err open_link(agent *a, const char *connection, vd_why *why)
+{
+    vd_device_config config = link_config(a->config, connection);
+    vd_device_sink sink = {
+        .ctx = a, .rules = rulebook_from_hub, .picture = lane_preview, .status = on_link
+    };
+
+    if (!connection[0]) return VD_OK;
+    return vd_device_start(&config, a->outbox, &sink, &a->link, why);
+}
+
+static void agent_init(agent *a, const agent_config *config)
+{
+    pthread_condattr_t attr;
+
+    a->config = config;
+    a->started_utc_us = vd_clock_utc_us();
+    pthread_mutex_init(&a->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&a->changed, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+vd_err agent_start(agent *a, const agent_config *config, vd_why *why)
+{
+    char connection[SECRET_ROOM] = "";
+
+    agent_init(a, config);
+    vd_err err = read_connection(config, connection, why);
+    if (!err) err = name_device(a, connection, why);
+    if (!err) err = open_outbox(a, why);
+    if (!err) err = open_events(a, why);
+    if (!err) err = add_lanes(a, why);
+    if (!err) analysis_load_model(a);
+    if (!err) rulebook_start(a);
+    if (!err) err = open_link(a, connection, why);
+    if (!err) err = analysis_start(a, why);
+    for (unsigned i = 0; !err && i < a->lane_count; i++) lane_start(&a->lane[i]);
+    vd_wipe(connection, sizeof connection);
+    return err;
+}
+
+static void stop_cameras(agent *a)
+{
+    for (unsigned i = 0; i < a->lane_count; i++)
+        if (a->lane[i].camera) vd_camera_stop(a->lane[i].camera);
+    for (unsigned i = 0; i < a->lane_count; i++)
+        if (a->lane[i].camera) vd_camera_join(a->lane[i].camera);
+}
+
+void agent_stop(agent *a)
+{
+    stop_cameras(a);
+    analysis_stop(a);
+    if (a->events) vd_events_stop(a->events);
+    if (a->link) {
+        vd_device_flush(a->link, FLUSH_MS);
+        vd_device_stop(a->link);
+        vd_device_join(a->link);
+        vd_device_free(a->link);
+    }
+    if (a->events) vd_events_free(a->events);
+    for (unsigned i = 0; i < a->lane_count; i++) lane_free(&a->lane[i]);
+    if (a->model) vd_model_free(a->model);
+    if (a->outbox) vd_outbox_free(a->outbox);
+    pthread_cond_destroy(&a->changed);
+    pthread_mutex_destroy(&a->lock);
+}

@@ -1,0 +1,149 @@
+/* The configuration file and its commented default say the same. */
+#include "agent_config.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "vd/file.h"
+#include "vd/test.h"
+
+extern const char agent_default_yaml[];
+
+static vd_err parse(const char *yaml, agent_config *config, vd_why *why)
+{
+    return agent_config_parse(vd_slice_str(yaml), "agent.yaml", config, why);
+}
+
+// covers: BASE-4
+VD_TEST(commented_default_says_what_the_program_does_without_it)
+{
+    VD_AUTO(agent_config) file = { 0 };
+    agent_config built_in = agent_config_default();
+
+    expect_ok(parse(agent_default_yaml, &file, NULL));
+    expect_str(file.connection_string_file, built_in.connection_string_file);
+    expect_str(file.ca_file, built_in.ca_file);
+    expect_i64(file.https_port, built_in.https_port);
+    expect_str(file.device, built_in.device);
+    expect_str(file.state_dir, built_in.state_dir);
+    expect_str(file.model_path, built_in.model_path);
+    expect_str(file.model_library, built_in.model_library);
+    expect_i64(file.model_threads, built_in.model_threads);
+    expect_u64(file.camera_count, 0);
+    expect_i64(file.pre_roll_ms, built_in.pre_roll_ms);
+    expect_i64(file.post_roll_ms, built_in.post_roll_ms);
+    expect_i64(file.clip_max_ms, built_in.clip_max_ms);
+    expect_i64(file.ring_mb, built_in.ring_mb);
+    expect_i64(file.snapshot_width, built_in.snapshot_width);
+    expect_i64(file.snapshot_quality, built_in.snapshot_quality);
+    expect_i64(file.quota_mb, built_in.quota_mb);
+    expect_i64(file.max_age_ms, built_in.max_age_ms);
+    expect_i64(file.log_level, built_in.log_level);
+    expect_i64(file.log_format, built_in.log_format);
+}
+
+/* Uncomments the examples: what stands behind "#   " or "#     " of a list's example. */
+static void uncommented(const char *yaml, const char *empty, vd_buf *into)
+{
+    vd_slice rest = vd_slice_str(yaml), line;
+    bool example = false;
+
+    while (rest.len) {
+        line = vd_slice_cut(rest, '\n', &rest);
+        if (vd_slice_starts(line, VD_STR("#   - id:"))) example = true;
+        if (!vd_slice_starts(line, VD_STR("#"))) example = false;
+        if (vd_slice_eq(line, vd_slice_str(empty))) continue;
+        vd_slice name = vd_slice_cut(vd_slice_str(empty), ' ', &(vd_slice){ 0 });
+        if (example && vd_slice_starts(line, VD_STR("#   - id:")) && into->len == 0)
+            vd_buf_add(into, name), vd_buf_add_byte(into, '\n');
+        if (example) vd_buf_add(into, vd_slice_from(line, 1)), vd_buf_add_byte(into, '\n');
+        if (example && rest.len && vd_slice_starts(rest, vd_slice_str(empty))) return;
+        if (!example) vd_buf_clear(into);
+    }
+}
+
+// covers: BASE-4
+VD_TEST(example_camera_in_the_manual_is_a_good_one)
+{
+    VD_AUTO(vd_buf) yaml = VD_BUF(65536);
+    VD_AUTO(agent_config) config = { 0 };
+    vd_why why = { 0 };
+
+    uncommented(agent_default_yaml, "cameras: []", &yaml);
+    expect_ok(parse(yaml.data, &config, &why));
+    expect_u64(config.camera_count, 1);
+    expect_str(config.camera[0].id, "gate");
+    expect_str(config.camera[0].url, "rtsp://10.0.0.7/main");
+    expect_str(config.camera[0].password_file, "gate.password");
+    expect_true(config.camera[0].loop);
+}
+
+// covers: BASE-4
+VD_TEST(unknown_setting_is_refused_with_line_and_nearest_known_one)
+{
+    VD_AUTO(agent_config) config = { 0 };
+    vd_why why = { 0 };
+
+    expect_err(parse("device: d\nevidence:\n  pre_rol: 3s\n", &config, &why), VD_INVALID);
+    assert_non_null(strstr(why.detail, "line 3"));
+    assert_non_null(strstr(why.hint, "pre_roll"));
+}
+
+VD_TEST(camera_needs_exactly_one_source)
+{
+    static const char *const bad[] = {
+        "cameras: [{id: a}]",
+        "cameras: [{id: a, url: 'rtsp://h/p', file: x.mp4}]",
+        "cameras: [{id: a, url: 'ftp://h/p'}]",
+        "cameras: [{id: Gate, file: x.mp4}]",
+        "cameras: [{id: a, file: x.mp4}, {id: a, file: y.mp4}]",
+        "cameras: {id: a}",
+    };
+
+    for (unsigned i = 0; i < VD_COUNT_OF(bad); i++) {
+        VD_AUTO(agent_config) config = { 0 };
+        vd_why why = { 0 };
+        expect_err(parse(bad[i], &config, &why), VD_INVALID);
+        assert_non_null(strstr(why.detail, "line 1"));
+    }
+}
+
+VD_TEST(password_in_an_address_is_refused_and_not_repeated)
+{
+    VD_AUTO(agent_config) config = { 0 };
+    vd_why why = { 0 };
+    char line[1024];
+
+    expect_err(parse("cameras: [{id: a, url: 'rtsp://me:hunter2@h/p'}]", &config, &why),
+               VD_INVALID);
+    assert_null(strstr(vd_why_line(&why, line, sizeof line), "hunter2"));
+    assert_non_null(strstr(why.hint, "password_file"));
+}
+
+VD_TEST(secret_that_others_can_read_is_taken_with_a_warning)
+{
+    char dir[] = "/tmp/vedette-agent-XXXXXX", path[64], secret[64];
+    vd_why why = { 0 };
+
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/s", dir);
+    expect_ok(vd_file_save(path, 0644, VD_STR("hunter2\n"), NULL));
+    expect_ok(agent_secret_read(path, secret, sizeof secret, &why));
+    expect_str(secret, "hunter2");
+    assert_non_null(strstr(why.fact, "others can read"));
+    assert_int_equal(chmod(path, 0600), 0);
+    why = (vd_why){ 0 };
+    expect_ok(agent_secret_read(path, secret, sizeof secret, &why));
+    expect_str(why.fact, "");
+    unlink(path);
+    expect_err(agent_secret_read(path, secret, sizeof secret, &why), VD_INVALID);
+    rmdir(dir);
+}
+
+VD_TEST_MAIN(VD_RUN(commented_default_says_what_the_program_does_without_it),
+             VD_RUN(example_camera_in_the_manual_is_a_good_one),
+             VD_RUN(unknown_setting_is_refused_with_line_and_nearest_known_one),
+             VD_RUN(camera_needs_exactly_one_source),
+             VD_RUN(password_in_an_address_is_refused_and_not_repeated),
+             VD_RUN(secret_that_others_can_read_is_taken_with_a_warning))

@@ -1,0 +1,120 @@
+/* agent_priv.h - the agent program: wires camera -> frames -> inference -> rules -> events -> queue
+ * -> device, in that order.
+ *
+ *   main.c          command line, signals, start and stop
+ *   agent_config.c  the configuration file
+ *   agent.c         everything is opened, started, stopped in order
+ *   lane.c          one camera: its newest picture waits here            (camera's reader thread)
+ *   analysis.c      the one thread that looks at pictures, fairly        (analysis thread)
+ *   rulebook.c      which rules hold for which camera: file, hub         (main, link thread)
+ *   report.c        what the hub's page shows of us                      (main thread)
+ *
+ * One lock (`lock`) guards what threads share of the lanes. */
+#ifndef VEDETTE_AGENT_PRIV_H
+#define VEDETTE_AGENT_PRIV_H
+#include <pthread.h>
+
+#include "agent_config.h"
+#include "device.h"
+#include "vd/iothub.h"
+
+#define SECRET_ROOM 1024
+
+typedef struct agent agent;
+
+typedef struct {
+    vd_rule rule[AGENT_RULES_MAX];
+    unsigned count;
+} rule_set;
+
+typedef struct {
+    agent *agent;
+    const agent_camera *config;
+    char password[SECRET_ROOM];
+    vd_camera *camera; /* NULL: could not be started, see `why` */
+    vd_event_camera *events;
+    vd_why why; /* why it could not be started */
+
+    /* under the agent's lock */
+    vd_frame *fresh;   /* the newest picture nobody has looked at; an older one is dropped */
+    int64_t served_us; /* monotonic: when this camera was looked at last */
+    int64_t fresh_us;  /* monotonic: when `fresh` came */
+    uint64_t stale, analysed, analysis_errors;
+    bool lost; /* the camera is away: its visits end */
+    bool rules_changed;
+    rule_set *rules;  /* what shall hold */
+    char *rules_text; /* JSON list for the twin */
+    vd_why rules_why; /* why the file's rules do not hold */
+    unsigned preview_waiters;
+    vd_frame *preview;
+
+    /* analysis thread only */
+    vd_scene *scene;
+    int64_t last_utc_us;
+} lane;
+
+struct agent {
+    const agent_config *config;
+    char device[VD_DEVICE_ID_ROOM];
+    vd_outbox *outbox;
+    vd_events *events;
+    vd_device *link; /* NULL: no hub */
+    pthread_t analysis;
+    bool analysing;
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* monotonic clock */
+    bool stopping;
+    vd_model *model; /* made before the analysis thread or by it; then only it runs it */
+    vd_why model_why;
+    unsigned lane_count;
+    lane lane[AGENT_CAMERAS_MAX];
+
+    char *twin_rules; /* what the hub wants, JSON; NULL: nothing */
+    int64_t started_utc_us;
+};
+
+/* agent.c */
+vd_err agent_start(agent *a, const agent_config *config, vd_why *why);
+void agent_stop(agent *a); /* also after a failed start */
+/* The hub section: the connection string and the authority can be read. For --check-config. */
+vd_err agent_check_hub(const agent_config *config, vd_why *why);
+lane *agent_lane(agent *a, const char *camera);
+
+/* lane.c */
+vd_err lane_add(lane *l, agent *a, const agent_camera *config, vd_why *why);
+/* A camera that cannot be started is logged and kept in `why`; the others go on. */
+void lane_start(lane *l);
+void lane_free(lane *l);
+/* The camera's next picture as JPEG, waiting up to a second. The shape of vd_device_sink.picture.
+ */
+vd_err lane_preview(void *agent, const char *camera, vd_buf *ret_jpeg, int64_t *ret_utc_us,
+                    vd_why *why);
+
+/* analysis.c */
+vd_err analysis_start(agent *a, vd_why *why);
+void analysis_stop(agent *a); /* ends visits; blocks until their facts are handed over */
+/* Tries to load the model; the reason is kept for the twin when it cannot. */
+void analysis_load_model(agent *a);
+
+/* rulebook.c */
+/* Reads the rules that hold for a camera: a list (each entry names its cameras or holds for all) or
+ * a map from camera to list. `model` may be NULL: classes are not checked. */
+vd_err rulebook_read(const vd_config_node *rules, const char *camera, const vd_model *model,
+                     rule_set *ret_rules, vd_why *why);
+/* Every rule of every camera; also names cameras that are not there. For --check-config. */
+vd_err rulebook_check(const agent_config *config, vd_why *why);
+/* What the file and the last word of the hub say, for all lanes; bad rules leave their camera
+ * without any, with the reason kept. */
+void rulebook_start(agent *a);
+/* The shape of vd_device_sink.rules. */
+vd_err rulebook_from_hub(void *agent, vd_slice json, vd_why *why);
+
+/* report.c */
+typedef struct {
+    int64_t figures_us; /* monotonic: when figures were told last */
+    char states[AGENT_CAMERAS_MAX];
+    uint64_t failed;
+} report_state;
+void report_tick(agent *a, report_state *state);
+#endif

@@ -1,0 +1,93 @@
+/* main.c - vedette-agent: the program beside the cameras. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "agent_priv.h"
+#include "vd/program.h"
+
+#define TICK_MS 1000
+
+static const vd_option options[] = {
+    { "config", 'c', "FILE", "The configuration; the installed one when left out.", false },
+    { "check-config", 0, NULL, "Check the configuration, say what is wrong, and exit.", false },
+    { "print-config", 0, NULL, "Print the commented default configuration, its manual, and exit.",
+      false },
+};
+
+static const vd_program program = {
+    .name = "vedette-agent",
+    .brief = "watch cameras, decide on the spot, keep the evidence, tell the hub",
+    .synopsis = "[--config FILE]",
+    .description =
+        "Runs beside the cameras and needs no hub: what it decides and keeps waits in its outbox "
+        "until a hub has it, for any time.\n\nThe configuration is one YAML file; its commented "
+        "default is the manual (--print-config). Unknown settings are errors. SIGTERM and SIGINT "
+        "end open events, finish their clips and stop.",
+    .options = options,
+    .option_count = VD_COUNT_OF(options),
+    .files = "/etc/vedette/agent.yaml: the configuration when --config is left out.\n\n"
+             "/var/lib/vedette: outbox, evidence and the hub's last rules, when state_dir says so.",
+    .see_also = "vedette(1), vedette-hub(8)",
+    .man_section = 8,
+};
+
+extern const char agent_default_yaml[];
+
+static vd_err check(const agent_config *config, vd_why *why)
+{
+    vd_err err = rulebook_check(config, why);
+
+    return err ? err : agent_check_hub(config, why);
+}
+
+static void run(agent *a)
+{
+    report_state state = { 0 };
+    char cameras[24];
+
+    vd_log(VD_LOG_INFO, "agent.ready", "watching", "device", a->device, "cameras",
+           vd_text_i64(a->lane_count, cameras), "hub", a->link ? "yes" : "no", NULL);
+    do {
+        report_tick(a, &state);
+    } while (!vd_stop_wait(TICK_MS));
+    vd_log(VD_LOG_INFO, "agent.stopping", "ending events and stopping", NULL);
+}
+
+static vd_err work(const agent_config *config, vd_why *why)
+{
+    agent *a = calloc(1, sizeof *a);
+    if (!a) return vd_fail(why, VD_FULL, "memory ends");
+
+    vd_log_start(program.name, (vd_log_format)config->log_format, (vd_log_level)config->log_level);
+    vd_err err = agent_start(a, config, why);
+    if (!err) run(a);
+    agent_stop(a);
+    if (!err) vd_log(VD_LOG_INFO, "agent.stopped", "stopped", NULL);
+    vd_log_stop();
+    free(a);
+    return err;
+}
+
+int main(int argc, char **argv)
+{
+    VD_AUTO(agent_config) config = agent_config_default();
+    vd_args args;
+    vd_why why = { 0 };
+
+    vd_stop_install();
+    vd_err err = vd_args_read(&program, argc, argv, &args, &why);
+    if (err == VD_GONE) return 0;
+    if (!err && args.rest_count)
+        err = vd_fail(&why, VD_INVALID, "'%.60s' is one word too many", args.rest[0]);
+    if (!err && vd_args_has(&program, &args, "print-config"))
+        return fputs(agent_default_yaml, stdout) < 0;
+    const char *path = vd_args_get(&program, &args, "config", "/etc/vedette/agent.yaml");
+    if (!err) err = agent_config_load(path, &config, &why);
+    if (!err && vd_args_has(&program, &args, "check-config")) {
+        err = check(&config, &why);
+        if (!err) printf("%s is good: %u camera(s)\n", path, config.camera_count);
+    } else if (!err) {
+        err = work(&config, &why);
+    }
+    return err ? vd_program_fail(&program, err, &why) : 0;
+}

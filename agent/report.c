@@ -1,0 +1,154 @@
+/* report.c - the reported sections of the twin: agent, model, cameras, queue. States are told at
+ * once, figures twice a minute, so that a frame rate that trembles is not a message. */
+#include <stdlib.h>
+
+#include "agent_priv.h"
+#include "vd/clock.h"
+#include "vd/json.h"
+#include "vd/program.h"
+
+#define FIGURES_EVERY_US 30000000
+#define CAMERAS_BYTES    24576 /* leaves room for the others in the twin's 32 KiB */
+
+static void report(agent *a, const char *section, vd_json_w *w, const vd_buf *text)
+{
+    vd_json_w_object_end(w);
+    if (!vd_json_w_end(w)) vd_device_report(a->link, section, vd_buf_slice(text));
+}
+
+static void report_agent(agent *a)
+{
+    VD_AUTO(vd_buf) text = VD_BUF(4096);
+    vd_json_w w = vd_json_writer(&text);
+
+    vd_json_w_object(&w);
+    vd_json_w_kv_text(&w, "version", vd_version);
+    vd_json_w_kv_time(&w, "started", a->started_utc_us);
+    report(a, "agent", &w, &text);
+}
+
+static void report_model(agent *a)
+{
+    VD_AUTO(vd_buf) text = VD_BUF(4096);
+    vd_json_w w = vd_json_writer(&text);
+
+    pthread_mutex_lock(&a->lock);
+    vd_json_w_object(&w);
+    if (a->model) {
+        vd_json_w_kv_text(&w, "name", vd_model_name(a->model));
+        vd_json_w_kv_text(&w, "digest", vd_model_digest(a->model)->hex);
+    } else {
+        vd_json_w_kv_text(&w, "why", a->model_why.fact);
+        vd_json_w_kv_text(&w, "detail", a->model_why.detail);
+        vd_json_w_kv_text(&w, "hint", a->model_why.hint);
+    }
+    pthread_mutex_unlock(&a->lock);
+    report(a, "model", &w, &text);
+}
+
+static void why_members(vd_json_w *w, const vd_why *why)
+{
+    char line[400];
+    vd_why brief = *why;
+
+    brief.hint[0] = '\0';
+    vd_json_w_kv_text(w, "why", why->fact[0] ? vd_why_line(&brief, line, sizeof line) : NULL);
+    vd_json_w_kv_text(w, "hint", why->hint[0] ? why->hint : NULL);
+}
+
+static void camera_member(lane *l, vd_json_w *w, bool rules)
+{
+    vd_camera_status status = { .state = VD_CAMERA_FAILED,
+                                .why = l->why,
+                                .since_utc_us = l->agent->started_utc_us };
+
+    if (l->camera) vd_camera_get_status(l->camera, &status);
+    vd_json_w_key(w, l->config->id);
+    vd_json_w_object(w);
+    vd_json_w_kv_text(w, "state", vd_camera_state_name(status.state));
+    vd_json_w_kv_time(w, "since", status.since_utc_us);
+    pthread_mutex_lock(&l->agent->lock);
+    why_members(w, status.why.fact[0] ? &status.why : &l->rules_why);
+    vd_json_w_kv_int(w, "analysed", (int64_t)l->analysed);
+    vd_json_w_kv_int(w, "stale", (int64_t)l->stale);
+    if (rules && l->rules_text) {
+        vd_json_w_key(w, "rules");
+        vd_json_w_raw(w, vd_slice_str(l->rules_text));
+    }
+    pthread_mutex_unlock(&l->agent->lock);
+    vd_json_w_kv_num(w, "fps", status.fps, 1);
+    vd_json_w_kv_int(w, "width", status.width_px);
+    vd_json_w_kv_int(w, "height", status.height_px);
+    vd_json_w_kv_text(w, "codec", status.codec[0] ? status.codec : NULL);
+    vd_json_w_kv_int(w, "restarts", (int64_t)status.restarts);
+    vd_json_w_object_end(w);
+}
+
+static vd_err report_cameras(agent *a, bool rules)
+{
+    VD_AUTO(vd_buf) text = VD_BUF(CAMERAS_BYTES);
+    vd_json_w w = vd_json_writer(&text);
+
+    vd_json_w_object(&w);
+    for (unsigned i = 0; i < a->lane_count; i++) camera_member(&a->lane[i], &w, rules);
+    vd_json_w_object_end(&w);
+    vd_err err = vd_json_w_end(&w);
+    if (!err) vd_device_report(a->link, "cameras", vd_buf_slice(&text));
+    return err;
+}
+
+static void report_queue(agent *a)
+{
+    VD_AUTO(vd_buf) text = VD_BUF(4096);
+    vd_json_w w = vd_json_writer(&text);
+    vd_outbox_stats stats;
+
+    vd_outbox_get_stats(a->outbox, &stats);
+    vd_json_w_object(&w);
+    vd_json_w_kv_int(&w, "waiting", (int64_t)stats.waiting);
+    vd_json_w_kv_int(&w, "waiting_blobs", (int64_t)stats.waiting_blobs);
+    vd_json_w_kv_int(&w, "bytes", (int64_t)stats.bytes);
+    vd_json_w_kv_int(&w, "dropped", (int64_t)(stats.dropped_quota + stats.dropped_age));
+    vd_json_w_kv_int(&w, "dropped_quota", (int64_t)stats.dropped_quota);
+    vd_json_w_kv_int(&w, "dropped_age", (int64_t)stats.dropped_age);
+    vd_json_w_kv_int(&w, "failed", (int64_t)vd_events_failed(a->events));
+    report(a, "queue", &w, &text);
+}
+
+/* What must be told at once: states, restarts, sizes, rules. */
+static bool states_changed(agent *a, report_state *state)
+{
+    bool changed = false;
+
+    for (unsigned i = 0; i < a->lane_count; i++) {
+        lane *l = &a->lane[i];
+        vd_camera_status status = { .state = VD_CAMERA_FAILED };
+        if (l->camera) vd_camera_get_status(l->camera, &status);
+        pthread_mutex_lock(&a->lock);
+        unsigned rules = l->rules_text ? vd_sha256(vd_slice_str(l->rules_text)).hex[0] : 0;
+        pthread_mutex_unlock(&a->lock);
+        char mark = (char)(1 + (unsigned)status.state * 31 + (unsigned)status.restarts * 7 +
+                           (unsigned)status.width_px + rules);
+        changed = changed || state->states[i] != mark;
+        state->states[i] = mark;
+    }
+    uint64_t failed = vd_events_failed(a->events);
+    changed = changed || failed != state->failed;
+    state->failed = failed;
+    return changed;
+}
+
+void report_tick(agent *a, report_state *state)
+{
+    int64_t now_us = vd_clock_mono_us();
+    bool changed = states_changed(a, state);
+
+    if (!a->link) return;
+    if (!changed && state->figures_us && now_us - state->figures_us < FIGURES_EVERY_US) return;
+    state->figures_us = now_us;
+    report_agent(a);
+    report_model(a);
+    if (report_cameras(a, true) && report_cameras(a, false))
+        vd_log(VD_LOG_WARN, "twin.full", "the cameras do not fit into the twin", NULL);
+    report_queue(a);
+}
