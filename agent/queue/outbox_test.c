@@ -300,7 +300,7 @@ VD_TEST(a_less_important_event_is_refused_with_its_evidence)
 VD_TEST(evidence_goes_before_events_nobody_has_heard_of)
 {
     VD_AUTO(desk) d = { 0 };
-    desk_new(&d, message_bytes() * 3, 0);
+    desk_new(&d, message_bytes() * 4 - 10, 0);
     VD_AUTO(vd_buf) big = VD_BUF(1 << 16);
     for (uint64_t n = 0; n < message_bytes() * 2; n++) expect_true(vd_buf_add_byte(&big, 'x'));
     vd_event_evidence clip = put_blob(d.outbox, big.data);
