@@ -2,11 +2,13 @@
  *
  * Per camera: a ring of compressed packets (pre-roll, bounded in seconds and bytes), open events,
  * and clips being finished. A clip is cut at the key frame at or before event start - pre-roll,
- * remuxed without transcoding into a fragmented MP4 that browsers play, and closed at event end +
+ * remuxed without transcoding into an MP4 that browsers play and seek in, and closed at event end +
  * post-roll or at clip_max_ms after the start, whatever is first; then the event gets its next
- * revision with the clip. Threads: vd_events_packet runs on the camera's reader thread; the other
- * calls on the analysis thread; clips are written by one own worker thread. Each revision is handed
- * to `sink.accept`, with evidence as files ready to be taken into the blob store. */
+ * revision with the clip. An event is told when it begins, when it ends, and when its clip is
+ * whole; a better picture travels with the next of these. Threads: vd_events_packet runs on the
+ * camera's reader thread and never waits for the disk; vd_events_facts on the analysis thread (it
+ * makes the JPEG); one own worker writes clips and hands revisions to `sink.accept`, with evidence
+ * in the blob store. */
 #ifndef VD_EVENTS_H
 #define VD_EVENTS_H
 #include "event.h"
@@ -18,14 +20,15 @@ typedef struct {
     int snapshot_width_px;   /* 0: as the picture */
     int snapshot_quality;
     const char *device;
-    const char *work_dir; /* unfinished clips; emptied at start */
+    const char *work_dir; /* unfinished clips; emptied at start; same file system as the blobs */
     vd_blobs *blobs;      /* finished evidence is put here before the event is accepted */
 } vd_events_config;
 
 typedef struct {
     void *ctx;
-    /* Durable hand-over (the outbox). Blocks until it is on disk. The event's pointers are borrowed
-     * for the call. */
+    /* Durable hand-over (the outbox), on the worker's thread. Blocks until it is on disk. The
+     * event's pointers are borrowed for the call. A refused revision is tried again after 5 s, with
+     * what is known by then. */
     vd_err (*accept)(void *ctx, const vd_event *event, vd_why *why);
 } vd_events_sink;
 
@@ -37,10 +40,12 @@ typedef struct vd_event_camera vd_event_camera;
 VD_MUST_USE vd_err vd_events_add_camera(vd_events *events, const char *camera,
                                         vd_event_camera **ret_camera, vd_why *why);
 void vd_events_packet(vd_event_camera *camera, const vd_packet *packet);
-/* Facts of one picture, with the picture and everything the model saw in it. */
+/* Facts of one picture, with the picture and everything the model saw in it; both may be NULL for
+ * END facts. Waits while 256 facts are ahead. */
 void vd_events_facts(vd_event_camera *camera, const vd_fact *facts, unsigned fact_count,
                      vd_frame *frame, const vd_detections *detections, const vd_model *model);
-/* Ends open events and clips of all cameras, waits for the worker. */
+/* Ends open events and clips of all cameras with what is there, waits for the worker. Later calls
+ * do nothing. */
 void vd_events_stop(vd_events *events);
 vd_events *vd_events_free(vd_events *events);
 uint64_t vd_events_failed(

@@ -29,6 +29,14 @@ int vd_model_class_find(const vd_model *model, const char *name)
     return -1;
 }
 
+const vd_digest *vd_model_digest(const vd_model *model)
+{
+    static const vd_digest digest = {
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+    };
+    return model ? &digest : NULL;
+}
+
 float vd_model_score_min(const vd_model *model)
 {
     return model ? 0.4f : 1;

@@ -1,0 +1,122 @@
+/* events_priv.h - what the stage's files share.
+ *
+ *   analysis thread        note.c     facts and pictures become notes for the worker
+ *   camera's reader        events.c   packets into the ring and into the taps of open events
+ *   worker                 worker.c   notes and taps become events, clips, revisions
+ *
+ * Notes wait when the worker is behind (events are never dropped); a tap that the worker cannot
+ * keep up with ends its clip early. Locks: a camera's guards its ring and taps, the stage's guards
+ * the notes; never both at once. */
+#ifndef VD_EVENTS_PRIV_H
+#define VD_EVENTS_PRIV_H
+#include <pthread.h>
+
+#include "clip_priv.h"
+#include "events.h"
+
+#define NOTES_MAX      256
+#define NAME_ROOM      64
+#define RULE_JSON_ROOM 16384
+#define SNAPSHOT_MAX   (16u << 20)
+
+/* One picture's evidence: the JPEG and what was seen in it, the event's own box first. */
+typedef struct {
+    vd_buf jpeg; /* empty once it is accepted, or when there is none */
+    bool has_jpeg, is_accepted;
+    vd_event_evidence evidence;
+    unsigned box_count;
+    vd_event_box box[VD_EVENT_BOXES_MAX];
+    char class_name[VD_EVENT_BOXES_MAX][NAME_ROOM];
+} shot;
+
+/* What an open event still gets of its camera's packets. */
+typedef struct tap {
+    struct tap *next;
+    packet_line line;
+    event_stream *stream; /* of the clip; NULL until the first key frame */
+    int64_t until_us, last_us;
+    bool is_done;
+} tap;
+
+typedef struct note {
+    struct note *next;
+    vd_event_camera *camera;
+    vd_fact_phase phase;
+    uint64_t visit;
+    int64_t start_us, utc_us;
+    float best_score;
+    shot *shot;
+    /* BEGIN only. */
+    tap *tap;
+    vd_json *rule;
+    float score_min;
+    uint64_t track;
+    const char *time_source, *severity;
+    char class_name[NAME_ROOM], model_name[NAME_ROOM * 2];
+    char rule_id[VD_RULE_ID_MAX + 1], rule_version[17], zone[VD_RULE_ID_MAX + 1];
+    vd_digest model_digest;
+} note;
+
+/* An event from its begin to its last revision; the worker's. */
+typedef struct open_event {
+    struct open_event *next;
+    note *begin; /* owned: who, what, since when */
+    shot *shot;  /* owned: the best so far */
+    vd_ulid id;
+    uint64_t revision; /* last accepted */
+    int64_t update_us, end_us;
+    float best_score;
+    bool ended, owes; /* owes: something changed since the last accepted revision */
+    bool was_refused;
+    int64_t retry_mono_us, close_mono_us; /* 0: at once; never */
+    tap *tap;                             /* NULL: the clip is finished or there is none */
+    clip *clip;
+    int64_t clip_start_us, clip_end_us;
+    int clip_width_px, clip_height_px;
+    bool has_clip, clip_accepted;
+    vd_event_evidence clip_evidence;
+} open_event;
+
+struct vd_event_camera {
+    vd_event_camera *next;
+    vd_events *events;
+    char name[VD_CAMERA_ID_MAX + 1];
+    open_event *open; /* the worker's */
+    pthread_mutex_t lock;
+    packet_ring ring;
+    tap *taps;
+    bool stopped;
+};
+
+struct vd_events {
+    vd_events_config config; /* strings are own copies */
+    vd_events_sink sink;
+    vd_event_camera *cameras;
+    pthread_t worker;
+    bool has_worker;
+    atomic_uint_fast64_t failed;
+    pthread_mutex_t lock;
+    pthread_cond_t work, room;
+    note *notes, **notes_end;
+    unsigned note_count;
+    bool is_woken, is_stopping;
+};
+
+/* NULL when memory ends. `fact` END needs no frame. */
+note *note_new(vd_event_camera *camera, const vd_fact *fact, const vd_frame *frame,
+               const vd_detections *detections, const vd_model *model);
+note *note_free(note *n); /* returns NULL */
+shot *shot_free(shot *s);
+
+/* Taps; each call takes the camera's lock. */
+tap *tap_open(vd_event_camera *camera, int64_t start_us);
+/* Moves what arrived into `into`; true when nothing more will come. */
+bool tap_drain(vd_event_camera *camera, tap *t, packet_line *into);
+void tap_limit(vd_event_camera *camera, tap *t, int64_t until_us, int64_t *ret_missing_us);
+tap *tap_close(vd_event_camera *camera, tap *t); /* returns NULL */
+
+void events_wake(vd_events *events);
+void *events_work(void *events);
+/* One revision to the sink. */
+vd_err event_tell(vd_event_camera *camera, open_event *e, vd_why *why);
+#endif
