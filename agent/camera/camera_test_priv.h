@@ -30,8 +30,11 @@ typedef struct {
     int64_t last_pts_us, last_dts_us, last_packet_utc_us;
     bool time_fell;
     vd_picture last;
-    uint64_t luma; /* mean of the last picture's luma */
-    bool hold;     /* keep pictures instead of giving them back */
+    uint64_t luma;         /* mean of the last picture's luma */
+    uint64_t edges;        /* mean difference of neighbours, in hundredths */
+    unsigned unmoved;      /* how many pictures in a row looked like the one before */
+    uint8_t seen[80 * 60]; /* the last picture, coarsely */
+    bool hold;             /* keep pictures instead of giving them back */
     vd_picture held[HOLD];
     unsigned held_count;
     char codec[16];
@@ -44,6 +47,30 @@ static uint64_t luma_mean(const vd_picture *picture)
         for (int x = 0; x < picture->width_px; x++)
             sum += picture->plane[0][(ptrdiff_t)y * picture->stride[0] + x];
     return sum / ((uint64_t)picture->width_px * (uint64_t)picture->height_px);
+}
+
+static uint64_t edge_mean(const vd_picture *picture)
+{
+    uint64_t sum = 0;
+    for (int y = 0; y < picture->height_px; y++) {
+        const uint8_t *row = picture->plane[0] + (ptrdiff_t)y * picture->stride[0];
+        for (int x = 1; x < picture->width_px; x++) sum += (uint64_t)abs(row[x] - row[x - 1]);
+    }
+    return 100 * sum / ((uint64_t)picture->width_px * (uint64_t)picture->height_px);
+}
+
+/* How far the picture is from the one before, in hundredths of a grey value a pixel. */
+static uint64_t moved(watcher *watch, const vd_picture *picture)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < sizeof watch->seen; i++) {
+        const size_t x = i % 80 * (size_t)picture->width_px / 80;
+        const size_t y = i / 80 * (size_t)picture->height_px / 60;
+        const uint8_t value = picture->plane[0][y * (size_t)picture->stride[0] + x];
+        sum += (uint64_t)abs(value - watch->seen[i]);
+        watch->seen[i] = value;
+    }
+    return 100 * sum / sizeof watch->seen;
 }
 
 static void saw_packet(void *ctx, const vd_packet *packet)
@@ -65,8 +92,10 @@ static void saw_packet(void *ctx, const vd_packet *packet)
 static void saw_picture(void *ctx, const vd_picture *picture)
 {
     watcher *watch = ctx;
-    const uint64_t luma = luma_mean(picture);
+    const uint64_t luma = luma_mean(picture), edges = edge_mean(picture);
     pthread_mutex_lock(&watch->lock);
+    watch->unmoved = moved(watch, picture) < 150 ? watch->unmoved + 1 : 0;
+    watch->edges = edges;
     watch->pictures++;
     watch->last = *picture;
     watch->luma = luma;
