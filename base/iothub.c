@@ -103,11 +103,10 @@ bool vd_iothub_user_parse(vd_slice text, vd_iothub_user *ret_user)
     user.host = vd_slice_cut(rest, '/', &rest);
     user.device = vd_slice_cut(rest, '/', &rest);
     if (user.host.len == 0 || !vd_iothub_id_ok(user.device)) return false;
-    vd_slice before = vd_slice_cut(rest, '/', &rest);
-    if (rest.len > 0)
-        user.module = before;
-    else
-        rest = before;
+    vd_slice ignored, level = vd_slice_cut(rest, '/', &ignored);
+    bool is_query = vd_slice_starts(level, VD_STR("?")) || vd_slice_starts(level, version) ||
+                    (level.len > 0 && memchr(level.data, '&', level.len));
+    if (!is_query) user.module = vd_slice_cut(rest, '/', &rest); /* a query may hold a '/' */
     if (user.module.len > 0 && !vd_iothub_id_ok(user.module)) return false;
     if (vd_slice_starts(rest, VD_STR("?"))) rest = vd_slice_from(rest, 1);
     while (rest.len > 0) {
@@ -134,6 +133,15 @@ bool vd_iothub_user_write(const vd_iothub_user *user, vd_buf *into)
 
 static const char sas_word[] = "SharedAccessSignature ";
 
+enum { SAS_SR = 1, SAS_SIG = 2, SAS_SE = 4 };
+
+static bool see_once(unsigned *seen, unsigned field)
+{
+    if (*seen & field) return false;
+    *seen |= field;
+    return true;
+}
+
 static bool read_sas_field(vd_slice key, vd_slice value, vd_sas *sas, unsigned *seen)
 {
     VD_AUTO(vd_buf) clear = VD_BUF(1024), mac = VD_BUF(64);
@@ -142,19 +150,18 @@ static bool read_sas_field(vd_slice key, vd_slice value, vd_sas *sas, unsigned *
     vd_slice text = vd_buf_slice(&clear);
     bool ok = text.len == 0 || !memchr(text.data, 0, text.len);
     if (vd_slice_eq(key, VD_STR("sr"))) {
-        *seen += 1;
+        ok = ok && see_once(seen, SAS_SR);
         sas->resource_encoded = value;
         return ok && vd_slice_to_chars(text, sas->resource, sizeof(sas->resource));
     }
     if (vd_slice_eq(key, VD_STR("sig"))) {
-        *seen += 16;
-        ok = ok && vd_base64_decode(text, &mac) && mac.len == sizeof(sas->mac);
+        ok = ok && see_once(seen, SAS_SIG) && vd_base64_decode(text, &mac) &&
+             mac.len == sizeof(sas->mac);
         if (ok) memcpy(sas->mac, mac.data, sizeof(sas->mac));
         return ok;
     }
     if (vd_slice_eq(key, VD_STR("se"))) {
-        *seen += 256;
-        ok = vd_slice_u64(value, INT64_MAX / 1000000, &seconds);
+        ok = see_once(seen, SAS_SE) && vd_slice_u64(value, INT64_MAX / 1000000, &seconds);
         sas->expires_s = (int64_t)seconds;
         return ok;
     }
@@ -169,12 +176,12 @@ bool vd_sas_parse(vd_slice token, vd_sas *ret_sas)
     vd_slice word = vd_slice_str(sas_word);
     if (!vd_slice_starts(token, word) || token.len > 2048) return false;
     vd_sas sas = { 0 };
-    unsigned seen = 0; /* one hex digit per needed field: each exactly once */
+    unsigned seen = 0; /* one bit per needed field: each exactly once */
     for (vd_slice rest = vd_slice_from(token, word.len); rest.len > 0;) {
         vd_slice value, key = vd_slice_cut(vd_slice_cut(rest, '&', &rest), '=', &value);
         if (!read_sas_field(key, value, &sas, &seen)) return false;
     }
-    if (seen != 0x111) return false;
+    if (seen != (SAS_SR | SAS_SIG | SAS_SE)) return false;
     *ret_sas = sas;
     return true;
 }
@@ -218,8 +225,8 @@ vd_err vd_sas_make(const char *resource, vd_slice key_base64, const char *policy
     vd_err err = sign(key_base64, vd_buf_slice(&encoded), expires_s, mac);
     if (err) return err;
     bool ok = vd_base64_encode(vd_slice_of(mac, 32), &sig) &&
-              vd_buf_addf(into, "%ssr=%s&sig=", sas_word, encoded.data) &&
-              vd_url_encode(vd_buf_slice(&sig), into) &&
+              vd_buf_addf(into, "%ssr=", sas_word) && vd_buf_add(into, vd_buf_slice(&encoded)) &&
+              vd_buf_add_str(into, "&sig=") && vd_url_encode(vd_buf_slice(&sig), into) &&
               vd_buf_addf(into, "&se=%" PRId64, expires_s);
     if (policy) ok = ok && vd_bag_add(into, "skn", policy);
     if (!ok) cut_back(into, before);
