@@ -191,7 +191,7 @@ static bool run_tool(char *const arguments[])
 }
 
 /* A moving test pattern with `args` (space-divided) before the output's name. */
-static bool make_video(const char *path, const char *source, const char *args)
+static inline bool make_video(const char *path, const char *source, const char *args)
 {
     char command[1024];
     snprintf(command, sizeof command,
