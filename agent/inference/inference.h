@@ -47,6 +47,11 @@ const char *vd_model_class_name(const vd_model *model, unsigned class_id); /* NU
 /* -1 when unknown */
 int vd_model_class_find(const vd_model *model, const char *name);
 float vd_model_score_min(const vd_model *model); /* the descriptor's working threshold */
+/* Reads a descriptor without its model; `name` is for messages. No disk is touched: a descriptor
+ * with a classes_file is VD_INVALID here. */
+VD_MUST_USE vd_err vd_model_descriptor_check(vd_slice yaml, const char *name, vd_why *why);
+/* Pre-processes, runs, decodes: every detection above VD_SCORE_FLOOR, best first, boxes cut to the
+ * picture. */
 VD_MUST_USE vd_err vd_model_run(vd_model *model, const vd_frame *frame,
                                 vd_detections *ret_detections, vd_why *why);
 #endif

@@ -33,8 +33,8 @@ static vd_err convert(const vd_json *root, vd_slice weights, const char *outputs
 {
     VD_AUTO(vd_arena_ptr) arena = vd_arena_new((size_t)VD_LIMIT_MODEL_BYTES * 4);
     VD_AUTO(onnx_writer) w = onnx_writer_init();
-    tfjs_weights list;
-    g_graph *graph;
+    tfjs_weights list = { 0 };
+    g_graph *graph = NULL;
     char lineage[VD_SHA256_HEX + 16];
     if (!arena) return vd_fail(why, VD_FULL, "there is no memory for the graph");
     snprintf(lineage, sizeof(lineage), "sha256:%s", source->hex);

@@ -89,7 +89,7 @@ static void *decode(vd_slice raw, const storage *s, size_t count, vd_arena *aren
 static vd_err read_weight(const vd_json *json, vd_slice *rest, vd_arena *arena, tfjs_weight *weight,
                           vd_why *why)
 {
-    storage s;
+    storage s = { 0 };
     weight->name = vd_arena_str(arena, vd_slice_str(vd_json_text(vd_json_get(json, "name"), "")));
     if (!weight->name) return vd_fail(why, VD_FULL, "the weights do not fit in memory");
     vd_err err = read_storage(json, weight->name, &weight->type, &s, why);

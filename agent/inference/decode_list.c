@@ -1,0 +1,98 @@
+/* Outputs that already are lists: CenterNet's rows, SSD's parallel tensors, class scores. */
+#include "decode_priv.h"
+
+#include <stdlib.h>
+
+/* [1, N, 6]: left, top, right, bottom in pixels of the tensor, score, class. */
+vd_err decode_centernet(decoder *d, const decode_tensor tensors[ROLES], vd_why *why)
+{
+    const decode_tensor *in = &tensors[ROLE_MAIN];
+    if (in->type != TENSOR_F32 || in->rank < 2 || in->dim[in->rank - 1] != 6 ||
+        (in->rank == 3 && in->dim[0] != 1) || in->rank > 3)
+        return decode_misfit(in, why, "[1,N,6] floats are");
+    const float *row = in->data;
+    for (int64_t left = decode_elements(in) / 6; left > 0; left--, row += 6)
+        if (row[5] >= 0 && row[5] < MODEL_CLASSES_MAX)
+            decode_add(d, row[0], row[1], row[2], row[3], row[4], (int64_t)row[5]);
+    return VD_OK;
+}
+
+static bool rows_of(const decode_tensor *in, int64_t rows, int64_t *ret_width)
+{
+    int64_t count = decode_elements(in);
+    *ret_width = rows ? count / rows : 0;
+    return in->type != TENSOR_ABSENT && rows > 0 && count % rows == 0;
+}
+
+static void add_ssd_box(decoder *d, const decode_tensor *boxes, int64_t row, float score,
+                        int64_t class_id)
+{
+    const float *box = (const float *)boxes->data + row * 4;
+    const vd_tensor_spec *spec = &d->descriptor->tensor;
+    float wide = d->descriptor->in_pixels ? 1 : (float)spec->width_px;
+    float high = d->descriptor->in_pixels ? 1 : (float)spec->height_px;
+    int top = d->descriptor->top_first ? 0 : 1;
+    decode_add(d, box[1 - top] * wide, box[top] * high, box[3 - top] * wide, box[2 + top] * high,
+               score, class_id);
+}
+
+/* The best real class of one row of scores. */
+static int64_t best_of(const decode_tensor *scores, int64_t row, int64_t width, int64_t first,
+                       float *ret_score)
+{
+    int64_t best = first;
+    for (int64_t c = first; c < width; c++)
+        if (decode_number(scores, row * width + c) > decode_number(scores, row * width + best))
+            best = c;
+    *ret_score = (float)decode_number(scores, row * width + best);
+    return best - first;
+}
+
+/* boxes [1, N, 4]; scores [1, N] with classes [1, N], or scores [1, N, C]; count [1] if rows may be
+ * empty. */
+vd_err decode_ssd(decoder *d, const decode_tensor tensors[ROLES], vd_why *why)
+{
+    const decode_tensor *boxes = &tensors[ROLE_BOXES], *scores = &tensors[ROLE_SCORES];
+    const decode_tensor *classes = &tensors[ROLE_CLASSES], *count = &tensors[ROLE_COUNT];
+    int64_t width, one, first = d->descriptor->background;
+    if (boxes->type != TENSOR_F32 || boxes->rank < 2 || boxes->dim[boxes->rank - 1] != 4)
+        return decode_misfit(boxes, why, "boxes [1,N,4] of floats are");
+    int64_t rows = decode_elements(boxes) / 4;
+    if (!rows) return VD_OK;
+    if (scores->type != TENSOR_F32 || !rows_of(scores, rows, &width))
+        return decode_misfit(scores, why, "a row of scores for each box is");
+    if (classes->type ? !rows_of(classes, rows, &one) || one != 1 || width != 1
+                      : width != d->descriptor->class_count + first)
+        return decode_misfit(
+            classes->type ? classes : scores, why,
+            "a class for each box, or a score for each class of the descriptor, is");
+    if (count->type && decode_elements(count) >= 1) {
+        double given = decode_number(count, 0);
+        rows = given >= 0 && given < (double)rows ? (int64_t)given : rows;
+    }
+    for (int64_t row = 0; row < rows; row++) {
+        float score;
+        int64_t class_id = best_of(scores, row, width, classes->type ? 0 : first, &score);
+        double given = classes->type ? decode_number(classes, row) : 0;
+        if (!(given >= 0 && given < MODEL_CLASSES_MAX)) continue;
+        if (classes->type) class_id = (int64_t)given - first;
+        add_ssd_box(d, boxes, row, score, class_id);
+    }
+    return VD_OK;
+}
+
+/* One score a class, in any shape with batch 1. */
+vd_err decode_classification(decoder *d, const decode_tensor tensors[ROLES], vd_why *why)
+{
+    const decode_tensor *in = &tensors[ROLE_MAIN];
+    int64_t first = d->descriptor->background, count = decode_elements(in);
+    if (in->type != TENSOR_F32 || count != d->descriptor->class_count + first)
+        return decode_misfit(in, why, "one score for each class of the descriptor is");
+    float *scores = malloc((size_t)count * sizeof(float));
+    if (!scores) return vd_fail(why, VD_FULL, "there is no memory for the scores");
+    memcpy(scores, in->data, (size_t)count * sizeof(float));
+    decode_activate(d->descriptor->activation, scores, (size_t)count);
+    for (int64_t c = first; c < count; c++) decode_add(d, 0, 0, 1, 1, scores[c], c - first);
+    free(scores);
+    return VD_OK;
+}
