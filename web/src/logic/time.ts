@@ -1,0 +1,67 @@
+// Times for people: relative where "how long ago" is the question, exact in the site's zone elsewhere.
+let zone: string | undefined;
+
+export function useZone(name: string): void {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: name });
+    zone = name;
+    formats.clear();
+  } catch {
+    zone = "UTC";
+  }
+}
+export function zoneName(): string {
+  return zone ?? "UTC";
+}
+
+const formats = new Map<string, Intl.DateTimeFormat>();
+function format(name: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  let found = formats.get(name);
+  if (!found) {
+    found = new Intl.DateTimeFormat("en-GB", { ...options, timeZone: zoneName(), hourCycle: "h23" });
+    formats.set(name, found);
+  }
+  return found;
+}
+
+export function clock(at: string | number): string {
+  return format("clock", { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(new Date(at));
+}
+export function day(at: string | number): string {
+  return format("day", { weekday: "short", day: "numeric", month: "short", year: "numeric" }).format(new Date(at));
+}
+export function exact(at: string | number): string {
+  return `${day(at)}, ${clock(at)}`;
+}
+function dayKey(at: string | number): string {
+  return format("key", { year: "numeric", month: "2-digit", day: "2-digit" }).format(new Date(at));
+}
+/** The clock alone today, with the day otherwise. */
+export function short(at: string | number, now: number): string {
+  if (dayKey(at) === dayKey(now)) return clock(at);
+  return `${format("short", { day: "numeric", month: "short" }).format(new Date(at))}, ${clock(at)}`;
+}
+
+/** "now", "12 s", "4 min", "3 h", "2 d": how long ago, in the largest unit that says enough. */
+export function ago(at: string | number, now: number): string {
+  const s = Math.round((now - new Date(at).getTime()) / 1000);
+  if (s < 3) return "now";
+  if (s < 60) return `${s} s`;
+  if (s < 3600) return `${Math.floor(s / 60)} min`;
+  if (s < 48 * 3600) return `${Math.floor(s / 3600)} h`;
+  return `${Math.floor(s / 86400)} d`;
+}
+
+export function lasted(fromMs: number, toMs: number): string {
+  const s = Math.max(0, (toMs - fromMs) / 1000);
+  if (s < 10) return `${s.toFixed(1)} s`;
+  if (s < 120) return `${Math.round(s)} s`;
+  if (s < 7200) return `${Math.floor(s / 60)} min ${Math.round(s % 60)} s`;
+  return `${Math.floor(s / 3600)} h ${Math.round((s % 3600) / 60)} min`;
+}
+
+/** "−5.0 s", "+9.2 s": a place in a clip, counted from the event's start. */
+export function offset(seconds: number): string {
+  const sign = seconds < -0.05 ? "−" : seconds > 0.05 ? "+" : "";
+  return `${sign}${Math.abs(seconds).toFixed(1)} s`;
+}

@@ -1,0 +1,158 @@
+// One incident: picture and clip first, then what, why, and what people did.
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Event, IncidentDetail } from "../contract.gen";
+import { api } from "../api/client";
+import { Ago, Asked, FailureBox, Skeleton, When } from "../pieces/basics";
+import { Clip } from "../pieces/clip";
+import { Picture, Vectors } from "../pieces/picture";
+import { Back, SeverityMark } from "../pieces/icons";
+import { keysOf } from "../pieces/keys";
+import { deciding, dismissTrouble, guessed, incidentKey, troubleOf, useDecisions } from "../state/decide";
+import { useAsk } from "../state/ask";
+import { useNow } from "../state/app";
+import { withQuery } from "../state/route";
+import { lasted } from "../logic/time";
+import { historyText, stateText, verdictText, whoText } from "../logic/words";
+import { Actions } from "./actions";
+import { About, DeliveriesOf, HistoryOf, Why } from "./about";
+
+export function IncidentPlace({ id, query, next }: { id: string; query: URLSearchParams; next: (() => void) | undefined }) {
+  useDecisions();
+  const view = useAsk<IncidentDetail>(incidentKey(id), () => api.incident(id), ["incident"]);
+  const missing = view.error?.status === 404;
+  const back = <a class="back phone-only" href={withQuery("/incidents", query)}><Back />Incidents</a>;
+  if (missing && !view.data) {
+    return (
+      <>{back}<div class="detail-none"><p>This incident is not here.</p>
+        <p class="quiet">It may have been removed by the retention rules, or the address is cut short.</p>
+        <a class="button" href="/incidents">Back to the list</a></div></>
+    );
+  }
+  return (
+    <Asked view={view} what="The incident" waiting={<>{back}<div class="detail-waiting"><div class="stage" /><Skeleton lines={5} /></div></>}>
+      {(data) => <Detail one={guessed(data)} back={back} next={next} />}
+    </Asked>
+  );
+}
+
+function Detail({ one, back, next }: { one: IncidentDetail; back: preact.ComponentChildren; next: (() => void) | undefined }) {
+  const main = one.events.find((e) => e.evidence.some((v) => v.digest === one.snapshot)) ?? one.events[0];
+  const [chosen, choose] = useState<string>();
+  const event = one.events.find((e) => e.id === chosen) ?? main;
+  const trouble = troubleOf(one.id);
+  return (
+    <article class="detail" aria-label={one.title}>
+      {back}
+      <header class="detail-head">
+        <div class="detail-title">
+          <h1 dir="auto"><SeverityMark of={one.severity} size={18} /><span>{one.title}</span></h1>
+          <p class="detail-sub">
+            <StateChip one={one} /> <bdi>{one.camera}</bdi> · <When at={one.started_at} /> · <Duration one={one} />
+          </p>
+        </div>
+        <Actions one={one} busy={deciding(one.id)} next={next} />
+      </header>
+      {trouble && (
+        <div class="trouble">
+          {trouble.conflict ? <Faster trouble={trouble.conflict} /> : <FailureBox failure={trouble.failure} retry={trouble.again} />}
+          <button class="link" type="button" onClick={() => dismissTrouble(one.id)}>Close</button>
+        </div>
+      )}
+      <div class="detail-body">
+        <div class="detail-main">
+          <Evidence one={one} event={event} />
+          {one.events.length > 1 && <EventStrip events={one.events} chosen={event?.id} choose={choose} />}
+          {one.note && <blockquote class="note" dir="auto">{one.note}</blockquote>}
+        </div>
+        <div class="detail-aside">
+          <About one={one} event={event} />
+          {event && <Why event={event} />}
+          <HistoryOf one={one} />
+          <DeliveriesOf one={one} />
+        </div>
+      </div>
+    </article>
+  );
+}
+
+function StateChip({ one }: { one: IncidentDetail }) {
+  const text = one.state === "resolved" && one.verdict ? verdictText[one.verdict] : stateText[one.state];
+  return <span class={`chip chip-${one.state}`}>{text}</span>;
+}
+
+function Duration({ one }: { one: IncidentDetail }) {
+  const now = useNow();
+  if (one.ongoing) return <span class="ongoing num">going on for {lasted(Date.parse(one.started_at), now)}</span>;
+  return <span class="num">{lasted(Date.parse(one.started_at), Date.parse(one.ended_at ?? one.updated_at))}</span>;
+}
+
+/** Somebody was faster: who, what, when. The incident shown is already theirs. */
+function Faster({ trouble }: { trouble: NonNullable<ReturnType<typeof troubleOf>>["conflict"] & {} }) {
+  const told = trouble.changes.filter((c) => !c.who.startsWith("device:") && c.who !== "hub");
+  const shown = told.length ? told : trouble.changes;
+  return (
+    <div class="faster" role="alert">
+      <p class="failure-fact">Somebody was faster: your change was not made.</p>
+      <ul>
+        {shown.slice(-4).map((c) => (
+          <li key={c.version}><strong><bdi>{whoText(c.who)}</bdi></strong> {historyText[c.what]}{c.text ? <>: <bdi>{c.text}</bdi></> : null}, <Ago at={c.at} suffix=" ago" /></li>
+        ))}
+      </ul>
+      <p class="quiet">What you see now is the latest. Decide again if you still want to.</p>
+    </div>
+  );
+}
+
+function Evidence({ one, event }: { one: IncidentDetail; event: Event | undefined }) {
+  const [mode, setMode] = useState<"picture" | "clip">("picture");
+  const [boxesOn, setBoxes] = useState(true);
+  const [zoneOn, setZone] = useState(true);
+  const stage = useRef<HTMLDivElement>(null);
+  const picture = event?.evidence.find((e) => e.kind === "snapshot");
+  const clip = event?.evidence.find((e) => e.kind === "clip");
+  const digest = picture?.digest ?? one.snapshot;
+  const zone = zoneOn ? (event?.rule?.points ?? one.zone_points) : undefined;
+  useEffect(() => keysOf({
+    b: () => setBoxes((on) => !on), z: () => setZone((on) => !on), c: () => setMode((m) => (m === "clip" ? "picture" : "clip")),
+  }), []);
+  useEffect(() => stage.current?.style.setProperty("aspect-ratio", `${picture?.width ?? 4} / ${picture?.height ?? 3}`));
+  const clipHere = clip && clip.arrived !== false;
+  return (
+    <figure class="evidence">
+      <div class={`stage mode-${mode}`} ref={stage}>
+        {mode === "clip" && clip && event
+          ? <Clip clip={clip} event={event} key={clip.digest}><Vectors zone={zone} severity={one.severity} /></Clip>
+          : digest
+            ? <Picture key={digest} digest={digest} alt={`${one.title}, camera ${one.camera}`}
+                overlay={{ boxes: boxesOn ? (event?.boxes ?? one.boxes) : [], zone, severity: one.severity }} />
+            : <div class="stage-none"><p>No picture yet.</p><p class="quiet">The event came first; the device is still sending its picture.</p></div>}
+      </div>
+      <figcaption class="stage-bar">
+        <div class="segments" role="group" aria-label="Evidence">
+          <button type="button" class="segment" aria-pressed={mode === "picture"} onClick={() => setMode("picture")}>Picture</button>
+          <button type="button" class="segment" aria-pressed={mode === "clip"} disabled={!clipHere} onClick={() => setMode("clip")}
+            title={clipHere ? "c" : clip ? "The clip is still on its way from the device" : "The clip comes when the event is over"}>Clip</button>
+        </div>
+        {!clipHere && <span class="quiet small">{clip ? "clip on its way" : "clip follows"}</span>}
+        <div class="switches">
+          <button type="button" class="switch switch-box" aria-pressed={boxesOn} onClick={() => setBoxes(!boxesOn)} title="b">Boxes</button>
+          <button type="button" class="switch switch-zone" aria-pressed={zoneOn} onClick={() => setZone(!zoneOn)} title="z">Zone</button>
+        </div>
+      </figcaption>
+    </figure>
+  );
+}
+
+function EventStrip({ events, chosen, choose }: { events: readonly Event[]; chosen: string | undefined; choose: (id: string) => void }) {
+  return (
+    <div class="event-strip" role="group" aria-label={`${events.length} events`}>
+      {events.slice(0, 60).map((e) => (
+        <button key={e.id} type="button" class="event-chip" aria-pressed={e.id === chosen} onClick={() => choose(e.id)}>
+          <span class="num"><When at={e.start} /></span>
+          <span class="quiet"><bdi>{e.class}</bdi> <span class="num">{Math.round(e.score * 100)} %</span></span>
+        </button>
+      ))}
+      {events.length > 60 && <span class="quiet small">and {events.length - 60} more</span>}
+    </div>
+  );
+}

@@ -1,0 +1,121 @@
+// Acknowledge, resolve, reopen: shown at once, then asked. The hub's answer replaces the guess; a refusal
+// takes the guess back and says who did what first.
+import type { Conflict, Incident, IncidentDetail, IncidentPage, Verdict } from "../contract.gen";
+import { api, Failure } from "../api/client";
+import { verdictText } from "../logic/words";
+import { amend, peek, put, refresh } from "./ask";
+import { getApp, notice, setApp } from "./app";
+import { useEffect, useState } from "preact/hooks";
+
+export interface Trouble {
+  failure: Failure;
+  conflict?: Conflict | undefined;
+  again: () => void;
+}
+
+const guesses = new Map<string, Partial<Incident>>();
+const troubles = new Map<string, Trouble>();
+const shown = new Set<() => void>();
+
+function tell(): void {
+  for (const call of shown) call();
+}
+export function useDecisions(): void {
+  const [, redraw] = useState(0);
+  useEffect(() => {
+    const call = () => redraw((n) => n + 1);
+    shown.add(call);
+    return () => {
+      shown.delete(call);
+    };
+  }, []);
+}
+export function guessed<T extends Incident>(one: T): T {
+  const guess = guesses.get(one.id);
+  return guess ? { ...one, ...guess } : one;
+}
+export function deciding(id: string): boolean {
+  return guesses.has(id);
+}
+export function troubleOf(id: string): Trouble | undefined {
+  return troubles.get(id);
+}
+export function dismissTrouble(id: string): void {
+  troubles.delete(id);
+  tell();
+}
+
+export function incidentKey(id: string): string {
+  return `incident/${id}`;
+}
+
+function adopt(detail: IncidentDetail, listKeys: readonly string[]): void {
+  put(incidentKey(detail.id), detail);
+  for (const key of listKeys) {
+    amend<IncidentPage>(key, (page) => ({
+      ...page, incidents: page.incidents.map((i) => (i.id === detail.id ? { ...i, ...detail } : i)),
+    }));
+  }
+}
+
+let openLists: readonly string[] = [];
+export function listsShown(keys: readonly string[]): void {
+  openLists = keys;
+}
+
+async function decide(
+  before: Incident, guess: Partial<Incident>, send: () => Promise<IncidentDetail>,
+  said: string, retry: () => void, undoable: boolean,
+): Promise<boolean> {
+  if (guesses.has(before.id)) return false;
+  guesses.set(before.id, guess);
+  troubles.delete(before.id);
+  tell();
+  try {
+    const after = await send();
+    adopt(after, openLists);
+    notice(said, undoable ? { undo: () => void reopen(after) } : {});
+    return true;
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    if (error.conflict) adopt(error.conflict.incident, openLists);
+    troubles.set(before.id, { failure: error, conflict: error.conflict, again: retry });
+    return false;
+  } finally {
+    guesses.delete(before.id);
+    tell();
+    refresh("incident");
+  }
+}
+
+const nowText = () => new Date().toISOString();
+const me = () => getApp().user?.name ?? null;
+
+export function acknowledge(one: Incident): Promise<boolean> {
+  return decide(one,
+    { state: "acknowledged", acknowledged_by: me(), acknowledged_at: nowText() },
+    () => api.acknowledge(one.id, { version: one.version }),
+    "Acknowledged", () => void acknowledge(latest(one)), true);
+}
+export function resolve(one: Incident, verdict: Verdict, note: string): Promise<boolean> {
+  return decide(one,
+    { state: "resolved", verdict, note, resolved_by: me(), resolved_at: nowText() },
+    () => api.resolve(one.id, note ? { version: one.version, verdict, note } : { version: one.version, verdict }),
+    `Resolved: ${verdictText[verdict]}`, () => void resolve(latest(one), verdict, note), true);
+}
+export function reopen(one: Incident): Promise<boolean> {
+  const back = one.state === "resolved" && one.acknowledged_by ? "acknowledged" : "open";
+  return decide(one, { state: back },
+    () => api.reopen(one.id, { version: one.version }),
+    back === "open" ? "Open again" : "Taken back: acknowledged", () => void reopen(latest(one)), false);
+}
+function latest(one: Incident): Incident {
+  return peek<IncidentDetail>(incidentKey(one.id)) ?? one;
+}
+
+export function undoLast(): void {
+  const last = [...getApp().notices].reverse().find((n) => n.undo);
+  if (!last?.undo) return;
+  last.undo();
+  setApp({ notices: getApp().notices.filter((n) => n !== last) });
+}
