@@ -1,0 +1,2 @@
+-- sessions_expire: rows = expired sessions forgotten.
+DELETE FROM session WHERE expires_us <= :now_us;

@@ -1,0 +1,2 @@
+-- user_count: reads only.
+SELECT COUNT(*) FROM user;
