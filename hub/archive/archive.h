@@ -1,0 +1,55 @@
+/* archive.h - evidence as it arrives from devices, its serving, its end, and labelled items.
+ *
+ * Bytes live in vd_blobs (named by SHA-256); this stage keeps which are here and why one was
+ * deleted. Calls that change something are jobs of the committer; the others take any store. */
+#ifndef VD_ARCHIVE_H
+#define VD_ARCHIVE_H
+#include "people.h"
+#include "vd/blob.h"
+
+extern const vd_sql archive_sql[];
+
+/* ---- evidence ---- */
+typedef struct {
+    uint64_t bytes; /* as the event says */
+    char content_type[64];
+    bool arrived; /* it is here, or was and has been deleted since: it is not wanted (again) */
+} vd_archive_evidence;
+/* VD_ABSENT: no event of this device names the digest. */
+VD_MUST_USE vd_err vd_archive_named(vd_store *store, const char *device, const vd_digest *digest,
+                                    vd_archive_evidence *ret_evidence, vd_why *why);
+VD_MUST_USE vd_err vd_archive_arrived(vd_store *store, const vd_digest *digest, uint64_t bytes,
+                                      vd_why *why);
+/* The type of a file that is here; VD_ABSENT otherwise. */
+VD_MUST_USE vd_err vd_archive_find(vd_store *store, const vd_digest *digest,
+                                   char ret_content_type[64], vd_why *why);
+/* Calls `each` for every incident whose events name the file. */
+VD_MUST_USE vd_err vd_archive_incidents(vd_store *store, const vd_digest *digest,
+                                        void (*each)(void *arg, const char *incident,
+                                                     uint64_t version),
+                                        void *arg, vd_why *why);
+/* A JPEG scaled down to `width_px` (the same bytes when it is not wider). VD_CORRUPT: no JPEG, or
+ * one larger than 16384 pixels a side. */
+VD_MUST_USE vd_err vd_archive_scale(vd_slice jpeg, unsigned width_px, vd_buf *into, vd_why *why);
+
+/* ---- labelled items ---- */
+/* One item per event of a resolved incident that has a picture and no item yet. Also for late
+ * revisions: calling it again adds only what is missing. */
+VD_MUST_USE vd_err vd_archive_label(vd_store *store, const char *incident, vd_why *why);
+VD_MUST_USE vd_err vd_archive_withdraw(vd_store *store, const char *incident, vd_why *why);
+/* Writes the members `items` and `next`. */
+VD_MUST_USE vd_err vd_archive_write_items(vd_store *store, const char *verdict, const char *cursor,
+                                          unsigned limit, vd_json_w *w, vd_why *why);
+
+/* ---- retention ---- */
+typedef struct {
+    int64_t days;       /* evidence of incidents resolved longer ago goes; 0: never */
+    int64_t most_bytes; /* beyond this the oldest resolved evidence goes; 0: no limit */
+    bool keep_labelled; /* pictures of labelled items stay */
+} vd_archive_retention;
+/* Deletes at most `most` files; *ret_count says how many. The file goes first, then the record: a
+ * hub that dies between finishes the record next time. */
+VD_MUST_USE vd_err vd_archive_sweep(vd_store *store, vd_blobs *blobs,
+                                    const vd_archive_retention *retention, unsigned most,
+                                    unsigned *ret_count, vd_why *why);
+#endif
