@@ -1,0 +1,139 @@
+/* api_priv.h - one request on its way through a handler. */
+#ifndef VD_API_PRIV_H
+#define VD_API_PRIV_H
+#include "api.h"
+
+#include <microhttpd.h>
+
+#define ANSWER_BYTES_MAX  (32u << 20)
+#define PREVIEW_BYTES_MAX (2u << 20)
+
+typedef enum { NOBODY, PERSON, SERVICE, DEVICE } caller_kind;
+
+typedef struct previews previews;
+struct vd_api {
+    vd_api_parts parts;
+    struct MHD_Daemon *daemon;
+    uint16_t port;
+    vd_throttle *throttle;
+    previews *previews;
+};
+
+typedef struct route route;
+typedef struct {
+    vd_api *api;
+    struct MHD_Connection *connection;
+    const char *method, *path;
+    const route *route;
+    char param[3][VD_LIMIT_NAME_BYTES + 1];
+    vd_buf body;
+    uint64_t drained; /* bytes of a body nobody wants */
+    vd_err early;     /* refused before the body was read */
+    vd_why early_why;
+    unsigned early_status;
+
+    caller_kind caller;
+    vd_role role;
+    char who[VD_LIMIT_NAME_BYTES + 32]; /* a user's name, or "service:POLICY" */
+    char device[VD_LIMIT_NAME_BYTES + 1];
+    bool by_cookie;
+    char secret[VD_SECRET_TEXT_ROOM];
+    vd_session session;
+
+    unsigned status;               /* a handler may set another one than the error's class gives */
+    unsigned retry_after_s;        /* header Retry-After when > 0 */
+    struct MHD_Response *response; /* set: the answer */
+} request;
+
+typedef vd_err (*handler)(request *r, vd_why *why);
+typedef enum { OPEN, VIEWER, OPERATOR, ADMINISTRATOR, BY_DEVICE } right;
+struct route {
+    const char *method, *pattern; /* "{}" stands for one segment */
+    right right;
+    size_t body_max;
+    handler handle;
+};
+
+extern const route api_routes[];
+extern const size_t api_route_count;
+
+/* ---- answering (reply.c) ---- */
+/* JSON from a finished writer; takes over the buffer's bytes. */
+vd_err reply_json(request *r, unsigned status, vd_json_w *w, vd_why *why);
+vd_err reply_bytes(request *r, unsigned status, const char *type, vd_slice bytes, vd_why *why);
+vd_err reply_empty(request *r, unsigned status);
+void reply_error(request *r, vd_err err, const vd_why *why);
+void reply_header(request *r, const char *name, const char *value);
+void write_error(vd_json_w *w, vd_err err, const vd_why *why);
+unsigned status_of(vd_err err);
+
+/* ---- asking (ask.c) ---- */
+const char *ask_header(request *r, const char *name);
+const char *ask_query(request *r, const char *name); /* NULL when absent or empty */
+VD_MUST_USE vd_err ask_count(request *r, const char *name, uint64_t least, uint64_t most,
+                             uint64_t *value, vd_why *why);
+VD_MUST_USE vd_err ask_time(request *r, const char *name, int64_t *value, vd_why *why);
+VD_MUST_USE vd_err ask_json(request *r, vd_json **ret_root, vd_why *why);
+/* Members of a body; VD_INVALID names the member. */
+VD_MUST_USE vd_err need_text(const vd_json *object, const char *key, size_t most,
+                             const char **ret_text, vd_why *why);
+VD_MUST_USE vd_err may_text(const vd_json *object, const char *key, size_t most,
+                            const char **ret_text, vd_why *why);
+VD_MUST_USE vd_err need_version(const vd_json *object, uint64_t *ret_version, vd_why *why);
+VD_MUST_USE vd_err need_digest(request *r, vd_digest *ret_digest, vd_why *why);
+
+/* ---- who asks (session.c) ---- */
+VD_MUST_USE vd_err authenticate(request *r, vd_why *why);
+
+/* ---- the page's files (files.c) ---- */
+vd_err serve_page(request *r, vd_why *why);
+
+/* ---- previews (cameras.c) ---- */
+VD_MUST_USE vd_err previews_new(vd_intake *intake, previews **ret_previews, vd_why *why);
+previews *previews_free(previews *p);
+
+/* ---- live streams (live.c) ---- */
+typedef struct stream stream;
+/* VD_FULL when too many listen, VD_GONE when closing. */
+VD_MUST_USE vd_err stream_open(vd_live *live, stream **ret_stream);
+/* Waits up to 5 s; bytes written, or -1 at the end. */
+long stream_read(stream *s, char *into, size_t room);
+void stream_close(stream *s);
+
+/* ---- handlers ---- */
+vd_err get_health(request *r, vd_why *why);
+vd_err get_session(request *r, vd_why *why);
+vd_err sign_in(request *r, vd_why *why);
+vd_err sign_out(request *r, vd_why *why);
+vd_err change_password(request *r, vd_why *why);
+vd_err list_users(request *r, vd_why *why);
+vd_err create_user(request *r, vd_why *why);
+vd_err list_incidents(request *r, vd_why *why);
+vd_err get_incident(request *r, vd_why *why);
+vd_err acknowledge_incident(request *r, vd_why *why);
+vd_err resolve_incident(request *r, vd_why *why);
+vd_err reopen_incident(request *r, vd_why *why);
+vd_err get_evidence(request *r, vd_why *why);
+vd_err list_items(request *r, vd_why *why);
+vd_err list_cameras(request *r, vd_why *why);
+vd_err get_camera(request *r, vd_why *why);
+vd_err get_picture(request *r, vd_why *why);
+vd_err list_devices(request *r, vd_why *why);
+vd_err create_device(request *r, vd_why *why);
+vd_err get_device(request *r, vd_why *why);
+vd_err update_device(request *r, vd_why *why);
+vd_err delete_device(request *r, vd_why *why);
+vd_err device_connection_string(request *r, vd_why *why);
+vd_err service_connection_string(request *r, vd_why *why);
+vd_err get_twin(request *r, vd_why *why);
+vd_err patch_twin(request *r, vd_why *why);
+vd_err call_method(request *r, vd_why *why);
+vd_err send_message(request *r, vd_why *why);
+vd_err list_deliveries(request *r, vd_why *why);
+vd_err list_mailbox(request *r, vd_why *why);
+vd_err get_mail(request *r, vd_why *why);
+vd_err get_stream(request *r, vd_why *why);
+vd_err evidence_status(request *r, vd_why *why);
+vd_err evidence_append(request *r, vd_why *why);
+vd_err put_preview(request *r, vd_why *why);
+#endif
