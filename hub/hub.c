@@ -1,0 +1,347 @@
+/* hub.c - wiring. Opening order is data order; closing is the reverse.
+ *
+ *   devices ─▶ intake ─(one commit: event + incident + deliveries + labels)─▶ live ─▶ pages
+ *                                                                             └────▶ notifier */
+#include "hub.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "api.h"
+#include "hub_schema.h"
+#include "vd/clock.h"
+#include "vd/file.h"
+
+#define JOBS_WAITING 4096
+#define JOBS_BATCH   256
+#define READERS      8
+#define SWEEP_FILES  50
+
+static const vd_sql *const tables[] = { intake_sql, incident_sql, people_sql, archive_sql, NULL };
+static const vd_store_schema schema = { .migrations = hub_migrations, .statements = tables };
+
+struct hub {
+    hub_config *config;
+    char db_path[4096];
+    vd_secret_key *secret;
+    vd_committer *committer;
+    vd_store_pool *readers;
+    vd_blobs *blobs;
+    vd_tls_files tls;
+    vd_live *live;
+    vd_intake *intake;
+    vd_notify *notify;
+    vd_api *api;
+};
+
+/* ---- an event's way through the stages, inside intake's commit ---- */
+
+static vd_err on_event(void *arg, vd_store *store, const vd_event *event, vd_slice json,
+                       vd_why *why)
+{
+    hub *h = arg;
+    unsigned deliveries = 0;
+    vd_incident_outcome outcome;
+    vd_err err = vd_incident_take(store, event->device, event, json, h->config->incident_gap_ms,
+                                  &outcome, why);
+    if (err || !outcome.changed) return err;
+    if (outcome.opened)
+        err = vd_notify_opened(store, &h->config->notify, outcome.incident.text, &deliveries, why);
+    if (!err && outcome.resolved) err = vd_archive_label(store, outcome.incident.text, why);
+    if (err) return err;
+    vd_log(VD_LOG_INFO, outcome.opened ? "incident.opened" : "incident.event",
+           outcome.opened ? "an incident opened" : "an event changed its incident", "incident",
+           outcome.incident.text, "event", event->id.text, "device", event->device, "camera",
+           event->camera, "rule", event->rule_id, NULL);
+    vd_live_tell_later(h->live, VD_LIVE_INCIDENT, outcome.incident.text, outcome.version);
+    if (deliveries) vd_live_tell_later(h->live, VD_LIVE_DELIVERY, outcome.incident.text, 0);
+    return VD_OK;
+}
+
+static void on_device(void *arg, const char *device, vd_intake_change what)
+{
+    hub *h = arg;
+    vd_live_tell(h->live, VD_LIVE_DEVICE, device, 0);
+    if (what == VD_INTAKE_REPORTED || what == VD_INTAKE_CONNECTED ||
+        what == VD_INTAKE_DISCONNECTED || what == VD_INTAKE_DELETED)
+        vd_live_tell(h->live, VD_LIVE_CAMERA, device, 0);
+}
+
+static void on_delivery(void *arg, const char *delivery, const char *incident)
+{
+    hub *h = arg;
+    (void)incident;
+    vd_live_tell(h->live, VD_LIVE_DELIVERY, delivery, 0);
+}
+
+static void on_committed(void *arg)
+{
+    hub *h = arg;
+    if (h->notify) vd_notify_wake(h->notify);
+}
+
+/* ---- opening ---- */
+
+static const char *under(const hub *h, const char *name, char into[4096])
+{
+    (void)snprintf(into, 4096, "%s/%s", h->config->state_dir, name);
+    return into;
+}
+
+static vd_err open_state(hub *h, vd_why *why)
+{
+    char path[4096];
+    vd_store *store = NULL;
+    vd_err err = vd_dir_make(h->config->state_dir, 0750, why);
+    if (!err) err = vd_secret_key_open(under(h, "secret.key", path), &h->secret, why);
+    (void)under(h, "hub.db", h->db_path);
+    if (!err) err = vd_store_open(h->db_path, VD_STORE_WRITE, &schema, &store, why);
+    if (!err) {
+        err = vd_committer_new(store, JOBS_WAITING, JOBS_BATCH, &h->committer, why);
+        if (err) vd_store_free(store);
+    }
+    if (!err) err = vd_store_pool_new(h->db_path, &schema, READERS, &h->readers, why);
+    if (!err) err = vd_dir_make(under(h, "evidence", path), 0750, why);
+    if (!err) err = vd_blobs_open(path, &h->blobs, why);
+    return err;
+}
+
+static vd_err open_tls(hub *h, vd_why *why)
+{
+    char path[4096];
+    const char *names[HUB_NAMES_MAX + 2] = { h->config->host_name };
+    for (unsigned n = 0; h->config->names[n]; n++) names[n + 1] = h->config->names[n];
+    return vd_intake_tls_files(under(h, "tls", path), names, &h->tls, why);
+}
+
+static vd_err open_intake(hub *h, vd_why *why)
+{
+    const vd_intake_config config = {
+        .store_path = h->db_path,
+        .schema = &schema,
+        .committer = h->committer,
+        .secret = h->secret,
+        .address = h->config->mqtt_address,
+        .port = (uint16_t)h->config->mqtt_port,
+        .host_name = h->config->host_name,
+        .certificate_path = h->tls.certificate,
+        .key_path = h->tls.key,
+        .hooks = { .ctx = h, .event = on_event, .changed = on_device },
+    };
+    return vd_intake_new(&config, &h->intake, why);
+}
+
+vd_err hub_open(hub_config *config, hub **ret_hub, vd_why *why)
+{
+    hub *h = calloc(1, sizeof *h);
+    if (!h) return vd_fail(why, VD_FULL, "no memory");
+    h->config = config;
+    setenv("TZ", config->time_zone, 1);
+    tzset();
+    vd_err err = open_state(h, why);
+    if (!err) err = vd_live_new(h->committer, on_committed, h, &h->live, why);
+    if (!err) err = open_tls(h, why);
+    if (!err) err = open_intake(h, why);
+    if (err) {
+        (void)hub_close(h);
+        return err;
+    }
+    *ret_hub = h;
+    return VD_OK;
+}
+
+/* ---- starting ---- */
+
+static vd_err add_user(vd_store *store, void *arg, vd_why *why)
+{
+    return vd_user_add(store, arg, why);
+}
+
+static vd_err first_administrator(hub *h, char first_password[25], vd_why *why)
+{
+    uint64_t count = 0;
+    vd_user user = { .name = "admin",
+                     .role = VD_ROLE_ADMINISTRATOR,
+                     .created_us = vd_clock_utc_us() };
+    first_password[0] = '\0';
+    vd_store *store = vd_store_pool_take(h->readers);
+    vd_err err = vd_user_count(store, &count, why);
+    vd_store_pool_give(h->readers, store);
+    if (err || count) return err;
+    vd_password_random(first_password);
+    err = vd_password_hash(first_password, user.password, why);
+    return err ? err : vd_committer_run(h->committer, add_user, &user, why);
+}
+
+static vd_err start_api(hub *h, vd_why *why)
+{
+    const hub_config *c = h->config;
+    const vd_api_parts parts = {
+        .address = c->https_address,
+        .port = (uint16_t)c->https_port,
+        .certificate_path = h->tls.certificate,
+        .key_path = h->tls.key,
+        .web_dir = c->web_dir[0] ? c->web_dir : NULL,
+        .mailbox_dir = c->mailbox_dir[0] ? c->mailbox_dir : NULL,
+        .site = c->site,
+        .time_zone = c->time_zone,
+        .intake = h->intake,
+        .committer = h->committer,
+        .readers = h->readers,
+        .blobs = h->blobs,
+        .live = h->live,
+        .notify = h->notify,
+    };
+    return vd_api_start(&parts, &h->api, why);
+}
+
+static vd_err start_notify(hub *h, vd_why *why)
+{
+    const vd_notify_parts parts = { .config = &h->config->notify,
+                                    .committer = h->committer,
+                                    .readers = h->readers,
+                                    .blobs = h->blobs,
+                                    .changed = on_delivery,
+                                    .arg = h };
+    return vd_notify_start(&parts, &h->notify, why);
+}
+
+vd_err hub_start(hub *h, char first_password[25], vd_why *why)
+{
+    hub_config *c = h->config;
+    vd_err err = start_api(h, why);
+    if (err) return err;
+    if (!c->public_url[0])
+        (void)snprintf(c->public_url, sizeof c->public_url, "https://%.200s:%u", c->host_name,
+                       vd_api_port(h->api));
+    c->notify.public_url = c->public_url;
+    err = start_notify(h, why);
+    if (!err) err = vd_intake_start(h->intake, why);
+    return err ? err : first_administrator(h, first_password, why);
+}
+
+uint16_t hub_https_port(const hub *h)
+{
+    return vd_api_port(h->api);
+}
+
+uint16_t hub_mqtt_port(const hub *h)
+{
+    return vd_intake_port(h->intake);
+}
+
+hub *hub_close(hub *h)
+{
+    if (!h) return NULL;
+    vd_live_close(h->live);
+    if (h->intake) vd_intake_stop(h->intake);
+    vd_api_stop(h->api);
+    vd_notify *notify = h->notify;
+    if (h->intake) vd_intake_join(h->intake);
+    h->live = vd_live_free(h->live);
+    vd_notify_stop(notify);
+    vd_intake_free(h->intake);
+    vd_blobs_free(h->blobs);
+    vd_store_pool_free(h->readers);
+    if (h->committer) vd_committer_free(h->committer);
+    vd_secret_key_free(h->secret);
+    free(h);
+    return NULL;
+}
+
+/* ---- tending ---- */
+
+typedef struct {
+    hub *h;
+    unsigned count;
+} sweep;
+
+static vd_err sweep_job(vd_store *store, void *arg, vd_why *why)
+{
+    sweep *s = arg;
+    return vd_archive_sweep(store, s->h->blobs, &s->h->config->retention, SWEEP_FILES, &s->count,
+                            why);
+}
+
+void hub_tend(hub *h)
+{
+    vd_why why = { 0 };
+    char count[24];
+    sweep s = { .h = h };
+    vd_err err = vd_committer_run(h->committer, sweep_job, &s, &why);
+    if (err)
+        vd_log_why(VD_LOG_ERROR, "retention.failed", "old evidence cannot be deleted", &why, NULL);
+    else if (s.count)
+        vd_log(VD_LOG_INFO, "retention.deleted", "old evidence was deleted", "files",
+               vd_text_i64(s.count, count), NULL);
+}
+
+/* ---- without a running hub ---- */
+
+typedef struct {
+    const char *user;
+    char encoded[VD_PASSWORD_ROOM], secret[VD_SECRET_TEXT_ROOM];
+    int64_t expires_us;
+} account;
+
+/* A hub without any user gets its first administrator this way too. */
+static vd_err set_password(vd_store *store, void *arg, vd_why *why)
+{
+    const account *a = arg;
+    uint64_t count = 0;
+    vd_user user = { .name = "admin",
+                     .role = VD_ROLE_ADMINISTRATOR,
+                     .created_us = vd_clock_utc_us() };
+    vd_err err = vd_user_count(store, &count, why);
+    if (!err && count == 0 && strcmp(a->user, user.name) == 0) {
+        memcpy(user.password, a->encoded, sizeof user.password);
+        return vd_user_add(store, &user, why);
+    }
+    if (!err) err = vd_user_set_password(store, a->user, a->encoded, why);
+    return err ? err : vd_session_end_others(store, a->user, NULL, why);
+}
+
+vd_err hub_reset_password(hub *h, const char *user, char ret_password[25], vd_why *why)
+{
+    account a = { .user = user };
+    vd_password_random(ret_password);
+    vd_err err = vd_password_hash(ret_password, a.encoded, why);
+    return err ? err : vd_committer_run(h->committer, set_password, &a, why);
+}
+
+static vd_err save_secret_line(const char *file, vd_buf *text, vd_why *why)
+{
+    vd_err err =
+        vd_buf_add_byte(text, '\n') ? vd_file_save(file, 0600, vd_buf_slice(text), why) : VD_FULL;
+    vd_wipe(text->data, text->len);
+    return err;
+}
+
+vd_err hub_add_device(hub *h, const char *device, const char *file, vd_why *why)
+{
+    vd_intake_device made;
+    VD_AUTO(vd_buf) text = VD_BUF(4096);
+    vd_err err = vd_intake_device_create(h->intake, device, &made, why);
+    if (err == VD_CONFLICT) err = VD_OK; /* it is there: its string is wanted again */
+    if (!err) err = vd_intake_connection_string(h->intake, device, &text, why);
+    return err ? err : save_secret_line(file, &text, why);
+}
+
+static vd_err begin_token(vd_store *store, void *arg, vd_why *why)
+{
+    account *a = arg;
+    vd_user user;
+    vd_err err = vd_user_find(store, a->user, &user, why);
+    return err ? err : vd_session_begin(store, a->user, true, a->secret, &a->expires_us, why);
+}
+
+vd_err hub_issue_token(hub *h, const char *user, const char *file, vd_why *why)
+{
+    account a = { .user = user };
+    VD_AUTO(vd_buf) text = VD_BUF(4096);
+    vd_err err = vd_committer_run(h->committer, begin_token, &a, why);
+    if (!err && !vd_buf_add_str(&text, a.secret)) err = VD_FULL;
+    vd_wipe(a.secret, sizeof a.secret);
+    return err ? err : save_secret_line(file, &text, why);
+}
