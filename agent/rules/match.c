@@ -3,7 +3,8 @@
 
 #include "match_priv.h"
 
-#define COLUMNS   32
+#define CELLS     32 /* the picture's width in columns, its height in bands */
+#define WORDS     ((VD_MATCH_MAX + 63) / 64)
 #define NODES     (2 * VD_MATCH_MAX)
 #define NO_MEMBER UINT16_MAX
 
@@ -14,10 +15,8 @@ typedef struct {
 
 struct vd_matcher {
     unsigned left_count;
-    /* Right items per column; an item is entered in each column it touches. */
-    uint16_t column_start[COLUMNS + 1];
-    uint16_t column_item[VD_MATCH_MAX * COLUMNS];
-    uint8_t first_column[VD_MATCH_MAX];
+    /* One bit per right item in each column and band that it touches. */
+    uint64_t column[CELLS][WORDS], band[CELLS][WORDS];
     /* Pairs worth considering, grouped by their left item. */
     pair pairs[VD_MATCH_MAX * VD_MATCH_MAX];
     unsigned pair_start[VD_MATCH_MAX + 1];
@@ -28,6 +27,7 @@ struct vd_matcher {
     float cost[VD_MATCH_MAX * VD_MATCH_MAX];
     float row_price[VD_MATCH_MAX + 1], col_price[VD_MATCH_MAX + 1], slack[VD_MATCH_MAX + 1];
     uint16_t row_of[VD_MATCH_MAX + 1], came_from[VD_MATCH_MAX + 1];
+    uint16_t waiting[VD_MATCH_MAX]; /* rows whose cheapest column was taken */
     bool settled[VD_MATCH_MAX + 1];
 };
 
@@ -42,50 +42,80 @@ vd_matcher *vd_matcher_free(vd_matcher *matcher)
     return NULL;
 }
 
+/* Without the library's fminf: these run for every pair, and no box holds a NaN here. */
+static inline float less(float a, float b)
+{
+    return a < b ? a : b;
+}
+
+static inline float more(float a, float b)
+{
+    return a > b ? a : b;
+}
+
+/* The area two boxes share; 0 when they are apart. */
+static inline float shared_area(const vd_box *a, const vd_box *b)
+{
+    float w = less(a->l + a->w, b->l + b->w) - more(a->l, b->l);
+    float h = less(a->t + a->h, b->t + b->h) - more(a->t, b->t);
+    return more(w, 0) * more(h, 0);
+}
+
 float vd_box_iou(const vd_box *a, const vd_box *b)
 {
-    float w = fminf(a->l + a->w, b->l + b->w) - fmaxf(a->l, b->l);
-    float h = fminf(a->t + a->h, b->t + b->h) - fmaxf(a->t, b->t);
-    if (w <= 0 || h <= 0) return 0;
-    float shared = w * h, all = a->w * a->h + b->w * b->h - shared;
+    float shared = shared_area(a, b), all = a->w * a->h + b->w * b->h - shared;
     return all > 0 ? shared / all : 0;
 }
 
-static unsigned column_at(float x)
+static unsigned cell_at(float x)
 {
     if (!(x > 0)) return 0;
-    return x >= 1 ? COLUMNS - 1 : (unsigned)(x * COLUMNS);
+    return x >= 1 ? CELLS - 1 : (unsigned)(x * CELLS);
 }
 
-static void fill_columns(vd_matcher *m, const vd_match_item *right, unsigned count)
+static void mark(uint64_t cells[CELLS][WORDS], float from, float until, unsigned item)
 {
-    uint16_t room[COLUMNS + 1] = { 0 };
+    unsigned last = cell_at(until);
+    for (unsigned c = cell_at(from); c <= last; c++) cells[c][item / 64] |= 1ull << item % 64;
+}
+
+static void fill_cells(vd_matcher *m, const vd_match_item *right, unsigned count)
+{
+    memset(m->column, 0, sizeof m->column);
+    memset(m->band, 0, sizeof m->band);
     for (unsigned i = 0; i < count; i++) {
-        m->first_column[i] = (uint8_t)column_at(right[i].box.l);
-        unsigned last = column_at(right[i].box.l + right[i].box.w);
-        for (unsigned c = m->first_column[i]; c <= last; c++) room[c + 1]++;
-    }
-    for (unsigned c = 0; c < COLUMNS; c++) room[c + 1] = (uint16_t)(room[c + 1] + room[c]);
-    memcpy(m->column_start, room, sizeof m->column_start);
-    for (unsigned i = 0; i < count; i++) {
-        unsigned last = column_at(right[i].box.l + right[i].box.w);
-        for (unsigned c = m->first_column[i]; c <= last; c++)
-            m->column_item[room[c]++] = (uint16_t)i;
+        const vd_box *box = &right[i].box;
+        mark(m->column, box->l, box->l + box->w, i);
+        mark(m->band, box->t, box->t + box->h, i);
     }
 }
 
-/* A pair is met in each column that both touch; it counts in the first of them. */
+static uint64_t touched(uint64_t cells[CELLS][WORDS], unsigned first, unsigned last, unsigned word)
+{
+    uint64_t any = 0;
+    for (unsigned c = first; c <= last; c++) any |= cells[c][word];
+    return any;
+}
+
+/* Items that share a column and a band with the left one may overlap it; the others cannot. */
 static unsigned pairs_of(vd_matcher *m, const vd_match_item *left, const vd_match_item *right,
-                         float limit, unsigned used)
+                         unsigned right_count, float limit, unsigned used)
 {
-    unsigned first = column_at(left->box.l), last = column_at(left->box.l + left->box.w);
-    for (unsigned c = first; c <= last; c++) {
-        for (unsigned k = m->column_start[c]; k < m->column_start[c + 1]; k++) {
-            unsigned r = m->column_item[k];
-            if (c != first && c != m->first_column[r]) continue;
+    const vd_box *box = &left->box;
+    unsigned columns[2] = { cell_at(box->l), cell_at(box->l + box->w) };
+    unsigned bands[2] = { cell_at(box->t), cell_at(box->t + box->h) };
+    for (unsigned word = 0; word * 64 < right_count; word++) {
+        uint64_t near = touched(m->column, columns[0], columns[1], word) &
+                        touched(m->band, bands[0], bands[1], word);
+        for (; near; near &= near - 1) {
+            unsigned r = word * 64 + (unsigned)__builtin_ctzll(near);
             if (right[r].class_id != left->class_id) continue;
-            float gain = 1 - vd_box_iou(&left->box, &right[r].box) * right[r].weight - limit;
-            if (gain < 0) m->pairs[used++] = (pair){ (uint16_t)r, gain };
+            const vd_box *other = &right[r].box;
+            float shared = shared_area(box, other);
+            float all = box->w * box->h + other->w * other->h - shared;
+            if (shared * right[r].weight <= (1 - limit) * all)
+                continue; /* most end here, undivided */
+            m->pairs[used++] = (pair){ (uint16_t)r, 1 - limit - shared / all * right[r].weight };
         }
     }
     return used;
@@ -160,12 +190,26 @@ static void augment(vd_matcher *m, unsigned row, unsigned cols)
     for (; at != 0; at = m->came_from[at]) m->row_of[at] = m->row_of[m->came_from[at]];
 }
 
+/* Each row first takes its cheapest column if that is free: prices stay right, and most rows of a
+ * picture are done. The others are brought in one by one. */
 static void solve(vd_matcher *m, unsigned rows, unsigned cols)
 {
-    memset(m->row_price, 0, (rows + 1) * sizeof m->row_price[0]);
+    unsigned waiting_count = 0;
     memset(m->col_price, 0, (cols + 1) * sizeof m->col_price[0]);
     memset(m->row_of, 0, (cols + 1) * sizeof m->row_of[0]);
-    for (unsigned r = 1; r <= rows; r++) augment(m, r, cols);
+    m->row_price[0] = 0;
+    for (unsigned r = 1; r <= rows; r++) {
+        const float *cost = m->cost + (size_t)(r - 1) * cols;
+        unsigned best = 0;
+        for (unsigned c = 1; c < cols; c++)
+            if (cost[c] < cost[best]) best = c;
+        m->row_price[r] = cost[best];
+        if (m->row_of[best + 1] == 0)
+            m->row_of[best + 1] = (uint16_t)r;
+        else
+            m->waiting[waiting_count++] = (uint16_t)r;
+    }
+    for (unsigned i = 0; i < waiting_count; i++) augment(m, m->waiting[i], cols);
 }
 
 /* The dense matrix of one component, rows being the smaller side: 0 where nothing overlaps, which
@@ -218,11 +262,11 @@ void vd_matcher_run(vd_matcher *matcher, const vd_match_item *left, unsigned lef
     for (unsigned l = 0; l < left_count; l++) right_of[l] = -1;
     if (left_count == 0 || right_count == 0) return;
     matcher->left_count = left_count;
-    fill_columns(matcher, right, right_count);
+    fill_cells(matcher, right, right_count);
     unsigned used = 0;
     for (unsigned l = 0; l < left_count; l++) {
         matcher->pair_start[l] = used;
-        used = pairs_of(matcher, &left[l], right, limit, used);
+        used = pairs_of(matcher, &left[l], right, right_count, limit, used);
     }
     matcher->pair_start[left_count] = used;
     if (used == 0) return;
