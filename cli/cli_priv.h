@@ -89,6 +89,10 @@ void fields_print(const vd_json *object, const column *columns, size_t count);
 void json_line(const vd_json *node); /* to stdout */
 const vd_json *member_at(const vd_json *object, const char *dotted);
 
+/* model.c: --models, or where models usually are; a model's file by path or by name. */
+const char *models_dir(const cli *c);
+vd_err model_path_of(const cli *c, const char *name, char *into, size_t room, vd_why *why);
+
 vd_err run_login(cli *c, vd_why *why);
 vd_err run_device_create(cli *c, vd_why *why);
 vd_err run_device_list(cli *c, vd_why *why);

@@ -40,8 +40,11 @@ static const vd_option model_options[] = {
     { "models", 0, "DIR", "Where models are: ./var/models, else /var/lib/vedette/models.", false },
 };
 static const vd_option import_options[] = {
+    { "out", 'o', "DIR", "Where to put it: the folder of --models when left out.", false },
     { "name", 0, "NAME", "The model's name; its file's when left out.", false },
-    { "descriptor", 0, "FILE", "Descriptor to put beside it.", false },
+    { "descriptor", 0, "FILE", "A finished descriptor to put beside it.", false },
+    { "labels", 0, "FILE", "Class names, one a line.", false },
+    { "outputs", 0, "NAMES", "Outputs to keep, separated by commas.", false },
     { "models", 0, "DIR", "Where models are: ./var/models, else /var/lib/vedette/models.", false },
 };
 static const vd_option export_options[] = {
