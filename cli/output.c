@@ -3,7 +3,7 @@
 
 #include "cli_priv.h"
 
-#define CELL_MAX    60
+#define CELL_MAX    72
 #define COLUMNS_MAX 16
 
 const vd_json *member_at(const vd_json *object, const char *dotted)

@@ -41,7 +41,7 @@ static void send_one(vd_device *d, https *h, vd_buf *jpeg, const char *camera)
 
     vd_buf_clear(jpeg);
     if (d->sink.picture(d->sink.ctx, camera, jpeg, &utc_us, NULL)) return;
-    snprintf(path, sizeof path, "/device/v1/preview/%s", camera);
+    snprintf(path, sizeof path, "/device/v1/preview/%.*s", VD_CAMERA_ID_MAX, camera);
     snprintf(captured, sizeof captured, "X-Captured-At: %s", vd_utc_text(utc_us, text));
     https_call(h, "PUT", path, headers, vd_buf_slice(jpeg), &answer, NULL);
 }
