@@ -6,8 +6,9 @@
  * and content type application/json is an event and goes to hooks.event inside that commit; every
  * other message is kept in the table `message`; an event that cannot be read is kept in `refused`.
  *
- * Any thread may call any function here, except from inside a hook. Functions that change something
- * wait for the commit. The names `device` are 1-128 bytes, see vd_iothub_id_ok in vd/iothub.h. */
+ * The program ignores SIGPIPE (vd_stop_install). Any thread may call any function here, except from
+ * inside a hook. Functions that change something wait for the commit. The names `device` are 1-128
+ * bytes, see vd_iothub_id_ok in vd/iothub.h. */
 #ifndef VD_INTAKE_H
 #define VD_INTAKE_H
 #include "event.h"

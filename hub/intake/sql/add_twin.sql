@@ -1,0 +1,2 @@
+-- add_twin: 1 row = an empty twin
+INSERT INTO twin (device) VALUES (:device);
