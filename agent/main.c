@@ -1,4 +1,5 @@
 /* main.c - vedette-agent: the program beside the cameras. */
+#include <libavutil/log.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -75,6 +76,7 @@ int main(int argc, char **argv)
     vd_why why = { 0 };
 
     vd_stop_install();
+    av_log_set_level(AV_LOG_QUIET); /* the stages say what matters, with the camera's id */
     vd_err err = vd_args_read(&program, argc, argv, &args, &why);
     if (err == VD_GONE) return 0;
     if (!err && args.rest_count)

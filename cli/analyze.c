@@ -1,5 +1,6 @@
 /* analyze.c - vedette analyze: a video file through the agent's own stages. */
 #include <ftw.h>
+#include <libavutil/log.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@
 
 #define QUEUE_FRAMES 4
 #define WAIT_MS      200
+#define TRACK_SCORE  0.5
 
 /* ---- the camera's reader thread ---- */
 
@@ -70,6 +72,16 @@ static vd_err open_model(analysis *a, vd_why *why)
     vd_model_options options = { .threads = (int)threads };
     if (!err) err = model_path_of(a->c, name ? name : "centernet", path, sizeof path, why);
     return err ? err : vd_model_load(path, &options, &a->model, why);
+}
+
+static vd_err read_track_score(analysis *a, vd_why *why)
+{
+    const char *text = cli_option(a->c, "track-score");
+    char *end = NULL;
+
+    a->track_score = text ? strtod(text, &end) : TRACK_SCORE;
+    if (!text || (end != text && !*end && a->track_score >= 0 && a->track_score <= 1)) return VD_OK;
+    return vd_fail(why, VD_INVALID, "--track-score is '%s', a number in 0..1 is needed", text);
 }
 
 static vd_err open_video(analysis *a, vd_why *why)
@@ -155,9 +167,8 @@ static vd_err look_at(analysis *a, vd_frame *frame, vd_why *why)
         vd_events_facts(a->event_camera, facts, count, frame, a->seen, a->model);
     a->frame_count++;
     a->detection_count += a->seen->count;
-    a->last_frame = picture->number;
     err = write_detections(a, picture, why);
-    if (!err) err = write_tracks(a, picture, why);
+    if (!err) err = note_tracks(a, picture, why);
     progress_show(a, false);
     return err;
 }
@@ -208,7 +219,8 @@ static void stop_threads(analysis *a)
 
 static vd_err publish(analysis *a, vd_why *why)
 {
-    vd_err err = line_file_publish(&a->detections, why);
+    vd_err err = write_tracks(a, why);
+    if (!err) err = line_file_publish(&a->detections, why);
     if (!err) err = line_file_publish(&a->tracks, why);
     if (!err) err = line_file_publish(&a->event_lines, why);
     return err;
@@ -233,6 +245,8 @@ static void analysis_free(analysis *a)
     line_file_done(&a->tracks);
     line_file_done(&a->event_lines);
     pthread_mutex_destroy(&a->lock);
+    free(a->track_line);
+    free(a->best);
     free(a->seen);
     free(a);
 }
@@ -241,6 +255,7 @@ vd_err run_analyze(cli *c, vd_why *why)
 {
     analysis *a = calloc(1, sizeof *a);
     if (!a) return vd_fail(why, VD_FULL, "memory ends");
+    av_log_set_level(AV_LOG_QUIET);
     pthread_mutex_init(&a->lock, NULL);
     a->c = c;
     a->video = cli_argument(c, 0);
@@ -249,6 +264,7 @@ vd_err run_analyze(cli *c, vd_why *why)
     a->progress = isatty(STDERR_FILENO);
 
     vd_err err = a->seen ? open_video(a, why) : vd_fail(why, VD_FULL, "memory ends");
+    if (!err) err = read_track_score(a, why);
     if (!err) err = open_model(a, why);
     if (!err) err = analyze_rules(a, cli_option(c, "rules"), why);
     if (!err) err = vd_scene_new(a->rule, a->rule_count, a->model, &a->scene);

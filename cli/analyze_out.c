@@ -94,23 +94,62 @@ vd_err write_detections(analysis *a, const vd_picture *picture, vd_why *why)
     return line_end(&a->detections, !vd_json_w_end(&w), why);
 }
 
-vd_err write_tracks(analysis *a, const vd_picture *p, vd_why *why)
+/* Makes room for one more line and for the track's best score. */
+static bool track_room(analysis *a, uint32_t id)
+{
+    if (a->track_lines == a->track_room) {
+        size_t room = a->track_room ? a->track_room * 2 : 65536;
+        void *grown =
+            room > TRACK_LINES_MAX ? NULL : realloc(a->track_line, room * sizeof *a->track_line);
+        if (!grown) return false;
+        a->track_line = grown;
+        a->track_room = room;
+    }
+    if (id < a->best_room) return true;
+    uint32_t room = id * 2 + 1024;
+    float *grown = realloc(a->best, room * sizeof *grown);
+    if (!grown) return false;
+    memset(grown + a->best_room, 0, (room - a->best_room) * sizeof *grown);
+    a->best = grown;
+    a->best_room = room;
+    return true;
+}
+
+vd_err note_tracks(analysis *a, const vd_picture *p, vd_why *why)
 {
     const vd_track *tracks;
     unsigned count;
-    vd_err err = VD_OK;
+    float width = (float)p->width_px, height = (float)p->height_px;
 
     vd_scene_tracks(a->scene, &tracks, &count);
-    for (unsigned i = 0; !err && i < count; i++) {
+    for (unsigned i = 0; i < count; i++) {
         const vd_track *t = &tracks[i];
         if (!t->seen || !t->id) continue;
-        if (t->id > a->highest_track) a->highest_track = t->id;
-        if (!a->tracks.wanted) continue;
-        bool fits =
-            vd_buf_addf(&a->tracks.text, "%llu,%u,%.2f,%.2f,%.2f,%.2f,%.4f,-1,-1,-1",
-                        (unsigned long long)p->number, t->id, (double)t->box.l * p->width_px,
-                        (double)t->box.t * p->height_px, (double)t->box.w * p->width_px,
-                        (double)t->box.h * p->height_px, (double)t->score);
+        if (!track_room(a, t->id)) return vd_fail(why, VD_FULL, "there are too many tracks");
+        if (t->score > a->best[t->id]) a->best[t->id] = t->score;
+        a->track_line[a->track_lines++] = (track_line){ .frame = (uint32_t)p->number,
+                                                        .id = t->id,
+                                                        .left = t->box.l * width,
+                                                        .top = t->box.t * height,
+                                                        .width = t->box.w * width,
+                                                        .height = t->box.h * height,
+                                                        .score = t->score };
+    }
+    return VD_OK;
+}
+
+vd_err write_tracks(analysis *a, vd_why *why)
+{
+    vd_err err = VD_OK;
+
+    for (uint32_t id = 0; id < a->best_room; id++)
+        a->track_count += a->best[id] > 0 && (double)a->best[id] >= a->track_score;
+    for (size_t i = 0; a->tracks.wanted && !err && i < a->track_lines; i++) {
+        const track_line *t = &a->track_line[i];
+        if ((double)a->best[t->id] < a->track_score) continue;
+        bool fits = vd_buf_addf(&a->tracks.text, "%u,%u,%.2f,%.2f,%.2f,%.2f,%.4f,-1,-1,-1",
+                                t->frame, t->id, (double)t->left, (double)t->top, (double)t->width,
+                                (double)t->height, (double)t->score);
         err = line_end(&a->tracks, fits, why);
     }
     return err;
@@ -159,7 +198,7 @@ vd_err summary_print(analysis *a, vd_why *why)
         printf("%s: %llu frames, %llu detections, %u tracks, %llu event lines; %.1f s, %.1f frames "
                "a second\n",
                a->video, (unsigned long long)a->frame_count, (unsigned long long)a->detection_count,
-               a->highest_track, (unsigned long long)a->event_lines.lines, seconds, rate);
+               a->track_count, (unsigned long long)a->event_lines.lines, seconds, rate);
         return VD_OK;
     }
     vd_json_w_object(&w);
@@ -168,7 +207,7 @@ vd_err summary_print(analysis *a, vd_why *why)
     vd_json_w_kv_text(&w, "model_digest", vd_model_digest(a->model)->hex);
     vd_json_w_kv_int(&w, "frames", (int64_t)a->frame_count);
     vd_json_w_kv_int(&w, "detections", (int64_t)a->detection_count);
-    vd_json_w_kv_int(&w, "tracks", a->highest_track);
+    vd_json_w_kv_int(&w, "tracks", a->track_count);
     vd_json_w_kv_int(&w, "event_lines", (int64_t)a->event_lines.lines);
     vd_json_w_kv_num(&w, "seconds", seconds, 3);
     vd_json_w_kv_num(&w, "frames_per_second", rate, 2);

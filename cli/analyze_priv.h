@@ -14,6 +14,7 @@
 #include "vd/queue.h"
 
 #define ANALYZE_RULES_MAX 64
+#define TRACK_LINES_MAX   8388608 /* 235 MB: ten hours with ten people in view */
 
 typedef struct {
     vd_file file;
@@ -21,6 +22,11 @@ typedef struct {
     bool wanted;
     uint64_t lines;
 } line_file;
+
+typedef struct {
+    uint32_t frame, id;
+    float left, top, width, height, score; /* pixels */
+} track_line;
 
 typedef struct {
     cli *c;
@@ -38,8 +44,12 @@ typedef struct {
     vd_queue *frames;
     line_file detections, tracks, event_lines;
     vd_detections *seen;
-    uint64_t frame_count, detection_count, last_frame;
-    uint32_t highest_track;
+    uint64_t frame_count, detection_count;
+    track_line *track_line; /* until the end: only then is known which tracks were ever sure */
+    size_t track_lines, track_room;
+    float *best; /* by track id: the best score it ever had */
+    uint32_t best_room, track_count;
+    double track_score; /* tracks that never reach it are not written */
     int64_t began_us, inference_us;
     bool progress;
     int64_t progress_us;
@@ -58,7 +68,8 @@ vd_err line_file_flush(line_file *f, bool all, vd_why *why);
 vd_err line_file_publish(line_file *f, vd_why *why);
 void line_file_done(line_file *f);
 vd_err write_detections(analysis *a, const vd_picture *picture, vd_why *why);
-vd_err write_tracks(analysis *a, const vd_picture *picture, vd_why *why);
+vd_err note_tracks(analysis *a, const vd_picture *picture, vd_why *why);
+vd_err write_tracks(analysis *a, vd_why *why); /* at the end */
 vd_err write_event(analysis *a, const vd_event *event, vd_why *why);
 void progress_show(analysis *a, bool last);
 vd_err summary_print(analysis *a, vd_why *why);

@@ -57,6 +57,8 @@ static const vd_option analyze_options[] = {
     { "rules", 0, "FILE", "Rules (YAML) whose events are wanted.", false },
     { "detections", 0, "FILE", "Writes a line of JSON a frame.", false },
     { "tracks", 0, "FILE", "Writes the tracks in MOT Challenge text form.", false },
+    { "track-score", 0, "SCORE",
+      "Writes only tracks that reached this score at least once; 0.5 when left out.", false },
     { "events", 0, "FILE", "Writes the events as the hub would get them.", false },
     { "max-fps", 0, "FPS", "Looks at no more pictures a second of the video than this.", false },
     { "threads", 0, "N", "Inference threads, as many as cores when left out.", false },
