@@ -49,7 +49,7 @@ typedef struct {
 
 typedef struct {
     const vd_stream_info *stream;
-    int64_t pts_us, dts_us; /* media time, from the serial's start */
+    int64_t pts_us, dts_us; /* media time; dts only rises within a serial */
     int64_t utc_us;         /* capture time of this packet */
     bool key;
     vd_slice data;

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 
 static char folder[] = "/tmp/vedette-camera-XXXXXX";
-static char small[64], odd[64], no_video[64];
+static char small[64], odd[64], changing[64], no_video[64];
 
 static vd_camera_config file_camera(const char *path)
 {
@@ -145,6 +145,23 @@ VD_TEST(another_pixel_format_and_an_odd_size_become_i420)
     expect_true(watch.luma > 40 && watch.luma < 215);
 }
 
+/* covers: CAM-1 */
+VD_TEST(a_stream_that_changes_size_goes_on_in_the_new_one)
+{
+    watcher watch;
+    const vd_camera_config config = file_camera(changing);
+    watch_start(&watch, &config);
+    expect_true(watch_for(&watch, state_is, VD_CAMERA_ENDED));
+    watch_stop(&watch);
+    expect_u64(watch.pictures, 20);
+    expect_i64(watch.last.width_px, 480);
+    expect_i64(watch.last.height_px, 272);
+    expect_u64(watch.serial, 2); /* told before the first packet of the new size */
+    expect_i64(watch.stream_width_px, 480);
+    expect_true(watch.extradata_bytes > 0);
+    expect_u64(watch.state_changes[VD_CAMERA_FAILED], 0);
+}
+
 static bool restarted(const watcher *watch, int64_t serial)
 {
     return watch->serial >= (uint32_t)serial && watch->status.state == VD_CAMERA_LIVE;
@@ -247,6 +264,28 @@ VD_TEST(a_camera_can_be_stopped_while_it_starts)
     }
 }
 
+static bool make_odd(void)
+{
+    return make_video(odd, "testsrc=s=101x67:r=10:d=1", "-c:v mjpeg -pix_fmt yuvj444p");
+}
+
+/* Two streams of different size, one behind the other. */
+static bool make_changing(void)
+{
+    char command[512];
+    char part[2][80];
+    snprintf(changing, sizeof changing, "%s/changing.h264", folder);
+    snprintf(part[0], sizeof part[0], "%s/1.h264", folder);
+    snprintf(part[1], sizeof part[1], "%s/2.h264", folder);
+    snprintf(command, sizeof command, "cat %s %s >%s && rm %s %s", part[0], part[1], changing,
+             part[0], part[1]);
+    char shell[] = "sh", flag[] = "-c";
+    char *arguments[] = { shell, flag, command, NULL };
+    return make_video(part[0], "testsrc=s=320x240:r=25:d=0.4", "-c:v libx264 -pix_fmt yuv420p") &&
+           make_video(part[1], "testsrc=s=480x272:r=25:d=0.4", "-c:v libx264 -pix_fmt yuv420p") &&
+           run_tool(arguments);
+}
+
 static int make_files(void **state)
 {
     (void)state;
@@ -260,8 +299,7 @@ static int make_files(void **state)
     fclose(text);
     if (!make_video(small, "testsrc=s=320x240:r=25:d=2", "-c:v libx264 -g 25 -pix_fmt yuv420p"))
         return -1;
-    if (!make_video(odd, "testsrc=s=101x67:r=10:d=1", "-c:v mjpeg -pix_fmt yuvj444p")) return -1;
-    return 0;
+    return make_changing() && make_odd() ? 0 : -1;
 }
 
 static int remove_files(void **state)
@@ -269,6 +307,7 @@ static int remove_files(void **state)
     (void)state;
     unlink(small);
     unlink(odd);
+    unlink(changing);
     unlink(no_video);
     return rmdir(folder);
 }
@@ -283,6 +322,7 @@ int main(void)
         VD_RUN(max_fps_thins_by_media_time),
         VD_RUN(packets_only_decodes_nothing),
         VD_RUN(another_pixel_format_and_an_odd_size_become_i420),
+        VD_RUN(a_stream_that_changes_size_goes_on_in_the_new_one),
         VD_RUN(a_killed_child_is_noticed_and_started_again),
         VD_RUN(a_hung_child_is_noticed_within_three_seconds_and_started_again),
         VD_RUN(a_file_that_is_not_there_is_said_so),

@@ -27,6 +27,8 @@ typedef struct {
     unsigned state_changes[5];
     uint64_t packets, pictures, keys;
     uint32_t serial;
+    int stream_width_px;
+    size_t extradata_bytes;
     int64_t last_pts_us, last_dts_us, last_packet_utc_us;
     bool time_fell;
     vd_picture last;
@@ -80,6 +82,8 @@ static void saw_packet(void *ctx, const vd_packet *packet)
     if (packet->stream->serial == watch->serial && packet->dts_us < watch->last_dts_us)
         watch->time_fell = true;
     watch->serial = packet->stream->serial;
+    watch->stream_width_px = packet->stream->width_px;
+    watch->extradata_bytes = packet->stream->extradata.len;
     watch->packets++;
     watch->keys += packet->key;
     watch->last_dts_us = packet->dts_us;

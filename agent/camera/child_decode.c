@@ -13,10 +13,12 @@
 #include <libavutil/pixdesc.h>
 #include <libswscale/swscale.h>
 
-#define COPY_SLOTS  2
-#define PLANE_ALIGN 128
-#define PLANE_GUARD 128 /* decoders may read or write a little past a plane */
-#define PAGE        4096u
+#define COPY_SLOTS   2
+#define DRAW_TRIES   5
+#define DRAW_WAIT_MS 10
+#define PLANE_ALIGN  128
+#define PLANE_GUARD  128 /* decoders may read or write a little past a plane */
+#define PAGE         4096u
 
 typedef struct {
     int stride[3];
@@ -54,14 +56,33 @@ static bool plain(int format)
 
 static bool may_share(enum AVCodecID id)
 {
-    return id == AV_CODEC_ID_H264 || id == AV_CODEC_ID_HEVC || id == AV_CODEC_ID_MJPEG ||
-           id == AV_CODEC_ID_MPEG4;
+    static const enum AVCodecID ids[] = {
+        AV_CODEC_ID_H264,       AV_CODEC_ID_HEVC,       AV_CODEC_ID_MJPEG,     AV_CODEC_ID_MPEG4,
+        AV_CODEC_ID_MSMPEG4V1,  AV_CODEC_ID_MSMPEG4V2,  AV_CODEC_ID_MSMPEG4V3, AV_CODEC_ID_H263,
+        AV_CODEC_ID_MPEG1VIDEO, AV_CODEC_ID_MPEG2VIDEO,
+    };
+    for (size_t i = 0; i < VD_COUNT_OF(ids); i++)
+        if (ids[i] == id) return true;
+    return false;
 }
 
 static void let_go(void *arg, uint8_t *data)
 {
     child_map *map = arg;
     map_slot_release(map, (int)((uint64_t)(data - map->base) / map->slot_bytes));
+}
+
+/* A slot to draw into. In a hurry for all pictures a short wait is cheaper than a copy later. */
+static int draw_slot(const child_decoder *decoder)
+{
+    child_map *map = decoder->link->map;
+    int slot = map_slot_free(map, COPY_SLOTS);
+    if (decoder->config->pace != VD_PACE_FAST) return slot;
+    for (int tries = 0; slot < 0 && map->lent && tries < DRAW_TRIES; tries++) {
+        link_poll(decoder->link, DRAW_WAIT_MS);
+        slot = map_slot_free(map, COPY_SLOTS);
+    }
+    return slot;
 }
 
 static int get_buffer(AVCodecContext *codec, AVFrame *frame, int flags)
@@ -73,7 +94,7 @@ static int get_buffer(AVCodecContext *codec, AVFrame *frame, int flags)
     const slot_plan plan = plan_coded(codec, frame->width, frame->height);
     link_map(decoder->link, plan.bytes);
     child_map *map = decoder->link->map;
-    const int slot = map_slot_free(map, COPY_SLOTS);
+    const int slot = draw_slot(decoder);
     if (slot < 0) return avcodec_default_get_buffer2(codec, frame, flags);
     uint8_t *base = map_slot(map, slot);
     frame->buf[0] = av_buffer_create(base, map->slot_bytes, let_go, map, 0);

@@ -32,6 +32,7 @@ typedef struct {
     child_link link;
     wire_config config;
     child_input input;
+    stream_watch watch;
     child_decoder decoder;
     media_clock clock;
     int64_t start_mono_us; /* file at real pace: when its time 0 was */
@@ -39,7 +40,7 @@ typedef struct {
 
 static void send_stream(child *self)
 {
-    const AVCodecParameters *parameters = self->input.stream->codecpar;
+    const AVCodecParameters *parameters = self->watch.now;
     const AVRational rate = self->input.stream->avg_frame_rate;
     wire_stream stream = { .head = WIRE_HEAD(WIRE_STREAM, sizeof stream),
                            .codec_id = (int32_t)parameters->codec_id,
@@ -114,6 +115,7 @@ static void play(child *self)
         if (err) break;
         keep_pace(self, packet);
         set_clock(self, packet);
+        if (stream_watch_changed(&self->watch, packet)) send_stream(self);
         send_packet(self, packet);
         if (!self->config.packets_only) decoder_put(&self->decoder, packet);
         av_packet_unref(packet);
@@ -127,13 +129,15 @@ static void start(child *self)
 {
     vd_why why = { 0 };
     input_open(&self->input);
+    vd_err err = stream_watch_open(&self->watch, self->input.stream->codecpar, &why);
+    if (err) link_fail(&self->link, err, &why);
     send_stream(self);
     self->start_mono_us = vd_clock_mono_us();
     if (self->config.kind == VD_CAMERA_FILE)
         media_clock_file(&self->clock,
                          self->config.pace == VD_PACE_FAST ? FAST_START_UTC_US : vd_clock_utc_us());
     if (self->config.packets_only) return;
-    const vd_err err = decoder_open(&self->decoder, self->input.stream->codecpar, &why);
+    err = decoder_open(&self->decoder, self->input.stream->codecpar, &why);
     if (err) link_fail(&self->link, err, &why);
 }
 

@@ -93,6 +93,19 @@ VD_MUST_USE vd_err input_read(child_input *input, AVPacket *packet, vd_why *why)
 /* What went wrong, in words, for an FFmpeg error. */
 vd_err input_why(const wire_config *config, int averror, vd_why *why);
 
+/* ---- child_stream.c: parameters that change under way ---- */
+typedef struct {
+    AVCodecParameters *now;
+    AVCodecContext *context;
+    AVCodecParserContext *parser;
+} stream_watch;
+
+VD_MUST_USE vd_err stream_watch_open(stream_watch *watch, const AVCodecParameters *parameters,
+                                     vd_why *why);
+/* True: with this packet the stream becomes another; `now` says which. */
+bool stream_watch_changed(stream_watch *watch, const AVPacket *packet);
+void stream_watch_close(stream_watch *watch);
+
 /* ---- child_decode.c ---- */
 typedef struct {
     child_link *link;
