@@ -48,35 +48,51 @@ static int64_t best_of(const decode_tensor *scores, int64_t row, int64_t width, 
     return best - first;
 }
 
+/* Do the tensors belong together? *ret_width: scores in a row. */
+static vd_err check_ssd(const decoder *d, const decode_tensor tensors[ROLES], int64_t *ret_rows,
+                        int64_t *ret_width, vd_why *why)
+{
+    const decode_tensor *boxes = &tensors[ROLE_BOXES], *scores = &tensors[ROLE_SCORES];
+    const decode_tensor *classes = &tensors[ROLE_CLASSES];
+    int64_t one, all = d->descriptor->class_count + (int64_t)d->descriptor->background;
+    if (boxes->type != TENSOR_F32 || boxes->rank < 2 || boxes->dim[boxes->rank - 1] != 4)
+        return decode_misfit(boxes, why, "boxes [1,N,4] of floats are");
+    *ret_rows = decode_elements(boxes) / 4;
+    *ret_width = 1;
+    if (!*ret_rows) return VD_OK;
+    if (scores->type != TENSOR_F32 || !rows_of(scores, *ret_rows, ret_width))
+        return decode_misfit(scores, why, "a row of scores for each box is");
+    if (!classes->type && *ret_width != all)
+        return decode_misfit(scores, why, "a score for each class of the descriptor is");
+    if (classes->type && (!rows_of(classes, *ret_rows, &one) || one != 1 || *ret_width != 1))
+        return decode_misfit(classes, why, "a class and one score for each box is");
+    return VD_OK;
+}
+
+static int64_t filled_rows(const decode_tensor *count, int64_t rows)
+{
+    if (count->type == TENSOR_ABSENT || decode_elements(count) < 1) return rows;
+    double given = decode_number(count, 0);
+    return given >= 0 && given < (double)rows ? (int64_t)given : rows;
+}
+
 /* boxes [1, N, 4]; scores [1, N] with classes [1, N], or scores [1, N, C]; count [1] if rows may be
  * empty. */
 vd_err decode_ssd(decoder *d, const decode_tensor tensors[ROLES], vd_why *why)
 {
-    const decode_tensor *boxes = &tensors[ROLE_BOXES], *scores = &tensors[ROLE_SCORES];
-    const decode_tensor *classes = &tensors[ROLE_CLASSES], *count = &tensors[ROLE_COUNT];
-    int64_t width, one, first = d->descriptor->background;
-    if (boxes->type != TENSOR_F32 || boxes->rank < 2 || boxes->dim[boxes->rank - 1] != 4)
-        return decode_misfit(boxes, why, "boxes [1,N,4] of floats are");
-    int64_t rows = decode_elements(boxes) / 4;
-    if (!rows) return VD_OK;
-    if (scores->type != TENSOR_F32 || !rows_of(scores, rows, &width))
-        return decode_misfit(scores, why, "a row of scores for each box is");
-    if (classes->type ? !rows_of(classes, rows, &one) || one != 1 || width != 1
-                      : width != d->descriptor->class_count + first)
-        return decode_misfit(
-            classes->type ? classes : scores, why,
-            "a class for each box, or a score for each class of the descriptor, is");
-    if (count->type && decode_elements(count) >= 1) {
-        double given = decode_number(count, 0);
-        rows = given >= 0 && given < (double)rows ? (int64_t)given : rows;
-    }
+    const decode_tensor *classes = &tensors[ROLE_CLASSES];
+    int64_t rows, width, first = d->descriptor->background;
+    vd_err err = check_ssd(d, tensors, &rows, &width, why);
+    if (err) return err;
+    rows = filled_rows(&tensors[ROLE_COUNT], rows);
     for (int64_t row = 0; row < rows; row++) {
         float score;
-        int64_t class_id = best_of(scores, row, width, classes->type ? 0 : first, &score);
+        int64_t class_id =
+            best_of(&tensors[ROLE_SCORES], row, width, classes->type ? 0 : first, &score);
         double given = classes->type ? decode_number(classes, row) : 0;
         if (!(given >= 0 && given < MODEL_CLASSES_MAX)) continue;
         if (classes->type) class_id = (int64_t)given - first;
-        add_ssd_box(d, boxes, row, score, class_id);
+        add_ssd_box(d, &tensors[ROLE_BOXES], row, score, class_id);
     }
     return VD_OK;
 }

@@ -103,8 +103,8 @@ static const char *const *output_keys(decode_kind kind)
 {
     static const char *const centernet[] = { "decode", "detections", NULL };
     static const char *const yolo[] = { "decode", "predictions", NULL };
-    static const char *const ssd[] = { "decode",   "boxes", "scores",     "classes",    "count",
-                                       "boxes_as", "units", "background", "activation", NULL };
+    static const char *const ssd[] = { "decode",   "boxes", "scores",     "classes", "count",
+                                       "boxes_as", "units", "background", NULL };
     static const char *const classes[] = { "decode", "scores", "activation", "background", NULL };
     switch (kind) {
     case DECODE_CENTERNET: return centernet;

@@ -1,3 +1,5 @@
+#include "model_priv.h"
+
 #include "decode_priv.h"
 #include "ort_priv.h"
 
@@ -234,7 +236,7 @@ static void view_output(const vd_model *m, OrtValue *value, decode_tensor *ret_t
 }
 
 /* Runs on what lies in m->tensor and decodes. */
-static vd_err run(vd_model *m, const vd_tensor_map *map, vd_detections *into, vd_why *why)
+vd_err model_run_tensor(vd_model *m, const vd_tensor_map *map, vd_detections *into, vd_why *why)
 {
     const OrtApi *api = m->ort->api;
     const char *in_name = m->input_name, *out_names[ROLES];
@@ -269,7 +271,7 @@ static vd_err load(vd_model *m, const char *path, const vd_model_options *option
     if (err) return err;
     vd_detections *warm_up = malloc(sizeof(*warm_up));
     if (!warm_up) return vd_fail(why, VD_FULL, "there is no memory for detections");
-    err = run(m, &map, warm_up, why);
+    err = model_run_tensor(m, &map, warm_up, why);
     free(warm_up);
     return err;
 }
@@ -332,6 +334,16 @@ float vd_model_score_min(const vd_model *model)
     return model->descriptor.score_min;
 }
 
+float *model_tensor(vd_model *model)
+{
+    return model->tensor;
+}
+
+const vd_tensor_spec *model_tensor_spec(const vd_model *model)
+{
+    return &model->descriptor.tensor;
+}
+
 vd_err vd_model_run(vd_model *model, const vd_frame *frame, vd_detections *ret_detections,
                     vd_why *why)
 {
@@ -339,7 +351,7 @@ vd_err vd_model_run(vd_model *model, const vd_frame *frame, vd_detections *ret_d
     int64_t begin = vd_clock_mono_us();
     vd_frame_tensor(frame, &model->descriptor.tensor, model->tensor, &map);
     int64_t middle = vd_clock_mono_us();
-    vd_err err = run(model, &map, ret_detections, why);
+    vd_err err = model_run_tensor(model, &map, ret_detections, why);
     if (err) return err;
     ret_detections->preprocess_us = middle - begin;
     ret_detections->run_us = vd_clock_mono_us() - middle;

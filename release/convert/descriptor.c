@@ -73,7 +73,7 @@ vd_err descriptor_centernet(const char *name, const vd_onnx_info *info, const ch
                            "  scale: [1, 1, 1]\noutput:\n  decode: centernet\n  detections: ",
                            (long long)in->dim[3], (long long)in->dim[2]);
     ok = ok && put_quoted(into, vd_slice_str(out->name));
-    ok = ok && vd_buf_add_str(into, "\nscore_min: 0.3\nnms_iou: 0.5\n");
+    ok = ok && vd_buf_add_str(into, "\nscore_min: 0.3\nnms_iou: 0.7\n");
     if (!ok) return vd_fail(why, VD_FULL, "the descriptor does not fit in memory");
     return put_classes(into, labels, why);
 }
