@@ -4,7 +4,8 @@
 
 #include "vd/fault.h"
 
-#define PADDING          64 /* AV_INPUT_BUFFER_PADDING_SIZE: FFmpeg's readers may look behind the end */
+/* AV_INPUT_BUFFER_PADDING_SIZE: FFmpeg's readers may look behind the end. */
+#define PADDING          64
 #define LINE_MAX_PACKETS 65536
 
 event_stream *event_stream_unref(event_stream *stream)
