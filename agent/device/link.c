@@ -137,7 +137,7 @@ static void explain_loss(vd_device *d, int rc, vd_why *why)
                   d->mqtt_said[0]        ? d->mqtt_said
                   : rc == MOSQ_ERR_ERRNO ? strerror(errno)
                                          : mosquitto_strerror(rc));
-    if (rc == MOSQ_ERR_TLS)
+    if (rc == MOSQ_ERR_TLS || strstr(d->mqtt_said, "certificate verify"))
         vd_why_hint(why, "does ca_file hold the authority that signed the hub's certificate?");
 }
 

@@ -166,11 +166,24 @@ static report_section *section_locked(vd_device *d, const char *name)
     return NULL;
 }
 
-void twin_set_section(vd_device *d, const char *name, vd_slice json)
+/* The section as the hub will hold it: members that are null are absent there. */
+static vd_json *section_value(vd_slice json)
 {
+    VD_AUTO(vd_json_ptr) given = NULL;
+    VD_AUTO(vd_json_ptr) empty = NULL;
     vd_json *value = NULL;
 
-    if (vd_json_parse(json, REPORTED_BYTES, VD_LIMIT_TWIN_DEPTH, &value, NULL)) return;
+    if (vd_json_parse(json, REPORTED_BYTES, VD_LIMIT_TWIN_DEPTH, &given, NULL) ||
+        vd_json_parse(VD_STR("{}"), 2, 1, &empty, NULL))
+        return NULL;
+    return vd_json_merge_patch(empty, given, &value) ? NULL : value;
+}
+
+void twin_set_section(vd_device *d, const char *name, vd_slice json)
+{
+    vd_json *value = section_value(json);
+
+    if (!value) return;
     pthread_mutex_lock(&d->lock);
     report_section *section = section_locked(d, name);
     if (section) {
