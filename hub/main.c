@@ -24,9 +24,6 @@ static const vd_option options[] = {
     { "connection-file", 0, "FILE", "Where --add-device writes (mode 0600).", false },
     { "issue-token", 0, "USER", "Makes a bearer token for USER (90 days), and ends.", false },
     { "token-file", 0, "FILE", "Where --issue-token writes (mode 0600).", false },
-    { "help", 'h', NULL, "Shows this text.", false },
-    { "version", 0, NULL, "Shows the version.", false },
-    { "man", 0, NULL, "Prints the manual page.", false },
 };
 
 static const vd_program program = {

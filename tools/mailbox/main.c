@@ -24,9 +24,6 @@
 static const vd_option options[] = {
     { "port", 'p', "N", "Listens on 127.0.0.1 port N (0: any free one, see the log).", false },
     { "dir", 'd', "DIR", "Writes one file for each mail into DIR, which is made.", false },
-    { "help", 'h', NULL, "Shows this text.", false },
-    { "version", 0, NULL, "Shows the version.", false },
-    { "man", 0, NULL, "Prints the manual page.", false },
 };
 
 static const vd_program program = {
