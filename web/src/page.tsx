@@ -74,7 +74,7 @@ function Rail({ at }: { at: string }) {
       </ul>
       <div class="rail-foot">
         <LineSign />
-        <span class="zone-said" title="All times on this page are in the site's zone">Times: {zoneName()}</span>
+        <span class="zone-said" title="All times on this page are in the site's zone">Times: {zoneName().replaceAll("/", "/\u200b")}</span>
       </div>
     </nav>
   );

@@ -1,11 +1,12 @@
 // The clip, stepped by frame. The bar counts from the event's start: −5 s ──●──── +9 s.
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { RefObject } from "preact";
+import type { ComponentChildren, RefObject } from "preact";
 import type { Event, Evidence } from "../contract.gen";
 import { evidenceUrl } from "../api/client";
 import { offset } from "../logic/time";
 import { Pause, Play, StepBack, StepOn } from "./icons";
 import { keysOf } from "./keys";
+import { Stage } from "./picture";
 
 const FRAME_GUESS_S = 0.1;
 
@@ -28,7 +29,7 @@ function useFrameTime(video: RefObject<HTMLVideoElement>): RefObject<{ frameS: n
   return known;
 }
 
-export function Clip({ clip, event, children }: { clip: Evidence; event: Event; children?: preact.ComponentChildren }) {
+export function Clip({ clip, event, children }: { clip: Evidence; event: Event; children?: ComponentChildren }) {
   const video = useRef<HTMLVideoElement>(null);
   const known = useFrameTime(video);
   const [state, set] = useState({ at: 0, long: 0, playing: false, failed: false });
@@ -53,19 +54,21 @@ export function Clip({ clip, event, children }: { clip: Evidence; event: Event; 
   useEffect(() => keysOf({ ",": () => step(-1), ".": () => step(1), p: toggle }), []);
   if (state.failed) {
     return (
-      <div class="stage-none" role="alert">
+      <Stage of={clip}><div class="stage-none" role="alert">
         <p>The clip cannot be played here.</p>
         <p class="quiet"><a href={`${evidenceUrl(clip.digest)}?download=1`} download>Save it as a file</a> and open it with a player.</p>
-      </div>
+      </div></Stage>
     );
   }
   return (
     <>
-      <video ref={video} class="stage-picture shown" src={evidenceUrl(clip.digest)} playsInline muted preload="auto"
-        aria-label="Clip of the event" onLoadedMetadata={() => { if (video.current) video.current.currentTime = 0; read(); void video.current?.play().catch(() => undefined); }}
-        onTimeUpdate={read} onPlay={read} onPause={read} onSeeked={read} onEnded={read} onClick={toggle}
-        onError={() => set((s) => ({ ...s, failed: true }))} />
-      {children}
+      <Stage of={clip}>
+        <video ref={video} class="stage-picture shown" src={evidenceUrl(clip.digest)} playsInline muted preload="auto"
+          aria-label="Clip of the event" onLoadedMetadata={() => { read(); void video.current?.play().catch(() => undefined); }}
+          onTimeUpdate={read} onPlay={read} onPause={read} onSeeked={read} onEnded={read} onClick={toggle}
+          onError={() => set((s) => ({ ...s, failed: true }))} />
+        {children}
+      </Stage>
       <Transport {...state} zero={zeroS} toggle={toggle} step={step}
         seek={(to) => { if (video.current) video.current.currentTime = to; }} />
     </>

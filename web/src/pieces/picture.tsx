@@ -56,11 +56,13 @@ export function Thumb({ digest, boxes, severity }: {
   const crop = cropAround(boxes?.[0]?.box);
   useLayoutEffect(() => {
     const inner = frame.current?.firstElementChild as HTMLElement | null;
-    inner?.style.setProperty("transform",
-      `scale(${crop.scale}) translate(${(0.5 - crop.x) * 100}%, ${(0.5 - crop.y) * 100}%)`);
+    inner?.style.setProperty("width", `${crop.scale * 100}%`);
+    inner?.style.setProperty("height", `${crop.scale * 100}%`);
+    inner?.style.setProperty("left", `${(0.5 - crop.x * crop.scale) * 100}%`);
+    inner?.style.setProperty("top", `${(0.5 - crop.y * crop.scale) * 100}%`);
   });
   if (!digest || failed) return <div class="thumb thumb-none" aria-hidden="true" />;
-  const width = askWidth(104 * crop.scale, Math.min(2, window.devicePixelRatio || 1));
+  const width = askWidth(112 * crop.scale, Math.min(2, window.devicePixelRatio || 1));
   return (
     <div class="thumb" ref={frame}>
       <div class="thumb-inner">
@@ -71,10 +73,15 @@ export function Thumb({ digest, boxes, severity }: {
   );
 }
 
-/** The headline picture. Its place is kept by the known size, so nothing jumps when it arrives. */
-export function Picture({ digest, alt, overlay, children }: {
-  digest: string; alt: string; overlay: Overlay; children?: ComponentChildren;
-}) {
+/** Keeps the picture's place by its known size before it arrives, so that nothing jumps. */
+export function Stage({ of, children }: { of: { width?: number; height?: number } | undefined; children: ComponentChildren }) {
+  const stage = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => stage.current?.style.setProperty("aspect-ratio", `${of?.width || 4} / ${of?.height || 3}`));
+  return <div class="stage" ref={stage}>{children}</div>;
+}
+
+/** The headline picture. */
+export function Picture({ digest, alt, overlay }: { digest: string; alt: string; overlay: Overlay }) {
   const [seen, set] = useState<"loading" | "shown" | "failed">("loading");
   const [round, again] = useState(0);
   return (
@@ -94,7 +101,6 @@ export function Picture({ digest, alt, overlay, children }: {
           <BoxNames boxes={overlay.boxes} />
         </>
       )}
-      {children}
     </>
   );
 }

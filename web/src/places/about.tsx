@@ -32,7 +32,7 @@ export function Why({ event }: { event: Event }) {
       <dl class="facts small">
         <dt>Rule</dt><dd><bdi>{event.rule_id}</bdi> <span class="quiet mono" title={event.rule_version}>{event.rule_version.slice(0, 12)}</span></dd>
         <dt>Model</dt><dd><bdi>{event.model.name}</bdi> <span class="quiet mono" title={event.model.digest}>{shortDigest(event.model.digest)}</span></dd>
-        <dt>Track</dt><dd class="num">{event.track}{event.boxes.length > 1 && <span class="quiet"> of {event.boxes.length} seen in the picture</span>}</dd>
+        <dt>Track</dt><dd class="num">{event.track}{event.boxes.length > 1 && <span class="quiet"> and {event.boxes.length - 1} more in the picture</span>}</dd>
         {event.time_source && <><dt>Clock</dt><dd>{{ rtcp: "the camera's", arrival: "time of arrival", file: "the file's" }[event.time_source]}</dd></>}
       </dl>
     </section>

@@ -18,8 +18,8 @@ export function DeliveriesPlace({ route }: { route: Route }) {
       <header class="page-head"><h1 class="place-title">Deliveries</h1>
         {(mails.data?.enabled || inMailbox) && (
           <nav class="tabs" aria-label="Deliveries or mailbox">
-            <a class="tab" href="/deliveries" aria-current={inMailbox ? undefined : "true"}>attempts</a>
-            <a class="tab" href="/deliveries/mailbox" aria-current={inMailbox ? "true" : undefined}>mailbox <span class="count num">{mails.data?.mails.length ?? "·"}</span></a>
+            <a class="tab" href="/deliveries" aria-current={inMailbox ? undefined : "true"}>Attempts</a>
+            <a class="tab" href="/deliveries/mailbox" aria-current={inMailbox ? "true" : undefined}>Mailbox <span class="count num">{mails.data?.mails.length ?? "·"}</span></a>
           </nav>
         )}</header>
       {inMailbox

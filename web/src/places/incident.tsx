@@ -1,10 +1,10 @@
 // One incident: picture and clip first, then what, why, and what people did.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { Event, IncidentDetail } from "../contract.gen";
 import { api } from "../api/client";
 import { Ago, Asked, FailureBox, Skeleton, When } from "../pieces/basics";
 import { Clip } from "../pieces/clip";
-import { Picture, Vectors } from "../pieces/picture";
+import { Picture, Stage, Vectors } from "../pieces/picture";
 import { Back, SeverityMark } from "../pieces/icons";
 import { keysOf } from "../pieces/keys";
 import { deciding, dismissTrouble, guessed, incidentKey, troubleOf, useDecisions } from "../state/decide";
@@ -107,7 +107,6 @@ function Evidence({ one, event }: { one: IncidentDetail; event: Event | undefine
   const [mode, setMode] = useState<"picture" | "clip">("picture");
   const [boxesOn, setBoxes] = useState(true);
   const [zoneOn, setZone] = useState(true);
-  const stage = useRef<HTMLDivElement>(null);
   const picture = event?.evidence.find((e) => e.kind === "snapshot");
   const clip = event?.evidence.find((e) => e.kind === "clip");
   const digest = picture?.digest ?? one.snapshot;
@@ -115,18 +114,17 @@ function Evidence({ one, event }: { one: IncidentDetail; event: Event | undefine
   useEffect(() => keysOf({
     b: () => setBoxes((on) => !on), z: () => setZone((on) => !on), c: () => setMode((m) => (m === "clip" ? "picture" : "clip")),
   }), []);
-  useEffect(() => stage.current?.style.setProperty("aspect-ratio", `${picture?.width ?? 4} / ${picture?.height ?? 3}`));
   const clipHere = clip && clip.arrived !== false;
   return (
     <figure class="evidence">
-      <div class={`stage mode-${mode}`} ref={stage}>
-        {mode === "clip" && clip && event
-          ? <Clip clip={clip} event={event} key={clip.digest}><Vectors zone={zone} severity={one.severity} /></Clip>
-          : digest
+      {mode === "clip" && clip && event
+        ? <Clip clip={clip} event={event} key={clip.digest}><Vectors zone={zone} severity={one.severity} /></Clip>
+        : <Stage of={picture}>
+          {digest
             ? <Picture key={digest} digest={digest} alt={`${one.title}, camera ${one.camera}`}
                 overlay={{ boxes: boxesOn ? (event?.boxes ?? one.boxes) : [], zone, severity: one.severity }} />
             : <div class="stage-none"><p>No picture yet.</p><p class="quiet">The event came first; the device is still sending its picture.</p></div>}
-      </div>
+        </Stage>}
       <figcaption class="stage-bar">
         <div class="segments" role="group" aria-label="Evidence">
           <button type="button" class="segment" aria-pressed={mode === "picture"} onClick={() => setMode("picture")}>Picture</button>
@@ -135,7 +133,7 @@ function Evidence({ one, event }: { one: IncidentDetail; event: Event | undefine
         </div>
         {!clipHere && <span class="quiet small">{clip ? "clip on its way" : "clip follows"}</span>}
         <div class="switches">
-          <button type="button" class="switch switch-box" aria-pressed={boxesOn} onClick={() => setBoxes(!boxesOn)} title="b">Boxes</button>
+          <button type="button" class="switch switch-box" aria-pressed={boxesOn && mode === "picture"} disabled={mode === "clip"} onClick={() => setBoxes(!boxesOn)} title="b">Boxes</button>
           <button type="button" class="switch switch-zone" aria-pressed={zoneOn} onClick={() => setZone(!zoneOn)} title="z">Zone</button>
         </div>
       </figcaption>

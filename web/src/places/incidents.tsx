@@ -11,7 +11,7 @@ import { amend, peek, useAsk } from "../state/ask";
 import { go, withQuery, type Route } from "../state/route";
 import { guessed, listsShown, useDecisions } from "../state/decide";
 import { keptTop, windowOf } from "../logic/window";
-import { many, severityText, verdictText } from "../logic/words";
+import { many, percent, severityText, stateText, verdictText } from "../logic/words";
 import { IncidentPlace } from "./incident";
 
 const PAGE = 50;
@@ -74,6 +74,7 @@ export function IncidentsPlace({ route }: { route: Route }) {
   listsShown([key]);
   const kept = useKeptChosen(view.data?.incidents ?? [], chosen, key);
   const rows = kept.map(guessed);
+  useFirstOnDesk(view.data ? rows[0]?.id : undefined, chosen, route.query);
   const open = (id: string, replace = false) =>
     go(withQuery(`/incidents/${id}`, route.query), { replace });
   useNextKeys(rows, chosen, open, route.query);
@@ -111,6 +112,16 @@ function useKeptChosen(list: readonly Incident[], chosen: string | undefined, ke
   return [...list.slice(0, kept.at), detail ?? kept.one, ...list.slice(kept.at)];
 }
 
+const deskWide = window.matchMedia("(min-width: 761px)");
+
+/** With room beside the list the newest is shown at once. It is named in the address, so one that comes
+ *  in later does not slip under a hand that is about to press. */
+function useFirstOnDesk(first: string | undefined, chosen: string | undefined, query: URLSearchParams): void {
+  useEffect(() => {
+    if (!chosen && first && deskWide.matches) go(withQuery(`/incidents/${first}`, query), { replace: true });
+  }, [first, chosen]);
+}
+
 function useNextKeys(
   rows: readonly Incident[], chosen: string | undefined, open: (id: string, replace?: boolean) => void,
   query: URLSearchParams,
@@ -127,7 +138,7 @@ function useNextKeys(
     return keysOf({
       j: () => move(1), k: () => move(-1), ArrowDown: () => move(1), ArrowUp: () => move(-1),
       "/": () => document.querySelector<HTMLInputElement>("#incident-search")?.focus(),
-      Escape: () => now.current.chosen && go(withQuery("/incidents", now.current.query)),
+      Escape: () => now.current.chosen && !deskWide.matches && go(withQuery("/incidents", now.current.query)),
     });
   }, []);
 }
@@ -141,14 +152,15 @@ function ListHead({ view, query }: { view: IncidentPage | undefined; query: URLS
     return withQuery("/incidents", q);
   };
   const all = view && view.counts.open + view.counts.acknowledged + view.counts.resolved;
-  const tabs = [...states.map((s) => ({ name: s as string, count: view?.counts[s] })), { name: "all", count: all }];
+  const tabs = [...states.map((s) => ({ name: s as string, title: stateText[s], count: view?.counts[s] })),
+    { name: "all", title: "All", count: all }];
   return (
     <header class="list-head">
       <h1 class="place-title">Incidents</h1>
       <nav class="tabs" aria-label="State">
         {tabs.map((t) => (
           <a key={t.name} href={to(t.name)} class="tab" aria-current={state === t.name ? "true" : undefined}>
-            {t.name} <span class="count num">{t.count === undefined ? "·" : t.count.toLocaleString("en")}</span>
+            {t.title} <span class="count num">{t.count === undefined ? "·" : t.count.toLocaleString("en")}</span>
           </a>
         ))}
       </nav>
@@ -305,5 +317,6 @@ function RowState({ one }: { one: Incident }) {
   if (one.state === "acknowledged") {
     return <span class="who-on-it"><bdi>{one.acknowledged_by ?? "somebody"}</bdi> is on it</span>;
   }
-  return one.ongoing ? <span class="ongoing">going on</span> : <span class="quiet">open</span>;
+  const score = one.score !== undefined && <span class="quiet num">score {percent(one.score)}</span>;
+  return <>{one.ongoing ? <span class="ongoing">going on</span> : <span>open</span>}{score}</>;
 }

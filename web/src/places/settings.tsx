@@ -3,8 +3,9 @@ import { useState } from "preact/hooks";
 import type { Role, UserPage } from "../contract.gen";
 import { role_words } from "../contract.gen";
 import { api, Failure } from "../api/client";
-import { Asked, Dialog, FailureBox, Skeleton, useSending, When } from "../pieces/basics";
+import { Asked, Dialog, FailureBox, Skeleton, useSending } from "../pieces/basics";
 import { Plus } from "../pieces/icons";
+import { day, exact } from "../logic/time";
 import { refresh, useAsk } from "../state/ask";
 import { notice, signOut, useApp } from "../state/app";
 
@@ -72,7 +73,7 @@ function Users() {
       <Asked view={view} what="People" waiting={<Skeleton lines={2} />}>
         {({ users }) => (
           <ul class="users">{users.map((u) => (
-            <li key={u.name}><strong><bdi>{u.name}</bdi></strong><span class="quiet" dir="auto">{u.email}</span><span>{roleText[u.role]}</span><span class="quiet small">since <When at={u.created_at} /></span></li>
+            <li key={u.name}><strong><bdi>{u.name}</bdi></strong><span class="quiet" dir="auto">{u.email}</span><span>{roleText[u.role]}</span><span class="quiet small">since <time dateTime={u.created_at} title={exact(u.created_at)}>{day(u.created_at)}</time></span></li>
           ))}</ul>
         )}
       </Asked>

@@ -74,6 +74,7 @@ export async function start(): Promise<void> {
 }
 
 export function signedIn(user: User): void {
+  const { again } = app;
   const other = app.user && app.user.name !== user.name;
   if (other) forgetAll();
   setApp({ user, again: false });
@@ -88,7 +89,7 @@ export function signedIn(user: User): void {
     signedOut: () => setApp({ again: true }),
   });
   stream.start();
-  if (!other) refreshAll();
+  if (again) refreshAll();
 }
 
 export async function signOut(): Promise<void> {
