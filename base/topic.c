@@ -124,55 +124,38 @@ static bool add_owner(const vd_topic *t, vd_buf *into)
     return ok && vd_buf_add_str(into, "/modules/") && vd_buf_add(into, t->module);
 }
 
-static bool add_owned(const vd_topic *t, const char *middle, vd_buf *into)
-{
-    return add_owner(t, into) && vd_buf_add_str(into, middle) && vd_buf_add(into, t->bag);
-}
-
 static bool add_rid(const vd_topic *t, vd_buf *into)
 {
     return vd_buf_add_str(into, "/?$rid=") && vd_buf_add(into, t->rid);
-}
-
-static bool add_virtual(const vd_topic *t, const char *text, vd_buf *into)
-{
-    return vd_buf_add_str(into, text) && add_rid(t, into);
-}
-
-static bool add_result(const vd_topic *t, const char *text, vd_buf *into)
-{
-    bool ok = vd_buf_addf(into, "%s%u", text, t->status) && add_rid(t, into);
-    return ok && (!t->version || vd_buf_addf(into, "&$version=%" PRIu64, t->version));
-}
-
-static bool add_input(const vd_topic *t, vd_buf *into)
-{
-    return add_owner(t, into) && vd_buf_add_str(into, "/inputs/") && vd_buf_add(into, t->name) &&
-           vd_buf_add_byte(into, '/') && vd_buf_add(into, t->bag);
-}
-
-static bool add_call(const vd_topic *t, vd_buf *into)
-{
-    return vd_buf_add_str(into, "$iothub/methods/POST/") && vd_buf_add(into, t->name) &&
-           add_rid(t, into);
 }
 
 static bool write_topic(const vd_topic *t, vd_buf *into)
 {
     switch (t->kind) {
     case VD_TOPIC_NONE: return false;
-    case VD_TOPIC_EVENTS: return add_owned(t, "/messages/events/", into);
-    case VD_TOPIC_DEVICEBOUND: return add_owned(t, "/messages/devicebound/", into);
-    case VD_TOPIC_MODULE_INPUT: return add_input(t, into);
-    case VD_TOPIC_TWIN_GET: return add_virtual(t, "$iothub/twin/GET", into);
+    case VD_TOPIC_EVENTS:
+        return add_owner(t, into) && vd_buf_add_str(into, "/messages/events/") &&
+               vd_buf_add(into, t->bag);
+    case VD_TOPIC_DEVICEBOUND:
+        return add_owner(t, into) && vd_buf_add_str(into, "/messages/devicebound/") &&
+               vd_buf_add(into, t->bag);
+    case VD_TOPIC_MODULE_INPUT:
+        return add_owner(t, into) && vd_buf_add_str(into, "/inputs/") &&
+               vd_buf_add(into, t->name) && vd_buf_add_byte(into, '/') && vd_buf_add(into, t->bag);
+    case VD_TOPIC_TWIN_GET: return vd_buf_add_str(into, "$iothub/twin/GET") && add_rid(t, into);
     case VD_TOPIC_TWIN_REPORT:
-        return add_virtual(t, "$iothub/twin/PATCH/properties/reported", into);
-    case VD_TOPIC_TWIN_RESULT: return add_result(t, "$iothub/twin/res/", into);
+        return vd_buf_add_str(into, "$iothub/twin/PATCH/properties/reported") && add_rid(t, into);
+    case VD_TOPIC_TWIN_RESULT:
+        return vd_buf_addf(into, "$iothub/twin/res/%u", t->status) && add_rid(t, into) &&
+               (!t->version || vd_buf_addf(into, "&$version=%" PRIu64, t->version));
     case VD_TOPIC_TWIN_DESIRED:
         return vd_buf_addf(into, "$iothub/twin/PATCH/properties/desired/?$version=%" PRIu64,
                            t->version);
-    case VD_TOPIC_METHOD_CALL: return add_call(t, into);
-    case VD_TOPIC_METHOD_RESULT: return add_result(t, "$iothub/methods/res/", into);
+    case VD_TOPIC_METHOD_CALL:
+        return vd_buf_add_str(into, "$iothub/methods/POST/") && vd_buf_add(into, t->name) &&
+               add_rid(t, into);
+    case VD_TOPIC_METHOD_RESULT:
+        return vd_buf_addf(into, "$iothub/methods/res/%u", t->status) && add_rid(t, into);
     }
     return false;
 }
