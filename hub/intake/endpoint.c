@@ -463,7 +463,9 @@ vd_err endpoint_start(vd_intake *intake, vd_why *why)
         intake->chunk && intake->clear ? VD_OK : vd_fail(why, VD_FULL, "no memory is left");
     if (!err) err = listen_at(intake, why);
     if (!err) {
+        pthread_mutex_lock(&intake->lock);
         intake->wake_open = true;
+        pthread_mutex_unlock(&intake->lock);
         return VD_OK;
     }
     uv_walk(&intake->loop, close_if_open, NULL);
