@@ -37,6 +37,25 @@ void media_clock_rtcp(media_clock *clock, int64_t pts_us, int64_t camera_utc_us,
     clock->set = true;
 }
 
+/* FFmpeg's parser knows that a picture is whole when the next one begins. It then hands out the
+ * picture with the report and at the moment of that next one: both are kept for the next call. */
+void media_clock_packet(media_clock *clock, int64_t pts_us, int64_t report_us, int64_t now_utc_us)
+{
+    const bool first = !clock->have_before;
+    const int64_t before_report_us = clock->before_report_us, before_now_us = clock->before_now_us;
+    if (clock->held) {
+        clock->have_before = true;
+        clock->before_report_us = report_us;
+        clock->before_now_us = now_utc_us;
+        report_us = first ? 0 : before_report_us;
+        if (!first) now_utc_us = before_now_us;
+    }
+    if (report_us)
+        media_clock_rtcp(clock, pts_us, report_us, now_utc_us);
+    else
+        media_clock_arrival(clock, pts_us, now_utc_us);
+}
+
 void media_clock_file(media_clock *clock, int64_t start_utc_us)
 {
     *clock = (media_clock){ .source = VD_TIME_FILE, .set = true, .offset_us = start_utc_us };

@@ -85,10 +85,8 @@ static void set_clock(child *self, const AVPacket *packet)
     const int64_t now_us = vd_clock_utc_us();
     const AVProducerReferenceTime *report =
         (const void *)av_packet_get_side_data(packet, AV_PKT_DATA_PRFT, &bytes);
-    if (report && bytes >= sizeof *report)
-        media_clock_rtcp(&self->clock, packet->pts, report->wallclock, now_us);
-    else
-        media_clock_arrival(&self->clock, packet->pts, now_us);
+    media_clock_packet(&self->clock, packet->pts,
+                       report && bytes >= sizeof *report ? report->wallclock : 0, now_us);
 }
 
 /* Waits until the file's own time has come. */
@@ -136,6 +134,7 @@ static void start(child *self)
     if (self->config.kind == VD_CAMERA_FILE)
         media_clock_file(&self->clock,
                          self->config.pace == VD_PACE_FAST ? FAST_START_UTC_US : vd_clock_utc_us());
+    self->clock.held = self->input.stream->codecpar->codec_id != AV_CODEC_ID_MJPEG;
     if (self->config.packets_only) return;
     err = decoder_open(&self->decoder, self->input.stream->codecpar, &why);
     if (err) link_fail(&self->link, err, &why);

@@ -58,6 +58,9 @@ typedef struct {
     bool set;
     int64_t offset_us;      /* utc = pts + offset */
     int64_t camera_skew_us; /* camera's clock minus ours, by its last report */
+    bool held;              /* the demuxer lets a packet go when the next one begins */
+    bool have_before;       /* held: what came with the packet before belongs to this one */
+    int64_t before_report_us, before_now_us;
 } media_clock;
 
 /* A camera whose clock is further from ours than this is not believed. */
@@ -65,6 +68,8 @@ typedef struct {
 void media_clock_arrival(media_clock *clock, int64_t pts_us, int64_t now_utc_us);
 void media_clock_rtcp(media_clock *clock, int64_t pts_us, int64_t camera_utc_us,
                       int64_t now_utc_us);
+/* A packet came at now_utc_us; report_us is the camera's wall clock that came with it, 0: none. */
+void media_clock_packet(media_clock *clock, int64_t pts_us, int64_t report_us, int64_t now_utc_us);
 void media_clock_file(media_clock *clock, int64_t start_utc_us);
 int64_t media_clock_utc(const media_clock *clock, int64_t pts_us);
 

@@ -50,6 +50,32 @@ VD_TEST(a_camera_an_hour_off_is_not_believed_until_it_is_right_again)
     expect_i64(media_clock_utc(&clock, 2 * S), 102 * S);
 }
 
-VD_TEST_MAIN(VD_RUN(the_least_delayed_packets_draw_the_line), VD_RUN(a_jump_begins_a_new_line),
+/* covers: CAM-1 */
+VD_TEST(what_comes_with_a_held_packet_belongs_to_the_next)
+{
+    media_clock clock = { .held = true };
+    media_clock_packet(&clock, 0, 0, 101 * S);
+    media_clock_packet(&clock, 1 * S, 0, 102 * S);
+    expect_i64(clock.source, VD_TIME_ARRIVAL);
+    expect_i64(media_clock_utc(&clock, 1 * S), 101 * S); /* it began when the one before was done */
+    media_clock_packet(&clock, 2 * S, 102 * S + 500000, 103 * S);
+    expect_i64(clock.source, VD_TIME_ARRIVAL);
+    media_clock_packet(&clock, 3 * S, 103 * S + 500000, 104 * S);
+    expect_i64(clock.source, VD_TIME_RTCP);
+    expect_i64(media_clock_utc(&clock, 3 * S), 102 * S + 500000);
+}
+
+VD_TEST(what_comes_with_a_whole_packet_is_its_own)
+{
+    media_clock clock = { 0 };
+    media_clock_packet(&clock, 1 * S, 0, 101 * S);
+    expect_i64(media_clock_utc(&clock, 1 * S), 101 * S);
+    media_clock_packet(&clock, 2 * S, 101 * S + 900000, 102 * S);
+    expect_i64(media_clock_utc(&clock, 2 * S), 101 * S + 900000);
+}
+
+VD_TEST_MAIN(VD_RUN(what_comes_with_a_held_packet_belongs_to_the_next),
+             VD_RUN(what_comes_with_a_whole_packet_is_its_own),
+             VD_RUN(the_least_delayed_packets_draw_the_line), VD_RUN(a_jump_begins_a_new_line),
              VD_RUN(the_cameras_report_replaces_the_arrival),
              VD_RUN(a_camera_an_hour_off_is_not_believed_until_it_is_right_again))
