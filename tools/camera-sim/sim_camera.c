@@ -182,8 +182,10 @@ static void on_configure(GstRTSPMediaFactory *factory, GstRTSPMedia *media, gpoi
 
 void sim_camera_mount(GstRTSPServer *server, sim_camera *camera, const char *user)
 {
-    static const char *const payloaders[] = { "rtph264pay config-interval=-1",
-                                              "rtph265pay config-interval=-1", "rtpjpegpay" };
+    /* Key pictures carry their parameters already; adding them would cut pictures of many slices.
+     */
+    static const char *const payloaders[] = { "rtph264pay config-interval=0",
+                                              "rtph265pay config-interval=0", "rtpjpegpay" };
     GstRTSPMountPoints *mounts = gst_rtsp_server_get_mount_points(server);
     GstRTSPMediaFactory *factory = gst_rtsp_media_factory_new();
     char launch[128], path[48];

@@ -26,7 +26,8 @@ static void encoder_options(sim_codec codec, bool fast, AVDictionary **options)
 {
     if (codec == SIM_H264) {
         av_dict_set(options, "preset", fast ? "ultrafast" : "veryfast", 0);
-        av_dict_set(options, "tune", "zerolatency", 0);
+        if (fast) av_dict_set(options, "tune", "zerolatency", 0);
+        av_dict_set(options, "x264-params", "sliced-threads=0:scenecut=0", 0);
         av_dict_set(options, "profile", fast ? "baseline" : "high", 0);
         av_dict_set(options, "crf", "24", 0);
     } else if (codec == SIM_H265) {

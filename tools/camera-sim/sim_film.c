@@ -12,7 +12,7 @@
 #include "vd/blob.h"
 #include "vd/file.h"
 
-#define SIM_FORM 1 /* raise when sim_encode.c makes other films */
+#define SIM_FORM 2 /* raise when sim_encode.c makes other films */
 
 static vd_err cache_path(const char *path, sim_codec codec, const char *cache, char *into,
                          size_t room, vd_why *why)
