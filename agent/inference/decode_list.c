@@ -54,7 +54,7 @@ static vd_err check_ssd(const decoder *d, const decode_tensor tensors[ROLES], in
 {
     const decode_tensor *boxes = &tensors[ROLE_BOXES], *scores = &tensors[ROLE_SCORES];
     const decode_tensor *classes = &tensors[ROLE_CLASSES];
-    int64_t one, all = d->descriptor->class_count + (int64_t)d->descriptor->background;
+    int64_t one = 0, all = d->descriptor->class_count + (int64_t)d->descriptor->background;
     if (boxes->type != TENSOR_F32 || boxes->rank < 2 || boxes->dim[boxes->rank - 1] != 4)
         return decode_misfit(boxes, why, "boxes [1,N,4] of floats are");
     *ret_rows = decode_elements(boxes) / 4;
@@ -81,7 +81,7 @@ static int64_t filled_rows(const decode_tensor *count, int64_t rows)
 vd_err decode_ssd(decoder *d, const decode_tensor tensors[ROLES], vd_why *why)
 {
     const decode_tensor *classes = &tensors[ROLE_CLASSES];
-    int64_t rows, width, first = d->descriptor->background;
+    int64_t rows = 0, width = 1, first = d->descriptor->background;
     vd_err err = check_ssd(d, tensors, &rows, &width, why);
     if (err) return err;
     rows = filled_rows(&tensors[ROLE_COUNT], rows);

@@ -45,6 +45,9 @@ static vd_err convert(const vd_json *root, vd_slice weights, const char *outputs
     if (err) return err;
     g_fuse(graph);
     err = g_finish(graph, why);
+    if (!err && !g_pad_channels(graph))
+        err = vd_fail(why, VD_FULL, "the graph does not fit in memory");
+    if (!err) err = g_finish(graph, why);
     if (!err) err = g_lower(graph, &w, why);
     const char *props[] = { "vedette.source", lineage, "vedette.source_format", "tfjs-graph-model",
                             NULL };

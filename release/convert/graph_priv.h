@@ -118,4 +118,7 @@ void g_same_padding(int64_t in, int64_t kernel, int64_t stride, int64_t dilation
                     int64_t pads[2]);
 /* Rewrites patterns into operations that run faster; run g_finish again afterwards. */
 void g_fuse(g_graph *g);
+/* Widens convolutions with awkward numbers of channels by zeros (pad.c); then g_finish again. False
+ * when memory ends. */
+VD_MUST_USE bool g_pad_channels(g_graph *g);
 #endif

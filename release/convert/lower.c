@@ -112,15 +112,39 @@ const char *low_get_owing(low *l, int value, low_layout layout, float *ret_facto
     return v->name[layout];
 }
 
+/* Every channel of a picture times one number, as a depthwise convolution: ONNX Runtime keeps
+ * pictures in blocks of channels between convolutions, and a plain Mul by a constant would have
+ * the whole picture turned out of blocks and back. */
+static void scale_channels(low *l, const char *base, const char *in, int64_t channels, float by,
+                           const char *out)
+{
+    int64_t dims[4] = { channels, 1, 1, 1 };
+    float *filter = vd_arena_alloc(l->g->arena, (size_t)channels * sizeof(float) + 1);
+    if (!filter) {
+        l->w->failed = true;
+        return;
+    }
+    for (int64_t i = 0; i < channels; i++) filter[i] = by;
+    const char *conv[2] = { in, low_floats(l, name_of(l, base, "by"), filter, dims, 4) };
+    onnx_node(l->w, "Conv", conv, 2, &out, 1);
+    onnx_attr_ints(l->w, "kernel_shape", (const int64_t[]){ 1, 1 }, 2);
+    onnx_attr_int(l->w, "group", channels);
+    onnx_node_end(l->w);
+}
+
 /* Pays a value's factor: from here on all forms are the true value. */
 static void pay(low *l, int value, low_layout layout)
 {
     low_value *v = &l->value[value];
     const g_value *gv = &l->g->value[value];
     low_layout have = v->name[layout] ? layout : (low_layout)!layout;
-    const char *factor = low_floats(l, name_of(l, gv->name, "factor"), &v->factor, NULL, 0);
     const char *to = name_of(l, gv->name, "scaled");
-    low_node2(l, "Mul", v->name[have], factor, to);
+    if (have == CHW) {
+        scale_channels(l, gv->name, v->name[have], gv->shape.dim[3], v->factor, to);
+    } else {
+        const char *factor = low_floats(l, name_of(l, gv->name, "factor"), &v->factor, NULL, 0);
+        low_node2(l, "Mul", v->name[have], factor, to);
+    }
     v->name[have] = to;
     v->name[!have] = NULL;
     v->factor = 1;
@@ -174,11 +198,21 @@ static vd_err low_relu6(low *l, const g_node *node, vd_why *why)
     return VD_OK;
 }
 
+/* ONNX Runtime can fuse HardSigmoid into a convolution, but not run it alone on blocks of channels.
+ * Where the linear value is needed too (hard swish is x * hard_sigmoid(x)), a convolution by one
+ * gives it something to fuse with. */
 static vd_err low_hard_sigmoid(low *l, const g_node *node, vd_why *why)
 {
     (void)why;
+    const g_value *from = g_in(l->g, node, 0);
     low_layout layout = low_prefers_chw(l, node->in[0]) ? CHW : PLAIN;
-    const char *in = low_get(l, node->in[0], layout), *out = low_out(l, node, 0, layout, 6);
+    const char *in = low_get(l, node->in[0], layout);
+    if (layout == CHW && from->uses > 1 && from->shape.dim[1] * from->shape.dim[2] > 1) {
+        const char *same = low_temp(l, node, "same");
+        scale_channels(l, node->name, in, from->shape.dim[3], 1, same);
+        in = same;
+    }
+    const char *out = low_out(l, node, 0, layout, 6);
     onnx_node(l->w, "HardSigmoid", &in, 1, &out, 1);
     onnx_attr_float(l->w, "alpha", 1.0f / 6.0f);
     onnx_attr_float(l->w, "beta", 0.5f);
@@ -247,6 +281,29 @@ static void lower_floor(low *l, const g_node *node, const char *a, const char *b
     }
 }
 
+/* One value a channel times a picture: spread over the picture first, because blocks of channels
+ * (see above) can only be multiplied with their like. */
+static const char *spread(low *l, const g_node *node, unsigned side, const char *in)
+{
+    const g_shape *small = &g_in(l->g, node, side)->shape, *big = &g_in(l->g, node, !side)->shape;
+    if (node->op != G_MUL || g_in(l->g, node, side)->data || small->rank != 4 || big->rank != 4)
+        return in;
+    if (small->dim[1] * small->dim[2] != 1 || big->dim[1] * big->dim[2] == 1 ||
+        small->dim[3] != big->dim[3] || small->dim[0] != big->dim[0])
+        return in;
+    float scales[4] = { 1, 1, (float)big->dim[1], (float)big->dim[2] };
+    const char *out = low_temp(l, node, "spread");
+    const char *resize[3] = {
+        in, NULL, low_floats(l, low_temp(l, node, "scales"), scales, (const int64_t[]){ 4 }, 1)
+    };
+    onnx_node(l->w, "Resize", resize, 3, &out, 1);
+    onnx_attr_text(l->w, "mode", "nearest");
+    onnx_attr_text(l->w, "coordinate_transformation_mode", "asymmetric");
+    onnx_attr_text(l->w, "nearest_mode", "floor");
+    onnx_node_end(l->w);
+    return out;
+}
+
 static vd_err low_binary(low *l, const g_node *node, vd_why *why)
 {
     (void)why;
@@ -261,6 +318,8 @@ static vd_err low_binary(low *l, const g_node *node, vd_why *why)
         mul ? low_get_owing(l, node->in[0], layout, &left) : low_get(l, node->in[0], layout);
     const char *b =
         mul ? low_get_owing(l, node->in[1], layout, &right) : low_get(l, node->in[1], layout);
+    if (layout == CHW) a = spread(l, node, 0, a);
+    if (layout == CHW) b = spread(l, node, 1, b);
     const char *out = low_out(l, node, 0, layout, left * right);
     if (ops[node->op])
         low_node2(l, ops[node->op], a, b, out);
