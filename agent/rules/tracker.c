@@ -9,10 +9,10 @@
  * from its course within a second, and how fast it may be when first seen. */
 #define MEASURE_SD   0.05f
 #define STRAY_SD     0.12f /* position, per square root of a second */
-#define SPEED_SD     0.60f /* velocity change, per square root of a second */
+#define SPEED_SD     0.40f /* velocity change, per square root of a second */
 #define FIRST_SD     0.10f
 #define FIRST_SPEED  1.50f
-#define LIMIT_HIGH   0.80f /* greatest 1 - IoU of a pair: high scores, low scores, new tracks */
+#define LIMIT_HIGH   0.90f /* greatest 1 - IoU of a pair: high scores, low scores, new tracks */
 #define LIMIT_LOW    0.60f
 #define LIMIT_NEW    0.75f
 #define WEIGHT_FLOOR 0.80f /* how much the score may take from a pair's IoU */
