@@ -1,6 +1,7 @@
 #include "clip_priv.h"
 
 #include <errno.h>
+#include <libavcodec/avcodec.h>
 #include <libavcodec/bsf.h>
 #include <libavformat/avformat.h>
 #include <stdlib.h>
@@ -94,8 +95,19 @@ static int open_format(clip *c, const event_packet *first)
     return rc < 0 ? rc : 0;
 }
 
+static bool mp4_holds(const event_stream *stream, vd_why *why)
+{
+    enum AVCodecID id = (enum AVCodecID)stream->codec_id;
+    const AVOutputFormat *mp4 = av_guess_format("mp4", NULL, NULL);
+    if (mp4 && avformat_query_codec(mp4, id, FF_COMPLIANCE_NORMAL) == 1) return true;
+    vd_fail(why, VD_INVALID, "an MP4 file cannot hold %s video", avcodec_get_name(id));
+    vd_why_hint(why, "set the camera to H.264");
+    return false;
+}
+
 vd_err clip_open(const char *path, const event_packet *first, clip **ret_clip, vd_why *why)
 {
+    if (!mp4_holds(first->stream, why)) return VD_INVALID;
     clip *c = vd_calloc(1, sizeof *c);
     if (!c) return vd_fail(why, VD_FULL, "no memory for a clip");
     c->path = vd_strdup(path);

@@ -20,7 +20,7 @@ typedef struct {
     int snapshot_width_px;   /* 0: as the picture */
     int snapshot_quality;
     const char *device;
-    const char *work_dir; /* unfinished clips; emptied at start; same file system as the blobs */
+    const char *work_dir; /* unfinished clips and open events; same file system as the blobs */
     vd_blobs *blobs;      /* finished evidence is put here before the event is accepted */
 } vd_events_config;
 

@@ -3,6 +3,8 @@
  *   analysis thread        note.c     facts and pictures become notes for the worker
  *   camera's reader        events.c   packets into the ring and into the taps of open events
  *   worker                 worker.c   notes and taps become events, clips, revisions
+ *                          tell.c     one revision to the sink
+ *                          resume.c   ends the events that an earlier run could not
  *
  * Notes wait when the worker is behind (events are never dropped); a tap that the worker cannot
  * keep up with ends its clip early. Locks: a camera's guards its ring and taps, the stage's guards
@@ -32,6 +34,7 @@ typedef struct {
 /* What an open event still gets of its camera's packets. */
 typedef struct tap {
     struct tap *next;
+    uint64_t visit;
     packet_line line;
     event_stream *stream; /* of the clip; NULL until the first key frame */
     int64_t until_us, last_us;
@@ -109,14 +112,24 @@ note *note_free(note *n); /* returns NULL */
 shot *shot_free(shot *s);
 
 /* Taps; each call takes the camera's lock. */
-tap *tap_open(vd_event_camera *camera, int64_t start_us);
+tap *tap_open(vd_event_camera *camera, uint64_t visit, int64_t start_us);
 /* Moves what arrived into `into`; true when nothing more will come. */
 bool tap_drain(vd_event_camera *camera, tap *t, packet_line *into);
+/* The tap ends at until_us if it would not end before; what is still missing until then. */
 void tap_limit(vd_event_camera *camera, tap *t, int64_t until_us, int64_t *ret_missing_us);
+/* The same on the analysis thread, as soon as the end is known: packets come meanwhile. */
+void tap_limit_visit(vd_event_camera *camera, uint64_t visit, int64_t until_us);
 tap *tap_close(vd_event_camera *camera, tap *t); /* returns NULL */
 
 void events_wake(vd_events *events);
 void *events_work(void *events);
+/* An event that is not over lies in the work folder as ULID.open, its last revision as JSON, so
+ * that a killed agent's next run can end it. Failures leave no trace but a missing end. */
+void open_save(const vd_events *events, const vd_event *event);
+void open_remove(const vd_events *events, const vd_ulid *id);
+/* Tells the end of each event that lies there; one that the sink refuses stays for the next start.
+ */
+void open_resume(vd_events *events);
 /* One revision to the sink. */
 vd_err event_tell(vd_event_camera *camera, open_event *e, vd_why *why);
 #endif

@@ -403,6 +403,20 @@ VD_TEST(a_long_event_gets_its_clip_while_it_goes_on)
     expect_true(evidence_of(&s.told[2], "clip") != NULL);
 }
 
+VD_TEST(a_stream_that_no_mp4_holds_gives_an_event_without_clip)
+{
+    VD_AUTO(stage) s = { 0 };
+    VD_AUTO(film) f = { 0 };
+    stage_new(&s);
+    film_make(&f, s.dir, "film.mp4", "-bf 0");
+    f.stream.codec_id = AV_CODEC_ID_MSMPEG4V3;
+    feed(&s, &f, -1, 5);
+    tell_fact(&s, VD_FACT_BEGIN, 3.5, 4.0, 0.5f);
+    vd_events_stop(s.events);
+    expect_told(&s, 2);
+    expect_true(evidence_of(&s.told[1], "snapshot") && !evidence_of(&s.told[1], "clip"));
+}
+
 VD_TEST(the_best_picture_goes_with_the_next_revision)
 {
     VD_AUTO(stage) s = { 0 };
@@ -480,6 +494,33 @@ VD_TEST(unfinished_clips_of_an_earlier_run_are_removed)
     expect_true(access(path, F_OK) != 0);
 }
 
+// covers: EVT-1
+VD_TEST(an_event_that_a_killed_run_left_open_is_ended_by_the_next)
+{
+    VD_AUTO(stage) s = { 0 };
+    stage_new(&s);
+    tell_fact(&s, VD_FACT_BEGIN, 3.5, 4.0, 0.5f);
+    expect_told(&s, 1);
+    char open[128], kept[128];
+    snprintf(open, sizeof open, "%s/%s.open", s.work_dir, s.told[0].id);
+    snprintf(kept, sizeof kept, "%s/kept", s.dir);
+    expect_i64(link(open, kept), 0);
+    vd_events_stop(s.events);
+    expect_told(&s, 2);
+    expect_true(access(open, F_OK) != 0); /* ended properly: nothing is left to end */
+    expect_i64(rename(kept, open), 0);    /* as if it had been killed */
+    vd_events_free(s.events);
+    stage_start(&s);
+    expect_told(&s, 3);
+    expect_str(s.told[2].id, s.told[0].id);
+    expect_u64(s.told[2].revision, 2);
+    expect_str(s.told[2].phase, "end");
+    expect_i64(s.told[2].end_us, START_US + 4 * SECOND); /* when it was last seen */
+    expect_u64(s.told[2].evidence_count, 1);
+    vd_events_stop(s.events);
+    expect_true(access(open, F_OK) != 0);
+}
+
 typedef struct {
     stage *stage;
     film *film;
@@ -549,5 +590,7 @@ VD_TEST_MAIN(VD_RUN(an_event_is_told_at_once_and_its_clip_begins_before_it),
              VD_RUN(a_new_stream_ends_the_clip_of_the_old_one),
              VD_RUN(what_the_sink_refuses_is_told_again),
              VD_RUN(unfinished_clips_of_an_earlier_run_are_removed),
+             VD_RUN(an_event_that_a_killed_run_left_open_is_ended_by_the_next),
+             VD_RUN(a_stream_that_no_mp4_holds_gives_an_event_without_clip),
              VD_RUN(stopping_while_packets_come_ends_cleanly),
              VD_RUN(every_revision_is_an_event_that_can_be_read))

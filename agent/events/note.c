@@ -117,7 +117,7 @@ static bool fill_begin(note *n, const vd_fact *fact, const vd_frame *frame, cons
     memcpy(n->rule_id, rule->id, sizeof n->rule_id);
     memcpy(n->zone, rule->zone, sizeof n->zone);
     memcpy(n->rule_version, rule->version, sizeof n->rule_version);
-    n->tap = tap_open(n->camera, fact->entered_utc_us);
+    n->tap = tap_open(n->camera, fact->visit, fact->entered_utc_us);
     return n->tap != NULL;
 }
 
@@ -132,7 +132,10 @@ note *note_new(vd_event_camera *camera, const vd_fact *fact, const vd_frame *fra
     n->start_us = fact->entered_utc_us;
     n->utc_us = fact->utc_us;
     n->best_score = fact->best_score;
-    if (fact->phase != VD_FACT_END) {
+    if (fact->phase == VD_FACT_END) {
+        int64_t roll_us = camera->events->config.post_roll_ms * 1000;
+        tap_limit_visit(camera, fact->visit, fact->utc_us + roll_us);
+    } else {
         n->shot = shot_new(camera, fact, frame, detections, model);
         if (!n->shot) return note_free(n);
     }

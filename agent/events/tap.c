@@ -22,11 +22,12 @@ static void tap_offer(tap *t, event_packet *packet, uint64_t bytes_max)
     t->last_us = packet->utc_us;
 }
 
-tap *tap_open(vd_event_camera *camera, int64_t start_us)
+tap *tap_open(vd_event_camera *camera, uint64_t visit, int64_t start_us)
 {
     const vd_events_config *config = &camera->events->config;
     tap *t = vd_calloc(1, sizeof *t);
     if (!t) return NULL;
+    t->visit = visit;
     t->until_us = start_us + config->clip_max_ms * 1000;
     t->last_us = start_us;
     pthread_mutex_lock(&camera->lock);
@@ -49,13 +50,27 @@ bool tap_drain(vd_event_camera *camera, tap *t, packet_line *into)
     return is_done;
 }
 
-/* The tap ends at until_us if it would not end before; what is still missing until then. */
+static void limit(tap *t, int64_t until_us)
+{
+    if (until_us < t->until_us) t->until_us = until_us;
+    if (t->last_us > t->until_us) t->is_done = true;
+}
+
 void tap_limit(vd_event_camera *camera, tap *t, int64_t until_us, int64_t *ret_missing_us)
 {
     pthread_mutex_lock(&camera->lock);
-    if (until_us < t->until_us) t->until_us = until_us;
-    if (t->last_us > t->until_us) t->is_done = true;
+    limit(t, until_us);
     *ret_missing_us = t->until_us - t->last_us;
+    pthread_mutex_unlock(&camera->lock);
+}
+
+/* The newest tap of that visit: numbers may come again after a scene began anew. */
+void tap_limit_visit(vd_event_camera *camera, uint64_t visit, int64_t until_us)
+{
+    pthread_mutex_lock(&camera->lock);
+    tap *t = camera->taps;
+    while (t && t->visit != visit) t = t->next;
+    if (t) limit(t, until_us);
     pthread_mutex_unlock(&camera->lock);
 }
 

@@ -61,8 +61,10 @@ vd_err event_tell(vd_event_camera *camera, open_event *e, vd_why *why)
     if (e->shot->has_jpeg) evidence[event.evidence_count++] = e->shot->evidence;
     if (e->has_clip) evidence[event.evidence_count++] = e->clip_evidence;
     event.evidence = evidence;
+    if (!e->ended) open_save(events, &event);
     err = events->sink.accept(events->sink.ctx, &event, why);
     if (err) return err;
+    if (e->ended) open_remove(events, &e->id);
     e->revision++;
     e->owes = e->was_refused = false;
     e->clip_accepted = e->has_clip;
