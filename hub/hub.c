@@ -4,6 +4,7 @@
  *                                                                             └────▶ notifier */
 #include "hub.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -31,7 +32,7 @@ struct hub {
     vd_tls_files tls;
     vd_live *live;
     vd_intake *intake;
-    vd_notify *notify;
+    _Atomic(vd_notify *) notify; /* woken by the live thread, which starts earlier */
     vd_api *api;
 };
 
@@ -78,7 +79,8 @@ static void on_delivery(void *arg, const char *delivery, const char *incident)
 static void on_committed(void *arg)
 {
     hub *h = arg;
-    if (h->notify) vd_notify_wake(h->notify);
+    vd_notify *notify = h->notify;
+    if (notify) vd_notify_wake(notify);
 }
 
 /* ---- opening ---- */
@@ -204,7 +206,10 @@ static vd_err start_notify(hub *h, vd_why *why)
                                     .blobs = h->blobs,
                                     .changed = on_delivery,
                                     .arg = h };
-    return vd_notify_start(&parts, &h->notify, why);
+    vd_notify *notify = NULL;
+    vd_err err = vd_notify_start(&parts, &notify, why);
+    h->notify = notify;
+    return err;
 }
 
 vd_err hub_start(hub *h, char first_password[25], vd_why *why)
