@@ -30,30 +30,40 @@ static int is_mail_entry(const struct dirent *entry)
     return is_mail(entry->d_name);
 }
 
+static vd_slice without_spaces(vd_slice line)
+{
+    while (line.len && (line.data[0] == ' ' || line.data[0] == '\t')) line = vd_slice_from(line, 1);
+    return line;
+}
+
+static bool names_header(vd_slice line, const char *name)
+{
+    size_t len = strlen(name);
+    return line.len > len && line.data[len] == ':' &&
+           strncasecmp((const char *)line.data, name, len) == 0;
+}
+
+static vd_slice next_line(vd_slice *block)
+{
+    vd_slice line = vd_slice_cut(*block, '\n', block);
+    if (line.len && line.data[line.len - 1] == '\r') line.len--;
+    return line;
+}
+
 /* The value of a header, unfolded, from the block before the first empty line; "" when absent. */
 static void header_of(vd_slice block, const char *name, char *into, size_t room)
 {
-    size_t name_len = strlen(name), used = 0;
-    bool inside = false;
-    into[0] = '\0';
-    while (block.len) {
-        vd_slice line = vd_slice_cut(block, '\n', &block);
-        if (line.len && line.data[line.len - 1] == '\r') line.len--;
-        if (line.len == 0) return;
-        bool folded = line.data[0] == ' ' || line.data[0] == '\t';
-        if (!folded) {
-            if (inside) return;
-            inside = line.len > name_len && line.data[name_len] == ':' &&
-                     strncasecmp((const char *)line.data, name, name_len) == 0;
-            line = vd_slice_from(line, name_len + 1);
-        }
-        if (!inside) continue;
-        while (line.len && (line.data[0] == ' ' || line.data[0] == '\t'))
-            line = vd_slice_from(line, 1);
-        if (folded && used + 1 < room) into[used++] = ' ';
-        for (size_t n = 0; n < line.len && used + 1 < room; n++) into[used++] = (char)line.data[n];
-        into[used] = '\0';
+    VD_AUTO(vd_buf) value = VD_BUF(room - 1);
+    vd_slice line = next_line(&block);
+    while (line.len && !names_header(line, name)) line = next_line(&block);
+    bool more =
+        line.len && vd_buf_add(&value, without_spaces(vd_slice_from(line, strlen(name) + 1)));
+    while (more) {
+        line = next_line(&block);
+        bool folded = line.len && (line.data[0] == ' ' || line.data[0] == '\t');
+        more = folded && vd_buf_add_byte(&value, ' ') && vd_buf_add(&value, without_spaces(line));
     }
+    vd_slice_to_chars(vd_buf_slice(&value), into, room);
 }
 
 /* Decodes RFC 2047 words of the kind we write ("=?UTF-8?B?...?="); the rest stays. */
