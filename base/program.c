@@ -36,26 +36,36 @@ static void print_help(const vd_program *program)
     if (program->see_also) printf("\nSee also: %s\n", program->see_also);
 }
 
-/* Text for roff: '-' and '\' are escaped, a line never starts a request, a blank line starts a
- * paragraph. */
-static void print_roff(const char *text)
+/* '-' and '\\' are escaped, and a line of text never starts a request. */
+static void print_roff_line(vd_slice line)
 {
-    bool at_start = true;
-    for (; *text; text++) {
-        if (at_start && *text == '\n') {
-            fputs(".PP\n", stdout);
-            continue;
-        }
-        if (at_start && (*text == '.' || *text == '\'')) fputs("\\&", stdout);
-        if (*text == '\\')
+    if (line.len > 0 && (line.data[0] == '.' || line.data[0] == '\'')) fputs("\\&", stdout);
+    for (size_t i = 0; i < line.len; i++) {
+        if (line.data[i] == '\\')
             fputs("\\e", stdout);
-        else if (*text == '-')
+        else if (line.data[i] == '-')
             fputs("\\-", stdout);
         else
-            putchar(*text);
-        at_start = *text == '\n';
+            putchar(line.data[i]);
     }
-    if (!at_start) putchar('\n');
+    putchar('\n');
+}
+
+/* A blank line starts a paragraph; lines that begin with a space stay as they are. */
+static void print_roff(const char *text)
+{
+    bool as_is = false;
+    for (vd_slice line, rest = vd_slice_str(text); rest.len > 0;) {
+        line = vd_slice_cut(rest, '\n', &rest);
+        bool indented = line.len > 0 && line.data[0] == ' ';
+        if (indented != as_is) puts(indented ? ".nf" : ".fi");
+        as_is = indented;
+        if (line.len > 0)
+            print_roff_line(line);
+        else
+            puts(".PP");
+    }
+    if (as_is) puts(".fi");
 }
 
 static void print_man_option(const vd_option *option)
@@ -80,7 +90,7 @@ static void print_man(const vd_program *program)
 {
     printf(".TH \"%s\" \"%d\" \"\" \"vedette %s\" \"Vedette\"\n", program->name,
            program->man_section, vd_version);
-    printf(".SH NAME\n");
+    printf(".ad l\n.nh\n.SH NAME\n");
     print_roff(program->name);
     printf("\\- ");
     print_roff(program->brief);
