@@ -270,21 +270,32 @@ static bool put_header(vd_buf *into, unsigned type, unsigned flags, size_t lengt
     return ok;
 }
 
-static bool write_connect(const vd_mqtt_packet *p, vd_buf *into)
+static unsigned connect_flags(const vd_mqtt_packet *p)
 {
-    size_t length = 10 + 2 + p->client_id.len;
-    if (p->has_will) length += 4 + p->topic.len + p->payload.len;
-    if (p->has_user) length += 2 + p->user.len;
-    if (p->has_password) length += 2 + p->password.len;
     unsigned flags =
         (p->clean ? 2u : 0) | (p->has_user ? 0x80u : 0) | (p->has_password ? 0x40u : 0);
     if (p->has_will) flags |= 4u | (unsigned)p->qos << 3 | (p->retain ? 0x20u : 0);
-    return put_header(into, VD_MQTT_CONNECT, 0, length) && put_bytes(into, VD_STR("MQTT")) &&
-           put_u8(into, 4) && put_u8(into, flags) && put_u16(into, p->keep_alive_s) &&
-           put_bytes(into, p->client_id) && (!p->has_will || put_bytes(into, p->topic)) &&
-           (!p->has_will || put_bytes(into, p->payload)) &&
-           (!p->has_user || put_bytes(into, p->user)) &&
-           (!p->has_password || put_bytes(into, p->password));
+    return flags;
+}
+
+static bool write_connect(const vd_mqtt_packet *p, vd_buf *into)
+{
+    const struct {
+        bool has;
+        vd_slice text;
+    } texts[] = { { true, p->client_id },
+                  { p->has_will, p->topic },
+                  { p->has_will, p->payload },
+                  { p->has_user, p->user },
+                  { p->has_password, p->password } };
+    size_t length = 10;
+    for (size_t i = 0; i < VD_COUNT_OF(texts); i++)
+        if (texts[i].has) length += 2 + texts[i].text.len;
+    bool ok = put_header(into, VD_MQTT_CONNECT, 0, length) && put_bytes(into, VD_STR("MQTT")) &&
+              put_u8(into, 4) && put_u8(into, connect_flags(p)) && put_u16(into, p->keep_alive_s);
+    for (size_t i = 0; ok && i < VD_COUNT_OF(texts); i++)
+        if (texts[i].has) ok = put_bytes(into, texts[i].text);
+    return ok;
 }
 
 static bool write_publish(const vd_mqtt_packet *p, vd_buf *into)

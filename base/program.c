@@ -94,8 +94,13 @@ static void print_man(const vd_program *program)
     print_roff(program->name);
     printf("\\- ");
     print_roff(program->brief);
-    printf(".SH SYNOPSIS\n\\fB%s\\fR\n", program->name);
-    print_roff(program->synopsis);
+    printf(".SH SYNOPSIS\n");
+    for (vd_slice line, rest = vd_slice_str(program->synopsis); rest.len > 0;) {
+        line = vd_slice_cut(rest, '\n', &rest);
+        printf("\\fB%s\\fR ", program->name);
+        print_roff_line(line);
+        if (rest.len > 0) puts(".br");
+    }
     print_man_section("DESCRIPTION", program->description);
     printf(".SH OPTIONS\n");
     for (size_t i = 0; i < program->option_count; i++) print_man_option(&program->options[i]);

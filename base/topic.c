@@ -129,19 +129,24 @@ static bool add_rid(const vd_topic *t, vd_buf *into)
     return vd_buf_add_str(into, "/?$rid=") && vd_buf_add(into, t->rid);
 }
 
+static bool write_owned(const vd_topic *t, vd_buf *into)
+{
+    if (!add_owner(t, into)) return false;
+    if (t->kind == VD_TOPIC_EVENTS)
+        return vd_buf_add_str(into, "/messages/events/") && vd_buf_add(into, t->bag);
+    if (t->kind == VD_TOPIC_DEVICEBOUND)
+        return vd_buf_add_str(into, "/messages/devicebound/") && vd_buf_add(into, t->bag);
+    return vd_buf_add_str(into, "/inputs/") && vd_buf_add(into, t->name) &&
+           vd_buf_add_byte(into, '/') && vd_buf_add(into, t->bag);
+}
+
 static bool write_topic(const vd_topic *t, vd_buf *into)
 {
     switch (t->kind) {
     case VD_TOPIC_NONE: return false;
     case VD_TOPIC_EVENTS:
-        return add_owner(t, into) && vd_buf_add_str(into, "/messages/events/") &&
-               vd_buf_add(into, t->bag);
     case VD_TOPIC_DEVICEBOUND:
-        return add_owner(t, into) && vd_buf_add_str(into, "/messages/devicebound/") &&
-               vd_buf_add(into, t->bag);
-    case VD_TOPIC_MODULE_INPUT:
-        return add_owner(t, into) && vd_buf_add_str(into, "/inputs/") &&
-               vd_buf_add(into, t->name) && vd_buf_add_byte(into, '/') && vd_buf_add(into, t->bag);
+    case VD_TOPIC_MODULE_INPUT: return write_owned(t, into);
     case VD_TOPIC_TWIN_GET: return vd_buf_add_str(into, "$iothub/twin/GET") && add_rid(t, into);
     case VD_TOPIC_TWIN_REPORT:
         return vd_buf_add_str(into, "$iothub/twin/PATCH/properties/reported") && add_rid(t, into);

@@ -195,13 +195,19 @@ static bool camera_id_ok(const char *id)
     return len >= 1 && strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
 }
 
-static vd_err check_members(raw_event *raw, vd_why *why)
+static vd_err check_words(const vd_event *e, vd_why *why)
 {
-    vd_event *e = &raw->e;
     vd_err err = check_word(vd_event_phase_words, e->phase, "phase", why);
     if (!err) err = check_word(kinds, e->kind, "kind", why);
     if (!err) err = check_word(vd_severity_words, e->severity, "severity", why);
     if (!err && e->time_source) err = check_word(time_sources, e->time_source, "time_source", why);
+    return err;
+}
+
+static vd_err check_members(raw_event *raw, vd_why *why)
+{
+    vd_event *e = &raw->e;
+    vd_err err = check_words(e, why);
     if (err) return err;
     if (!vd_ulid_parse(vd_slice_str(raw->id), &e->id)) return wrong(why, "id", "a ULID");
     if (e->revision == 0) return wrong(why, "revision", "at least 1");

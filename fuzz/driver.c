@@ -29,7 +29,7 @@ static size_t corpus_count;
 static input words[WORDS_MAX];
 static size_t word_count;
 static uint64_t state = 1;
-static const char *crash_path = "fuzz.crash";
+static char crash_path[PATH_MAX];
 static vd_slice running;
 
 static uint64_t chance(void) /* xorshift64* */
@@ -49,11 +49,13 @@ static size_t below(size_t limit)
 
 static bool keep(input *into, size_t *count, size_t most, vd_slice bytes)
 {
+    input *place = &into[*count];
     if (*count >= most) return false;
-    uint8_t *data = malloc(bytes.len ? bytes.len : 1);
-    if (!data) return false;
-    if (bytes.len) memcpy(data, bytes.data, bytes.len);
-    into[(*count)++] = (input){ data, bytes.len };
+    place->len = bytes.len;
+    place->data = malloc(bytes.len ? bytes.len : 1);
+    if (!place->data) return false;
+    if (bytes.len) memcpy(place->data, bytes.data, bytes.len);
+    ++*count;
     return true;
 }
 
@@ -215,9 +217,7 @@ static bool run_all(uint64_t mutations)
 int main(int argc, char **argv)
 {
     uint64_t mutations = 0;
-    char crash[PATH_MAX];
-    snprintf(crash, sizeof(crash), "%s.crash", argv[0]);
-    crash_path = crash;
+    snprintf(crash_path, sizeof(crash_path), "%s.crash", argv[0]);
     bool ok = argc >= 2 && argc % 2 == 0 && load_corpus(argv[1]);
     for (int i = 2; ok && i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--dict") == 0)

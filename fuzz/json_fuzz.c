@@ -17,27 +17,29 @@ static void print_again(const vd_json *root)
     fuzz_holds(vd_slice_eq(vd_buf_slice(&first), vd_buf_slice(&second)));
 }
 
+typedef struct {
+    const char *name;
+    char kind[9];
+    uint64_t count;
+    int64_t whole, time;
+    double number;
+    bool truth;
+    const vd_json *node;
+} thing;
+
 static void read_table(const vd_json *root)
 {
-    struct {
-        const char *name;
-        char kind[9];
-        uint64_t count;
-        int64_t whole, time;
-        double number;
-        bool truth;
-        const vd_json *node;
-    } into = { 0 };
-    const vd_json_field fields[] = {
-        { "name", VD_JSON_TEXT, (size_t)((char *)&into.name - (char *)&into), .max = 20 },
-        { "kind", VD_JSON_TEXT, (size_t)(into.kind - (char *)&into), .max = 8, .inplace = true },
-        { "count", VD_JSON_COUNT, (size_t)((char *)&into.count - (char *)&into), .max = 10 },
-        { "whole", VD_JSON_INT, (size_t)((char *)&into.whole - (char *)&into) },
-        { "time", VD_JSON_TIME, (size_t)((char *)&into.time - (char *)&into) },
-        { "number", VD_JSON_NUM, (size_t)((char *)&into.number - (char *)&into) },
-        { "truth", VD_JSON_BOOL, (size_t)((char *)&into.truth - (char *)&into) },
-        { "node", VD_JSON_NODE, (size_t)((char *)&into.node - (char *)&into), .needed = true },
+    static const vd_json_field fields[] = {
+        { "name", VD_JSON_TEXT, offsetof(thing, name), .max = 20 },
+        { "kind", VD_JSON_TEXT, offsetof(thing, kind), .max = 8, .inplace = true },
+        { "count", VD_JSON_COUNT, offsetof(thing, count), .max = 10 },
+        { "whole", VD_JSON_INT, offsetof(thing, whole) },
+        { "time", VD_JSON_TIME, offsetof(thing, time) },
+        { "number", VD_JSON_NUM, offsetof(thing, number) },
+        { "truth", VD_JSON_BOOL, offsetof(thing, truth) },
+        { "node", VD_JSON_NODE, offsetof(thing, node), .needed = true },
     };
+    thing into = { 0 };
     VD_AUTO(vd_arena_ptr) arena = vd_arena_new(4096);
     vd_why why;
     if (vd_json_read(root, fields, VD_COUNT_OF(fields), &into, arena, &why))

@@ -12,8 +12,8 @@
 #define VD_IOTHUB_API_VERSION    "2021-04-12"
 
 /* Property names. System properties begin with "$.". */
-#define VD_PROP_TYPE             "type" /* "event": the body is an event (contract/event.h) */
-#define VD_PROP_CLOCK            "clock" /* RFC 3339: the sender's clock when it hands the message over */
+#define VD_PROP_TYPE             "type"  /* "event": the body is an event (contract/event.h) */
+#define VD_PROP_CLOCK            "clock" /* RFC 3339: the sender's clock at hand-over */
 #define VD_PROP_MESSAGE_ID       "$.mid"
 #define VD_PROP_CORRELATION_ID   "$.cid"
 #define VD_PROP_CONTENT_TYPE     "$.ct"

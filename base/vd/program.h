@@ -33,7 +33,8 @@ typedef struct {
     unsigned rest_count;
 } vd_args;
 
-/* Handles --help, --version and --man itself (prints, returns VD_GONE: exit 0). VD_INVALID for
+/* Handles --help, --version and --man itself (prints, returns VD_GONE: exit 0); a table that has
+ * one of these names takes it over. VD_INVALID for
  * unknown options, with the nearest. */
 VD_MUST_USE vd_err vd_args_read(const vd_program *program, int argc, char **argv, vd_args *ret_args,
                                 vd_why *why);

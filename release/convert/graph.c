@@ -58,7 +58,7 @@ bool g_const_scalar(const g_value *value, float *ret_number)
     return true;
 }
 
-vd_err g_fail(const g_node *node, vd_why *why, const char *format, ...)
+vd_err(g_fail)(const g_node *node, vd_why *why, const char *format, ...)
 {
     char text[sizeof(why->fact)];
     va_list args;

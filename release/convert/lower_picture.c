@@ -101,8 +101,8 @@ vd_err low_resize(low *l, const g_node *node, vd_why *why)
     const char *out = low_out(l, node, 0, CHW, 1);
     unsigned count = 4;
     if (to->dim[1] % from->dim[1] == 0 && to->dim[2] % from->dim[2] == 0) {
-        float scales[4] = { 1, 1, (float)(to->dim[1] / from->dim[1]),
-                            (float)(to->dim[2] / from->dim[2]) };
+        int64_t up = to->dim[1] / from->dim[1], across = to->dim[2] / from->dim[2]; /* exact */
+        float scales[4] = { 1, 1, (float)up, (float)across };
         in[2] = low_floats(l, low_temp(l, node, "scales"), scales, (int64_t[]){ 4 }, 1);
         count = 3;
     } else {

@@ -95,7 +95,7 @@ VD_TEST(a_path_that_the_camera_does_not_have_is_said_so)
     watcher watch;
     sim server;
     sim_start(&server, film, 0, cache, NULL);
-    strcat(server.url, "-not");
+    strncat(server.url, "-not", sizeof(server.url) - strlen(server.url) - 1);
     const vd_camera_config config = sim_camera_config(&server);
     watch_start(&watch, &config);
     expect_true(watch_for(&watch, state_is, VD_CAMERA_FAILED));

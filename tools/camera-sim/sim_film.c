@@ -56,7 +56,7 @@ static bool keep_packet(sim_film *film, const AVPacket *packet, AVRational base)
         film->data_room = 2 * (film->bytes + bytes);
         film->data = g_realloc(film->data, film->data_room);
     }
-    memcpy(film->data + film->bytes, packet->data, (size_t)bytes);
+    if (bytes > 0) memcpy(film->data + film->bytes, packet->data, (size_t)bytes);
     film->packets[film->count++] =
         (sim_packet){ .at_us = av_rescale_q(packet->pts, base, (AVRational){ 1, 1000000 }),
                       .offset = film->bytes,
