@@ -42,7 +42,7 @@ typedef struct {
     char codec[16];
 } watcher;
 
-static uint64_t luma_mean(const vd_picture *picture)
+static inline uint64_t luma_mean(const vd_picture *picture)
 {
     uint64_t sum = 0;
     for (int y = 0; y < picture->height_px; y++)
@@ -51,7 +51,7 @@ static uint64_t luma_mean(const vd_picture *picture)
     return sum / ((uint64_t)picture->width_px * (uint64_t)picture->height_px);
 }
 
-static uint64_t edge_mean(const vd_picture *picture)
+static inline uint64_t edge_mean(const vd_picture *picture)
 {
     uint64_t sum = 0;
     for (int y = 0; y < picture->height_px; y++) {
@@ -62,7 +62,7 @@ static uint64_t edge_mean(const vd_picture *picture)
 }
 
 /* How far the picture is from the one before, in hundredths of a grey value a pixel. */
-static uint64_t moved(watcher *watch, const vd_picture *picture)
+static inline uint64_t moved(watcher *watch, const vd_picture *picture)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < sizeof watch->seen; i++) {
@@ -75,7 +75,7 @@ static uint64_t moved(watcher *watch, const vd_picture *picture)
     return 100 * sum / sizeof watch->seen;
 }
 
-static void saw_packet(void *ctx, const vd_packet *packet)
+static inline void saw_packet(void *ctx, const vd_packet *packet)
 {
     watcher *watch = ctx;
     pthread_mutex_lock(&watch->lock);
@@ -93,7 +93,7 @@ static void saw_packet(void *ctx, const vd_packet *packet)
     pthread_mutex_unlock(&watch->lock);
 }
 
-static void saw_picture(void *ctx, const vd_picture *picture)
+static inline void saw_picture(void *ctx, const vd_picture *picture)
 {
     watcher *watch = ctx;
     const uint64_t luma = luma_mean(picture), edges = edge_mean(picture);
@@ -111,7 +111,7 @@ static void saw_picture(void *ctx, const vd_picture *picture)
     if (!keep) vd_camera_give_back(camera, picture);
 }
 
-static void saw_status(void *ctx, const vd_camera_status *status)
+static inline void saw_status(void *ctx, const vd_camera_status *status)
 {
     watcher *watch = ctx;
     pthread_mutex_lock(&watch->lock);
@@ -124,7 +124,7 @@ static void saw_status(void *ctx, const vd_camera_status *status)
     pthread_mutex_unlock(&watch->lock);
 }
 
-static void watch_start(watcher *watch, const vd_camera_config *config)
+static inline void watch_start(watcher *watch, const vd_camera_config *config)
 {
     pthread_condattr_t attributes;
     memset(watch, 0, sizeof *watch);
@@ -141,7 +141,7 @@ static void watch_start(watcher *watch, const vd_camera_config *config)
     pthread_mutex_unlock(&watch->lock);
 }
 
-static void watch_stop(watcher *watch)
+static inline void watch_stop(watcher *watch)
 {
     vd_camera_stop(watch->camera);
     vd_camera_join(watch->camera);
@@ -155,7 +155,7 @@ static void watch_stop(watcher *watch)
 typedef bool (*watch_fn)(const watcher *watch, int64_t arg);
 
 /* Waits for what the watcher saw; fails the test after WATCH_S. */
-static bool watch_for(watcher *watch, watch_fn seen, int64_t arg)
+static inline bool watch_for(watcher *watch, watch_fn seen, int64_t arg)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
@@ -184,7 +184,7 @@ static inline bool state_is(const watcher *watch, int64_t state)
     return watch->status.state == (vd_camera_state)state && watch->state_changes[state] > 0;
 }
 
-static bool run_tool(char *const arguments[])
+static inline bool run_tool(char *const arguments[])
 {
     extern char **environ;
     pid_t pid = 0;

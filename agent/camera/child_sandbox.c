@@ -169,7 +169,7 @@ static bool set_limits(void)
     signal(SIGXFSZ, SIG_IGN); /* a log line to a file fails instead of killing */
     bool fine =
         limit(RLIMIT_CORE, 0) && limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_NOFILE, OPEN_FD_MAX);
-#if !defined(__SANITIZE_ADDRESS__) /* its shadow needs terabytes of addresses */
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* shadows need terabytes */
     fine = fine && limit(RLIMIT_AS, MEMORY_MAX);
 #endif
     return fine;

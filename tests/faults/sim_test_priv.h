@@ -12,7 +12,7 @@ typedef struct {
     char url[256]; /* of the first camera */
 } sim;
 
-static int sim_spawn(sim *self, char *const arguments[])
+static inline int sim_spawn(sim *self, char *const arguments[])
 {
     extern char **environ;
     int in[2], out[2];
@@ -31,8 +31,8 @@ static int sim_spawn(sim *self, char *const arguments[])
 }
 
 /* `more` are further options, NULL-closed. The port is any free one when 0. */
-static void sim_start(sim *self, const char *film, int port, const char *cache,
-                      const char *const *more)
+static inline void sim_start(sim *self, const char *film, int port, const char *cache,
+                             const char *const *more)
 {
     char camera[256], port_text[16], line[512];
     const char *arguments[24] = {
@@ -61,7 +61,7 @@ static inline void sim_say(sim *self, const char *command)
     assert_true(strncmp(answer, "ok", 2) == 0);
 }
 
-static int sim_stop(sim *self)
+static inline int sim_stop(sim *self)
 {
     int status = -1;
     if (self->pid <= 0) return -1;
