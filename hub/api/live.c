@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "vd/clock.h"
 #include "vd/log.h"
 
 typedef struct {
@@ -21,6 +22,7 @@ typedef struct {
 } change;
 
 #define LATER_MAX 256
+#define ALIVE_US  5000000ll
 
 struct vd_live {
     vd_committer *committer;
@@ -41,7 +43,7 @@ struct vd_live {
 struct stream {
     vd_live *live;
     uint64_t at;
-    bool greeted;
+    int64_t alive_us; /* when it last heard a comment; 0: it has not been greeted */
 };
 
 static const char *const type_words[] = { "incident", "camera", "device", "delivery" };
@@ -188,15 +190,15 @@ vd_err stream_open(vd_live *live, stream **ret_stream)
     return err;
 }
 
-/* Waits for the next change, at most 5 s: VD_OK, VD_RETRY (nothing), VD_GONE (closing or cut off).
- */
+/* Waits for the next change until the next comment is due: VD_OK, VD_RETRY (nothing), VD_GONE
+ * (closing or cut off). */
 static vd_err next_change(stream *s, change *ret_change)
 {
-    struct timespec until;
+    int64_t due_us = s->alive_us + ALIVE_US;
+    struct timespec until = { .tv_sec = due_us / 1000000, .tv_nsec = due_us % 1000000 * 1000 };
     vd_live *live = s->live;
     vd_err err = VD_OK;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += 5;
+    if (vd_clock_mono_us() >= due_us) return VD_RETRY;
     pthread_mutex_lock(&live->lock);
     while (!live->closing && s->at == live->next && !err)
         if (pthread_cond_timedwait(&live->news, &live->lock, &until)) err = VD_RETRY;
@@ -227,13 +229,16 @@ static long write_change(const change *c, char *into, size_t room)
 long stream_read(stream *s, char *into, size_t room)
 {
     change c;
-    if (!s->greeted) {
-        s->greeted = true;
+    if (!s->alive_us) {
+        s->alive_us = vd_clock_mono_us();
         return snprintf(into, room, "retry: 2000\n: hello\n\n");
     }
     vd_err err = next_change(s, &c);
     if (err == VD_GONE) return -1;
-    if (err == VD_RETRY) return snprintf(into, room, ": alive\n\n");
+    if (err == VD_RETRY) {
+        s->alive_us = vd_clock_mono_us();
+        return snprintf(into, room, ": alive\n\n");
+    }
     return write_change(&c, into, room);
 }
 

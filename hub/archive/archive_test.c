@@ -241,16 +241,21 @@ VD_TEST(a_snapshot_is_scaled_to_the_width_asked_for)
 {
     VD_AUTO(vd_buf) whole = VD_BUF(1 << 20);
     VD_AUTO(vd_buf) small = VD_BUF(1 << 20);
+    VD_AUTO(vd_buf) quarter = VD_BUF(1 << 20);
     VD_AUTO(vd_buf) same = VD_BUF(1 << 20);
     unsigned width = 0, height = 0;
     jpeg_of(768, 576, &whole);
 
     expect_ok(vd_archive_scale(vd_buf_slice(&whole), 160, &small, NULL));
+    expect_ok(vd_archive_scale(vd_buf_slice(&whole), 192, &quarter, NULL));
     expect_ok(vd_archive_scale(vd_buf_slice(&whole), 2000, &same, NULL));
 
     size_of(vd_buf_slice(&small), &width, &height);
     expect_u64(width, 160);
     expect_u64(height, 120);
+    size_of(vd_buf_slice(&quarter), &width, &height); /* what the decoder alone can do */
+    expect_u64(width, 192);
+    expect_u64(height, 144);
     expect_true(vd_slice_eq(vd_buf_slice(&same), vd_buf_slice(&whole)));
 }
 

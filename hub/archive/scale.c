@@ -32,6 +32,7 @@ static void stay_quiet(j_common_ptr info, int level)
 typedef struct {
     uint8_t *pixels; /* RGB */
     unsigned width, height;
+    bool reduced; /* the file is larger than these pixels */
 } picture;
 
 static void picture_done(picture *p)
@@ -61,6 +62,7 @@ static bool decode(struct jpeg_decompress_struct *d, vd_slice jpeg, unsigned wid
     d->scale_denom = 8;
     while (d->scale_num > 1 && d->image_width * (d->scale_num - 1) / 8 >= width_px) d->scale_num--;
     jpeg_start_decompress(d);
+    p->reduced = d->scale_num < 8;
     p->width = d->output_width;
     p->height = d->output_height;
     p->pixels = calloc((size_t)p->width * p->height, 3);
@@ -161,8 +163,10 @@ vd_err vd_archive_scale(vd_slice jpeg, unsigned width_px, vd_buf *into, vd_why *
         vd_why_detail(why, "%s", trouble.text);
         return VD_CORRUPT;
     }
-    if (whole.width <= width_px) return vd_buf_add(into, jpeg) ? VD_OK : VD_FULL;
-    if (!shrink(&whole, width_px, &small) || !encode_guarded(&small, into, &trouble))
+    bool fits = whole.width <= width_px;
+    if (fits && !whole.reduced) return vd_buf_add(into, jpeg) ? VD_OK : VD_FULL;
+    if ((!fits && !shrink(&whole, width_px, &small)) ||
+        !encode_guarded(fits ? &whole : &small, into, &trouble))
         return vd_fail(why, VD_FULL, "the picture cannot be scaled");
     return VD_OK;
 }

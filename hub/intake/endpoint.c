@@ -410,9 +410,7 @@ static void stop_on_loop(vd_intake *intake, void *arg)
 
 void endpoint_stop(vd_intake *intake)
 {
-    pthread_mutex_lock(&intake->lock);
     intake->stopping = true;
-    pthread_mutex_unlock(&intake->lock);
     if (!command_post(intake, stop_on_loop, NULL)) {
         vd_log(VD_LOG_DEBUG, "intake.stop", "the endpoint has stopped already", NULL);
     }

@@ -276,11 +276,12 @@ static vd_err device_keys(vd_intake *intake, vd_store *store, const char *device
 static void fill_host(vd_intake *intake, vd_connection_string *string)
 {
     const char *name = intake->config.host_name;
-    bool plain = intake->port == 8883 || intake->port == 0 || strchr(name, ':');
+    unsigned port = intake->port ? intake->port : intake->config.port; /* before start: as asked */
+    bool plain = port == 8883 || port == 0 || strchr(name, ':');
     if (plain)
         snprintf(string->host, sizeof(string->host), "%s", name);
     else
-        snprintf(string->host, sizeof(string->host), "%.240s:%u", name, intake->port);
+        snprintf(string->host, sizeof(string->host), "%.240s:%u", name, port);
 }
 
 static vd_err print_string(vd_intake *intake, vd_connection_string *string, vd_buf *key,

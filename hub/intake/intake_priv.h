@@ -15,6 +15,7 @@
 #define VD_INTAKE_PRIV_H
 #include <openssl/ssl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <uv.h>
 
 #include "intake.h"
@@ -113,7 +114,8 @@ struct vd_intake {
     uv_timer_t tick;
     uv_check_t after_io;
     pthread_t thread;
-    bool started, joined, stopping;
+    bool started, joined;
+    atomic_bool stopping;
     pthread_mutex_t lock; /* guards commands, lives, jobs, counts */
     pthread_cond_t idle;  /* jobs became 0 */
     command *first_command, *last_command;

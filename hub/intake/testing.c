@@ -228,3 +228,24 @@ void test_device_subscribe(test_device *device, const char *filter, uint8_t qos)
     expect_i64(answer.type, VD_MQTT_SUBACK);
     expect_i64(answer.granted[0], qos);
 }
+
+vd_mqtt_packet received(test_device *device, vd_mqtt_type type)
+{
+    vd_mqtt_packet packet = { 0 };
+    expect_true(test_device_receive(device, &packet));
+    expect_i64(packet.type, type);
+    return packet;
+}
+
+void expect_closed(test_device *device)
+{
+    vd_mqtt_packet packet;
+    expect_false(test_device_receive(device, &packet));
+}
+
+void expect_text(vd_slice have, const char *want)
+{
+    char text[2000];
+    expect_true(vd_slice_to_chars(have, text, sizeof(text)));
+    expect_str(text, want);
+}

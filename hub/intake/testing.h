@@ -53,4 +53,8 @@ const char *test_token(test_hub *hub, const char *id, int64_t seconds);
 void test_device_publish(test_device *device, const char *topic, vd_slice body, uint8_t qos,
                          uint16_t id);
 void test_device_subscribe(test_device *device, const char *filter, uint8_t qos);
+/* The next packet, which must be of this type. */
+vd_mqtt_packet received(test_device *device, vd_mqtt_type type);
+void expect_closed(test_device *device);
+void expect_text(vd_slice have, const char *want);
 #endif
