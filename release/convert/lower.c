@@ -1,5 +1,7 @@
 #include "lower_priv.h"
 
+#define CHANNELS_MAX 16384 /* for filters made here: a hostile shape must not cost memory */
+
 static const int64_t to_chw[4] = { 0, 3, 1, 2 }, to_plain[4] = { 0, 2, 3, 1 };
 
 onnx_type low_type(g_type type)
@@ -139,7 +141,7 @@ static void pay(low *l, int value, low_layout layout)
     const g_value *gv = &l->g->value[value];
     low_layout have = v->name[layout] ? layout : (low_layout)!layout;
     const char *to = name_of(l, gv->name, "scaled");
-    if (have == CHW) {
+    if (have == CHW && gv->shape.dim[3] <= CHANNELS_MAX) {
         scale_channels(l, gv->name, v->name[have], gv->shape.dim[3], v->factor, to);
     } else {
         const char *factor = low_floats(l, name_of(l, gv->name, "factor"), &v->factor, NULL, 0);
@@ -207,7 +209,8 @@ static vd_err low_hard_sigmoid(low *l, const g_node *node, vd_why *why)
     const g_value *from = g_in(l->g, node, 0);
     low_layout layout = low_prefers_chw(l, node->in[0]) ? CHW : PLAIN;
     const char *in = low_get(l, node->in[0], layout);
-    if (layout == CHW && from->uses > 1 && from->shape.dim[1] * from->shape.dim[2] > 1) {
+    bool few = from->shape.rank == 4 && from->shape.dim[3] <= CHANNELS_MAX;
+    if (layout == CHW && few && from->uses > 1 && from->shape.dim[1] * from->shape.dim[2] > 1) {
         const char *same = low_temp(l, node, "same");
         scale_channels(l, node->name, in, from->shape.dim[3], 1, same);
         in = same;
