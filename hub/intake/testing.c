@@ -30,6 +30,7 @@ static vd_err on_event(void *ctx, vd_store *store, const vd_event *event, vd_sli
     test_hub *hub = ctx;
     (void)store, (void)json;
     hub->events_seen++;
+    if (hub->on_event) hub->on_event(hub->ctx, event);
     memcpy(hub->last_event, event->id.text, sizeof(hub->last_event));
     return hub->event_answer ? vd_fail(why, hub->event_answer, "the test wants it") : VD_OK;
 }
@@ -58,6 +59,7 @@ void test_hub_start(test_hub *hub)
                                 .committer = hub->committer,
                                 .secret = hub->secret,
                                 .address = "127.0.0.1",
+                                .port = hub->port,
                                 .host_name = "localhost",
                                 .certificate_path = hub->tls.certificate,
                                 .key_path = hub->tls.key,
@@ -66,6 +68,7 @@ void test_hub_start(test_hub *hub)
     if (!err) err = vd_intake_start(hub->intake, &why);
     if (err) print_error("%s\n", vd_why_line(&why, line, sizeof(line)));
     expect_ok(err);
+    hub->port = vd_intake_port(hub->intake);
 }
 
 void test_hub_stop(test_hub *hub)

@@ -10,6 +10,7 @@
 
 typedef struct {
     char folder[64], store_path[96];
+    uint16_t port; /* kept over a stop and start */
     vd_secret_key *secret;
     vd_committer *committer;
     vd_intake *intake;
@@ -17,6 +18,8 @@ typedef struct {
     vd_store_schema schema;
     /* what the hook was told */
     vd_err event_answer;
+    void (*on_event)(void *ctx, const vd_event *event); /* may be NULL; committer's thread */
+    void *ctx;
     unsigned events_seen;
     char last_event[VD_ULID_LEN + 1];
 } test_hub;
