@@ -28,6 +28,7 @@ typedef struct {
     char *category[CATEGORIES_MAX];
     unsigned category_count;
     uint64_t image_count, annotation_count, false_count;
+    uint64_t missing_count; /* items whose picture the hub has not got (yet) */
 } export;
 
 static vd_err full(vd_why *why)
@@ -155,6 +156,10 @@ static vd_err item_add(export *e, const vd_json *item, vd_why *why)
     const vd_json *boxes = vd_json_get(item, "boxes");
 
     vd_err err = picture_save(e, vd_json_text(vd_json_get(item, "picture"), ""), why);
+    if (err == VD_ABSENT) {
+        e->missing_count++;
+        return VD_OK;
+    }
     if (!err) err = image_add(e, item, refused, why);
     for (size_t i = refused; !err && i < vd_json_len(boxes); i++)
         err = annotation_add(e, item, vd_json_at(boxes, i), why);
@@ -253,6 +258,9 @@ static void tell(const cli *c, const export *e)
     VD_AUTO(vd_buf) text = VD_BUF(16384);
     vd_json_w w = vd_json_writer(&text);
 
+    if (e->missing_count)
+        fprintf(stderr, "%llu items are left out: the hub does not have their pictures (yet)\n",
+                (unsigned long long)e->missing_count);
     if (!c->json) {
         printf("%llu pictures, %llu boxes of %u classes, %llu refused boxes left out; in %s\n",
                (unsigned long long)e->image_count, (unsigned long long)e->annotation_count,
@@ -265,6 +273,7 @@ static void tell(const cli *c, const export *e)
     vd_json_w_kv_int(&w, "annotations", (int64_t)e->annotation_count);
     vd_json_w_kv_int(&w, "categories", e->category_count);
     vd_json_w_kv_int(&w, "refused", (int64_t)e->false_count);
+    vd_json_w_kv_int(&w, "missing", (int64_t)e->missing_count);
     vd_json_w_object_end(&w);
     if (!vd_json_w_end(&w)) puts(text.data);
 }
