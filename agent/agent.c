@@ -17,13 +17,16 @@ lane *agent_lane(agent *a, const char *camera)
     return NULL;
 }
 
+/* Each revision has a fact of its own, so that none is folded into a count: what the log says was
+ * accepted is what the hub must have in the end. */
 static void log_event(const vd_event *event)
 {
-    bool begins = event->revision == 1, ends = strcmp(event->phase, "end") == 0;
+    char fact[96], revision[24];
 
-    if (!begins && !ends) return;
-    vd_log(VD_LOG_INFO, begins ? "event.began" : "event.ended",
-           begins ? "something happened" : "it is over", "event", event->id.text, "camera",
+    snprintf(fact, sizeof fact, "the event is on disk: %s, revision %llu", event->phase,
+             (unsigned long long)event->revision);
+    vd_log(VD_LOG_INFO, "event.accepted", fact, "event", event->id.text, "revision",
+           vd_text_i64((int64_t)event->revision, revision), "phase", event->phase, "camera",
            event->camera, "rule", event->rule_id, "class", event->class_name, NULL);
 }
 

@@ -92,8 +92,10 @@ static void attributes(vd_json_w *w, const vd_json *item)
     vd_json_w_kv_text(w, "model_digest", vd_json_text(member_at(item, "model.digest"), NULL));
 }
 
-static vd_err annotation_add(export *e, const vd_json *item, const vd_json *box, vd_why *why)
+/* Only the event's own box was judged; `judged` tells it from what else the model saw. */
+static vd_err annotation_add(export *e, const vd_json *item, size_t index, vd_why *why)
 {
+    const vd_json *box = vd_json_at(vd_json_get(item, "boxes"), index);
     const vd_json *rect = vd_json_get(box, "box");
     double width = vd_json_num(vd_json_get(item, "width"), 0);
     double height = vd_json_num(vd_json_get(item, "height"), 0);
@@ -116,6 +118,7 @@ static vd_err annotation_add(export *e, const vd_json *item, const vd_json *box,
     vd_json_w_object(&w);
     vd_json_w_kv_num(&w, "score", vd_json_num(vd_json_get(box, "score"), 0), 4);
     vd_json_w_kv_int(&w, "track", vd_json_int(vd_json_get(box, "track"), 0));
+    vd_json_w_kv_bool(&w, "judged", index == 0);
     attributes(&w, item);
     vd_json_w_object_end(&w);
     vd_json_w_object_end(&w);
@@ -162,7 +165,7 @@ static vd_err item_add(export *e, const vd_json *item, vd_why *why)
     }
     if (!err) err = image_add(e, item, refused, why);
     for (size_t i = refused; !err && i < vd_json_len(boxes); i++)
-        err = annotation_add(e, item, vd_json_at(boxes, i), why);
+        err = annotation_add(e, item, i, why);
     e->false_count += refused;
     return err;
 }

@@ -170,6 +170,7 @@ state_dir: ${this.at('agent')}
 hub:
   connection_string_file: ${this.at('device.connection')}
   ca_file: ${this.at('hub/tls/ca.pem')}
+  https_port: ${this.port.hub}
 model:
   path: ${MODEL}
 evidence: { pre_roll: 3s, post_roll: 1s, clip_max: 8s }
