@@ -416,6 +416,7 @@ test('a mail that no server takes is tried again, survives a kill of the hub, an
     return delivery.state === 'sent' && delivery;
   }, 20);
   assert.ok(sent.attempts.length >= 3 && sent.attempts.at(-1).ok && !sent.attempts[0].ok);
+  assert.equal(sent.attempts.at(-1).answer, '250 kept');
   const box = (await ask('listMailbox', 200)).json;
   assert.equal(box.mails.length, 1);
   assert.deepEqual(box.mails[0].to, ['guard@localhost']);
