@@ -32,7 +32,8 @@ static vd_err read_states(const char *states, vd_incident_filter *filter, vd_why
         else if (vd_slice_eq(word, VD_STR("resolved")))
             filter->resolved = true;
         else if (word.len)
-            return vd_fail(why, VD_INVALID, "'%.*s' is no state", (int)(word.len & 63), word.data);
+            return vd_fail(why, VD_INVALID, "'%.*s' is no state",
+                           (int)(word.len < 40 ? word.len : 40), word.data);
     }
     return VD_OK;
 }

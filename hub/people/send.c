@@ -32,7 +32,8 @@ static size_t keep_line(char *data, size_t size, size_t count, void *arg)
     sending *s = arg;
     size_t len = size * count;
     while (len && (data[len - 1] == '\r' || data[len - 1] == '\n')) len--;
-    if (len) vd_slice_to_chars(vd_slice_of(data, len), s->line, sizeof s->line);
+    bool goodbye = len >= 4 && memcmp(data, "221 ", 4) == 0; /* says nothing of the mail */
+    if (len && !goodbye) vd_slice_to_chars(vd_slice_of(data, len), s->line, sizeof s->line);
     return size * count;
 }
 
