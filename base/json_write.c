@@ -86,7 +86,7 @@ static void add_quoted(vd_json_w *w, vd_slice text)
     size_t from = 0;
     for (size_t i = 0; i < text.len;) {
         uint8_t c = text.data[i];
-        size_t len = vd_utf8_len(vd_slice_from(text, i));
+        size_t len = c < 0x80 ? 1 : vd_utf8_len(vd_slice_from(text, i));
         if (len > 0 && c >= 0x20 && c != '"' && c != '\\') {
             i += len;
             continue;
@@ -143,14 +143,37 @@ void vd_json_w_int(vd_json_w *w, int64_t value)
     vd_json_w_raw(w, vd_slice_of(text, (size_t)len));
 }
 
+/* Scores and boxes: small numbers with few decimals, many in each event. Returns the text's start.
+ */
+static char *fixed_point(double value, int decimals, char text[40])
+{
+    static const double scale[] = { 1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6 };
+    int64_t scaled = llrint(value * scale[decimals]);
+    uint64_t rest = (uint64_t)(scaled < 0 ? -scaled : scaled);
+    char *at = text + 39;
+    *at = '\0';
+    for (int digit = 0; digit <= decimals || rest; digit++) {
+        if (digit == decimals && decimals > 0) *--at = '.';
+        *--at = (char)('0' + rest % 10);
+        rest /= 10;
+    }
+    if (scaled < 0) *--at = '-';
+    return at;
+}
+
 void vd_json_w_num(vd_json_w *w, double value, int decimals)
 {
-    char text[400]; /* the greatest double has 309 digits before the point */
+    char room[400]; /* the greatest double has 309 digits before the point */
+    char *text = room;
     if (!isfinite(value) || decimals < 0 || decimals > 60) {
         vd_json_w_null(w);
         return;
     }
-    size_t len = (size_t)snprintf(text, sizeof(text), "%.*f", decimals, value);
+    if (decimals <= 6 && fabs(value) < 1e4)
+        text = fixed_point(value, decimals, room);
+    else
+        snprintf(room, sizeof(room), "%.*f", decimals, value);
+    size_t len = strlen(text);
     if (decimals > 0) {
         while (text[len - 1] == '0') len--;
         if (text[len - 1] == '.') len--;
