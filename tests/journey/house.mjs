@@ -221,8 +221,8 @@ rules:${this.options.cameras.map((id) => this.rule(id)).join('')}
   }
 
   // One HTTPS request; JSON is decoded, other bodies come as bytes.
-  request(method, target, { body, headers = {} } = {}) {
-    const text = body === undefined ? undefined : JSON.stringify(body);
+  request(method, target, { body, bytes: raw, headers = {} } = {}) {
+    const text = raw ?? (body === undefined ? undefined : JSON.stringify(body));
     return new Promise((resolve, reject) => {
       const request = https.request({
         host: '127.0.0.1', port: this.port.hub, servername: 'localhost', path: target, method, ca: this.ca, agent: false, timeout: 20000,
