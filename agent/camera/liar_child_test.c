@@ -16,13 +16,13 @@ static void say(const void *message, size_t bytes)
     if (send(WIRE_FD, message, bytes, MSG_NOSIGNAL) != (ssize_t)bytes) _exit(0);
 }
 
-static void say_head(wire_type type)
+static void say_head(uint16_t type)
 {
     const wire_head head = WIRE_HEAD(type, sizeof head);
     say(&head, sizeof head);
 }
 
-static void say_beat(wire_type type, uint64_t packets)
+static void say_beat(uint16_t type, uint64_t packets)
 {
     const wire_beat beat = { .head = WIRE_HEAD(type, sizeof beat), .packets = packets };
     say(&beat, sizeof beat);
@@ -95,7 +95,7 @@ static void lie_message(const char *lie)
         const wire_beat beat = { .head = WIRE_HEAD(WIRE_BEAT, 4000) };
         say(&beat, sizeof beat);
     }
-    if (strcmp(lie, "type") == 0) say_head((wire_type)999);
+    if (strcmp(lie, "type") == 0) say_head(999);
     if (strcmp(lie, "agents-type") == 0) say_head(WIRE_MAP);
     if (strcmp(lie, "long") == 0) {
         static uint8_t much[WIRE_MESSAGE_MAX + 4096];

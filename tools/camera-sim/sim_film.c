@@ -47,6 +47,7 @@ static vd_err make_cached(const char *path, sim_codec codec, const char *cached,
 static bool keep_packet(sim_film *film, const AVPacket *packet, AVRational base)
 {
     const uint64_t bytes = (uint64_t)packet->size;
+    if (packet->size <= 0) return true;
     if (film->bytes + bytes > SIM_FILM_BYTES) return false;
     if (film->count == film->room) {
         film->room = film->room ? 2 * film->room : 1024;
@@ -56,7 +57,8 @@ static bool keep_packet(sim_film *film, const AVPacket *packet, AVRational base)
         film->data_room = 2 * (film->bytes + bytes);
         film->data = g_realloc(film->data, film->data_room);
     }
-    if (bytes > 0) memcpy(film->data + film->bytes, packet->data, (size_t)bytes);
+    g_assert(film->data); /* GLib ends the program rather than give nothing */
+    memcpy(film->data + film->bytes, packet->data, (size_t)bytes);
     film->packets[film->count++] =
         (sim_packet){ .at_us = av_rescale_q(packet->pts, base, (AVRational){ 1, 1000000 }),
                       .offset = film->bytes,
