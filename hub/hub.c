@@ -99,10 +99,7 @@ static vd_err open_state(hub *h, vd_why *why)
     if (!err) err = vd_secret_key_open(under(h, "secret.key", path), &h->secret, why);
     (void)under(h, "hub.db", h->db_path);
     if (!err) err = vd_store_open(h->db_path, VD_STORE_WRITE, &schema, &store, why);
-    if (!err) {
-        err = vd_committer_new(store, JOBS_WAITING, JOBS_BATCH, &h->committer, why);
-        if (err) vd_store_free(store);
-    }
+    if (!err) err = vd_committer_new(store, JOBS_WAITING, JOBS_BATCH, &h->committer, why);
     if (!err) err = vd_store_pool_new(h->db_path, &schema, READERS, &h->readers, why);
     if (!err) err = vd_dir_make(under(h, "evidence", path), 0750, why);
     if (!err) err = vd_blobs_open(path, &h->blobs, why);

@@ -80,8 +80,8 @@ vd_store_pool *vd_store_pool_free(vd_store_pool *pool);
 typedef struct vd_committer vd_committer;
 typedef vd_err (*vd_job_fn)(vd_store *store, void *arg, vd_why *why);
 typedef void (*vd_job_done_fn)(void *arg, vd_err err, const vd_why *why);
-/* Takes over `store`. At most `room` jobs wait (put blocks: policy WAIT); at most `batch` jobs per
- * commit. */
+/* Takes over `store`, also when it fails. At most `room` jobs wait (put blocks: policy WAIT); at
+ * most `batch` jobs per commit. */
 VD_MUST_USE vd_err vd_committer_new(vd_store *store, size_t room, size_t batch,
                                     vd_committer **ret_committer, vd_why *why);
 /* VD_GONE after stop. */
