@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "vd/fault.h"
 #include "vd/store.h"
 #include "vd/test.h"
 
@@ -256,6 +257,28 @@ VD_TEST(many_writers_lose_nothing)
     vd_store_free(store);
 }
 
+VD_TEST(every_allocation_that_fails_is_told_and_leaves_the_store_usable)
+{
+    unsigned failed = 0;
+    for (unsigned nth = 1;; nth++) {
+        vd_store *store = NULL;
+        vd_committer *committer = NULL;
+        vd_fault_set(VD_FAULT_ALLOC, nth);
+        vd_err err = vd_store_open(path, VD_STORE_WRITE, &schema, &store, NULL);
+        if (!err) err = vd_committer_new(store, 2, 2, &committer, NULL); /* takes the store over */
+        bool over = vd_fault_pending(VD_FAULT_ALLOC);
+        vd_fault_set(VD_FAULT_ALLOC, 0);
+        vd_committer_free(committer);
+        if (over) {
+            expect_ok(err);
+            break;
+        }
+        expect_err(err, VD_FULL);
+        failed++;
+    }
+    expect_true(failed >= 5);
+}
+
 VD_TEST(a_pool_lends_what_it_gets_back)
 {
     vd_store_free(opened(&schema));
@@ -281,4 +304,6 @@ VD_TEST_MAIN(IN_FOLDER(what_was_written_is_there_after_a_reopen),
              IN_FOLDER(a_job_that_fails_leaves_no_trace_and_the_others_commit),
              IN_FOLDER(done_is_called_only_after_the_commit_can_be_seen),
              IN_FOLDER(run_waits_and_returns_the_jobs_error_with_its_why),
-             IN_FOLDER(many_writers_lose_nothing), IN_FOLDER(a_pool_lends_what_it_gets_back))
+             IN_FOLDER(many_writers_lose_nothing),
+             IN_FOLDER(every_allocation_that_fails_is_told_and_leaves_the_store_usable),
+             IN_FOLDER(a_pool_lends_what_it_gets_back))

@@ -275,6 +275,7 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
         return;
     }
     progress(c);
+    if (c->state == CONN_READY) live_set(c);
 }
 
 void conn_throttle(conn *c)

@@ -1,7 +1,9 @@
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "testing.h"
 #include "vd/blob.h"
@@ -251,6 +253,34 @@ VD_TEST(a_disk_that_is_behind_stops_the_reading_and_loses_nothing)
     test_device_close(&device);
 }
 
+/* No file may grow beyond 4 KB: the disk is full for everybody. */
+static void fill_disk(bool full)
+{
+    static struct rlimit before;
+    struct rlimit small = { 4096, RLIM_INFINITY };
+    signal(SIGXFSZ, SIG_IGN);
+    if (full) expect_i64(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small.rlim_max = before.rlim_max;
+    expect_i64(setrlimit(RLIMIT_FSIZE, full ? &small : &before), 0);
+}
+
+/* covers: HUB-1 */
+VD_TEST(a_full_disk_answers_nothing_and_takes_the_message_when_there_is_room)
+{
+    test_device device;
+    expect_i64(test_device_connect(&device, &hub, "cam-1"), VD_MQTT_ACCEPTED);
+    fill_disk(true);
+    test_device_publish(&device, EVENTS "%24.mid=a", VD_STR("one"), 1, 1);
+    expect_closed(&device);
+    test_device_close(&device);
+    fill_disk(false);
+    expect_i64(test_device_connect(&device, &hub, "cam-1"), VD_MQTT_ACCEPTED);
+    test_device_publish(&device, EVENTS "%24.mid=a", VD_STR("one"), 1, 1);
+    expect_u64(received(&device, VD_MQTT_PUBACK).id, 1);
+    expect_i64(test_hub_rows(&hub, "message"), 1);
+    test_device_close(&device);
+}
+
 VD_TEST(a_broken_connection_leaves_its_will_and_a_goodbye_does_not)
 {
     test_device device;
@@ -319,6 +349,7 @@ VD_TEST_MAIN(WITH_HUB(puback_never_precedes_the_commit),
              WITH_HUB(a_message_of_256_kb_is_taken_and_one_of_300_kb_is_not),
              WITH_HUB(many_messages_without_waiting_all_arrive),
              WITH_HUB(a_disk_that_is_behind_stops_the_reading_and_loses_nothing),
+             WITH_HUB(a_full_disk_answers_nothing_and_takes_the_message_when_there_is_room),
              WITH_HUB(a_broken_connection_leaves_its_will_and_a_goodbye_does_not),
              WITH_HUB(the_retain_flag_becomes_a_property),
              WITH_HUB(the_clock_a_device_tells_becomes_its_skew))

@@ -82,7 +82,7 @@ static void on_connect(conn *c, const vd_mqtt_packet *p)
         return;
     }
     if (!claimed_device(p, device, sizeof(device), &why)) {
-        refuse(c, VD_MQTT_BAD_USER, device, &why);
+        refuse(c, VD_MQTT_BAD_USER, NULL, &why);
         return;
     }
     if (memchr(p->client_id.data, '/', p->client_id.len)) {
@@ -254,5 +254,4 @@ void session_packet(conn *c, const vd_mqtt_packet *p)
     c->seen_utc_us = vd_clock_utc_us();
     if (c->keep_alive_us) c->deadline_us = vd_clock_mono_us() + c->keep_alive_us;
     on_ready_packet(c, p);
-    if (c->state == CONN_READY && c->first == NULL) live_set(c);
 }
