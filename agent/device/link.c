@@ -204,7 +204,7 @@ static void session_run(vd_device *d, bool *ret_renew, vd_why *why)
         if (announced && !rc) twin_tick(d);
     }
     explain_loss(d, rc, why);
-    if (announced && !*ret_renew) state_set(d, NULL, why);
+    if (announced && !*ret_renew && !device_stopping(d)) state_set(d, NULL, why);
     pthread_mutex_lock(&d->lock);
     d->mqtt = NULL;
     pthread_mutex_unlock(&d->lock);
