@@ -1,6 +1,6 @@
 #include "api_priv.h"
 #include "hub_schema.h"
-#include "scene_priv.h"
+#include "scene.h"
 
 static const vd_sql *const tables[] = { incident_sql, NULL };
 

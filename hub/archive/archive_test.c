@@ -1,5 +1,5 @@
 #include "archive.h"
-#include "scene_priv.h"
+#include "scene.h"
 
 #include <jpeglib.h>
 

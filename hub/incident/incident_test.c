@@ -1,4 +1,4 @@
-#include "scene_priv.h"
+#include "scene.h"
 
 static const vd_sql *const tables[] = { incident_sql, NULL };
 

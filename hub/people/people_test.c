@@ -1,5 +1,5 @@
 #include "notify_priv.h"
-#include "scene_priv.h"
+#include "scene.h"
 
 #include "vd/clock.h"
 

@@ -1,6 +1,6 @@
-/* scene_priv.h - the tests' stage: a store in a temporary folder, and events to play on it. */
-#ifndef VD_SCENE_PRIV_H
-#define VD_SCENE_PRIV_H
+/* scene.h - the tests' stage: a store in a temporary folder, and events to play on it. */
+#ifndef VD_HUB_SCENE_H
+#define VD_HUB_SCENE_H
 #include "hub_schema.h"
 #include "incident.h"
 
