@@ -147,7 +147,8 @@ VD_TEST(user_names_name_host_device_and_module)
 }
 
 #define TOKEN_SIG "JvY2Cvr1Zq29p1BO2TZOxsh6IEcdF2xXOKjPgVd6kgs%3D"
-#define TOKEN     "SharedAccessSignature sr=hub.example%2Fdevices%2Fd1&sig=" TOKEN_SIG "&se=1900000000"
+#define TOKEN_OF  "SharedAccessSignature sr=hub.example%2Fdevices%2Fd1"
+#define TOKEN     TOKEN_OF "&sig=" TOKEN_SIG "&se=1900000000"
 #define KEY       "c2VjcmV0LWtleS1vZi0zMi1ieXRlcy1sb25nLWFiY2Q="
 
 /* The signature was made with Python's hmac and base64 modules. */

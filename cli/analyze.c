@@ -199,7 +199,7 @@ static void close_scene(analysis *a)
     const vd_fact *facts;
     unsigned count;
 
-    if (!a->scene || !a->events) return;
+    if (!a->scene || !a->events || !a->seen) return;
     vd_scene_close(a->scene, &facts, &count);
     a->seen->count = 0;
     if (count) vd_events_facts(a->event_camera, facts, count, NULL, a->seen, a->model);

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The checks find what they are for: each is shown a small tree with one thing wrong."""
+import json
 import pathlib
 import re
 import subprocess
@@ -148,9 +149,17 @@ class House(unittest.TestCase):
                     "threads": "", "zlib": "zlib", "openssl": "openssl"}
         for name in with_suffix("meson.build"):
             for dependency in re.findall(r"dependency\('([^']+)'", (ROOT / name).read_text()):
+                if dependency.startswith(("gio-", "glib-")):
+                    dependency = "glib"
                 if dependency.startswith("gst"):
                     dependency = "gstreamer"
                 self.assertIn(as_named.get(dependency, dependency).lower(), notice, f"{dependency} of {name}")
+
+    # covers: BASE-3
+    def test_every_part_of_the_page_is_named_with_its_licence(self):
+        notice = (ROOT / "NOTICE").read_text().lower()
+        for name in json.loads((ROOT / "web/package.json").read_text())["dependencies"]:
+            self.assertIn(name.lower(), notice)
 
     # covers: BASE-3
     def test_the_licence_is_apache_and_ci_runs_the_tests(self):

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "model_stub.h"
+#include "model_stub_priv.h"
 #include "vd/clock.h"
 #include "vd/file.h"
 #include "vd/test.h"

@@ -123,5 +123,5 @@ vd_err vd_frame_from_jpeg(vd_slice jpeg, vd_frame **ret_frame, vd_why *why)
     r.info.err = jpeg_trap_init(&r.trap);
     vd_err err = decode(&r, jpeg, &picture, why);
     if (!err) err = vd_frame_copy(&picture, ret_frame);
-    return err; /* NOLINT(clang-analyzer-unix.Malloc): it loses sight of r behind setjmp */
+    return err;
 }

@@ -99,13 +99,18 @@ static int run_all(vd_model *model, int width, int height, bool rgb)
     return result;
 }
 
+static int number(const char *text)
+{
+    return (int)strtol(text, NULL, 10);
+}
+
 int main(int argc, char **argv)
 {
     vd_model *model;
     vd_why why;
-    int width = argc > 2 ? atoi(argv[2]) : 0, height = argc > 3 ? atoi(argv[3]) : 0;
+    int width = argc > 2 ? number(argv[2]) : 0, height = argc > 3 ? number(argv[3]) : 0;
     const char *threads = getenv("VD_INFER_THREADS");
-    vd_model_options options = { .threads = threads ? atoi(threads) : 0 };
+    vd_model_options options = { .threads = threads ? number(threads) : 0 };
     if (width < 1 || height < 1 || width > 16384 || height > 16384) {
         fputs("usage: vd-infer MODEL WIDTH HEIGHT [--rgb] < pictures\n", stderr);
         return 2;

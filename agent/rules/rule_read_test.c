@@ -1,4 +1,4 @@
-#include "model_stub.h"
+#include "model_stub_priv.h"
 #include "vd/json.h"
 #include "vd/test.h"
 

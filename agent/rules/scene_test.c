@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "model_stub.h"
+#include "model_stub_priv.h"
 #include "vd/test.h"
 
 #define FRAME_US 100000

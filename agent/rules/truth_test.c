@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "model_stub.h"
+#include "model_stub_priv.h"
 #include "vd/test.h"
 
 #define FRAMES     400

@@ -228,7 +228,7 @@ static long write_change(const change *c, char *into, size_t room)
 
 long stream_read(stream *s, char *into, size_t room)
 {
-    change c;
+    change c = { 0 };
     if (!s->alive_us) {
         s->alive_us = vd_clock_mono_us();
         return snprintf(into, room, "retry: 2000\n: hello\n\n");

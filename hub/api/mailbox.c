@@ -83,7 +83,7 @@ static void decode_words(const char *text, vd_buf *into)
 
 static const char *find_text(vd_slice whole, const char *needle)
 {
-    return memmem(whole.data, whole.len, needle, strlen(needle));
+    return whole.len ? memmem(whole.data, whole.len, needle, strlen(needle)) : NULL;
 }
 
 static vd_slice after_headers(vd_slice part)

@@ -283,7 +283,7 @@ static vd_err listen_on(const char *address, uint16_t port, int *ret_fd, uint16_
     freeaddrinfo(found);
     if (!ok) return bind_failed(fd, address, port, why);
 
-    struct sockaddr_storage bound;
+    struct sockaddr_storage bound = { 0 };
     socklen_t len = sizeof bound;
     if (getsockname(fd, (struct sockaddr *)&bound, &len) != 0)
         return bind_failed(fd, address, port, why);

@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "testing.h"
+#include "testing_priv.h"
 #include "vd/blob.h"
 #include "vd/test.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#include "testing.h"
+#include "testing_priv.h"
 #include "vd/blob.h"
 #include "vd/test.h"
 

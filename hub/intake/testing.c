@@ -1,4 +1,4 @@
-#include "testing.h"
+#include "testing_priv.h"
 
 #include <arpa/inet.h>
 #include <openssl/err.h>

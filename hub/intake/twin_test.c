@@ -1,7 +1,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "testing.h"
+#include "testing_priv.h"
 #include "vd/test.h"
 
 static test_hub hub;

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "device.h"
-#include "testing.h"
+#include "testing_priv.h"
 #include "vd/blob.h"
 #include "vd/clock.h"
 #include "vd/test.h"

@@ -53,7 +53,7 @@ static bool keep_packet(sim_film *film, const AVPacket *packet, AVRational base)
         film->room = film->room ? 2 * film->room : 1024;
         film->packets = g_realloc(film->packets, film->room * sizeof *film->packets);
     }
-    if (film->bytes + bytes > film->data_room) {
+    if (!film->data || film->bytes + bytes > film->data_room) {
         film->data_room = 2 * (film->bytes + bytes);
         film->data = g_realloc(film->data, film->data_room);
     }

@@ -1,5 +1,5 @@
-/* model_stub.h - a model of two classes for the tests of rules: names only, no inference. Include
- * once per test program. */
+/* model_stub_priv.h - a model of two classes for the tests of rules: names only, no inference.
+ * Include once per test program. */
 #ifndef VD_MODEL_STUB_H
 #define VD_MODEL_STUB_H
 #include "rules.h"

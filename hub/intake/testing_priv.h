@@ -1,5 +1,5 @@
-/* testing.h - for the tests of the intake: a hub in a temporary folder, and a device that is played
- * packet by packet over real TLS. Failing steps fail the test. */
+/* testing_priv.h - for the tests of the intake: a hub in a temporary folder, and a device that is
+ * played packet by packet over real TLS. Failing steps fail the test. */
 #ifndef VD_INTAKE_TESTING_H
 #define VD_INTAKE_TESTING_H
 #include <openssl/ssl.h>
