@@ -18,8 +18,6 @@ typedef struct {
     vd_store_schema schema;
     /* what the hook was told */
     vd_err event_answer;
-    void (*on_event)(void *ctx, const vd_event *event); /* may be NULL; committer's thread */
-    void *ctx;
     unsigned events_seen;
     char last_event[VD_ULID_LEN + 1];
 } test_hub;

@@ -1,4 +1,4 @@
-/* intake-server.c - the hub's intake alone, for tests that play its peers.
+/* intake_server.c - the hub's intake alone, for tests that play its peers.
  *
  * usage: intake-server FOLDER [PORT]
  *
