@@ -195,6 +195,18 @@ it("a conflict shows who did what first and changes nothing", async () => {
 });
 
 // covers: WEB-1
+it("an event that joins meanwhile is no conflict: nobody decided anything", async () => {
+  const page = await show(toIncident(second()));
+  await page.getByRole("button", { name: "Acknowledge" }).waitFor();
+  note(second(), "device:yard-box", "event_joined", 500);
+  await page.getByRole("button", { name: "Acknowledge" }).click();
+  await page.locator(".detail .chip-acknowledged").waitFor();
+  await page.getByRole("button", { name: "Undo" }).waitFor();
+  assert.deepEqual(posted("/acknowledge").map((a) => a.body.version), [1, 2]);
+  assert.equal(await page.locator(".faster").count(), 0);
+});
+
+// covers: WEB-1
 it("a decision the hub could not take is taken back and can be tried again", async () => {
   const page = await show(toIncident(second()));
   hub.fail(/acknowledge/, { status: 500, body: { error: { class: "io", fact: "The disk is full.", hint: "Free some space." } } });

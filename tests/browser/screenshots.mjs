@@ -28,7 +28,7 @@ export const shots = {
 };
 
 export async function takeScreenshots(only = []) {
-  const into = process.env.VEDETTE_SCREENSHOTS ?? "build/screenshots";
+  const into = process.env.VEDETTE_SCREENSHOTS ?? new URL("../../build/screenshots", import.meta.url).pathname;
   mkdirSync(into, { recursive: true });
   const pictures = makePictures();
   const browser = await openBrowser();

@@ -1,7 +1,7 @@
 // A picture with what was seen drawn over it as vectors: sharp at every size, and switchable.
 import type { Box, Point, Severity } from "../contract.gen";
 import type { ComponentChildren } from "preact";
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { askWidth, cropAround } from "../logic/crop";
 import { evidenceUrl } from "../api/client";
 import { percent } from "../logic/words";
@@ -48,11 +48,25 @@ function place(el: HTMLElement | null, b: Box): void {
   el?.style.setProperty("top", `${b.box.t * 100}%`);
 }
 
+const AGAIN_MS = [2000, 4000, 8000, 15_000, 30_000];
+
+/** An event comes before its picture: asks again, less and less often, until the picture is there. */
+function useAgain(): { round: number; failed: boolean; fail: () => void; again: () => void } {
+  const [state, set] = useState({ round: 0, failed: false });
+  const again = () => set((s) => ({ round: s.round + 1, failed: false }));
+  useEffect(() => {
+    if (!state.failed) return;
+    const timer = window.setTimeout(again, AGAIN_MS[Math.min(state.round, AGAIN_MS.length - 1)]);
+    return () => window.clearTimeout(timer);
+  }, [state]);
+  return { ...state, fail: () => set((s) => ({ ...s, failed: true })), again };
+}
+
 export function Thumb({ digest, boxes, severity }: {
   digest: string | undefined; boxes: readonly Box[] | undefined; severity: Severity;
 }) {
   const frame = useRef<HTMLDivElement>(null);
-  const [failed, setFailed] = useState(false);
+  const { round, failed, fail } = useAgain();
   const crop = cropAround(boxes?.[0]?.box);
   useLayoutEffect(() => {
     const inner = frame.current?.firstElementChild as HTMLElement | null;
@@ -66,7 +80,7 @@ export function Thumb({ digest, boxes, severity }: {
   return (
     <div class="thumb" ref={frame}>
       <div class="thumb-inner">
-        <img src={evidenceUrl(digest, width)} alt="" loading="lazy" decoding="async" onError={() => setFailed(true)} />
+        <img key={round} src={evidenceUrl(digest, width)} alt="" loading="lazy" decoding="async" onError={fail} />
         <Vectors boxes={boxes?.slice(0, 1)} severity={severity} />
       </div>
     </div>
@@ -82,18 +96,18 @@ export function Stage({ of, children }: { of: { width?: number; height?: number 
 
 /** The headline picture. */
 export function Picture({ digest, alt, overlay }: { digest: string; alt: string; overlay: Overlay }) {
-  const [seen, set] = useState<"loading" | "shown" | "failed">("loading");
-  const [round, again] = useState(0);
+  const [shown, setShown] = useState(false);
+  const { round, failed, fail, again } = useAgain();
   return (
     <>
-      <img key={`${digest}${round}`} class={`stage-picture ${seen}`} alt={alt} decoding="async"
+      <img key={`${digest}${round}`} class={`stage-picture${shown ? " shown" : ""}`} alt={alt} decoding="async"
         src={evidenceUrl(digest, askWidth(960, Math.min(2, window.devicePixelRatio || 1)))}
-        onLoad={() => set("shown")} onError={() => set("failed")} />
-      {seen === "failed" ? (
+        onLoad={() => setShown(true)} onError={fail} />
+      {failed ? (
         <div class="stage-none" role="alert">
-          <p>The picture did not arrive.</p>
-          <p class="quiet">The device may still be sending it.</p>
-          <button class="button" type="button" onClick={() => { set("loading"); again(round + 1); }}>Try again</button>
+          <p>The picture has not arrived yet.</p>
+          <p class="quiet">The device may still be sending it; it appears here when it is there.</p>
+          <button class="button" type="button" onClick={again}>Try again</button>
         </div>
       ) : (
         <>

@@ -3,7 +3,7 @@ import type { Event, IncidentDetail } from "../contract.gen";
 import { Ago, When } from "../pieces/basics";
 import { Hook, Mail } from "../pieces/icons";
 import { clock, exact } from "../logic/time";
-import { deliveryText, historyText, percent, severityText, shortDigest, verdictText, whoText } from "../logic/words";
+import { deliveryText, historyText, many, percent, severityText, shortDigest, verdictText, whoText } from "../logic/words";
 
 export function About({ one, event }: { one: IncidentDetail; event: Event | undefined }) {
   return (
@@ -39,8 +39,12 @@ export function Why({ event }: { event: Event }) {
   );
 }
 
+type Entry = IncidentDetail["history"][number];
+type Told = Entry & { joined: number; ended: number };
+const isUlid = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
+
 export function HistoryOf({ one }: { one: IncidentDetail }) {
-  const entries = gathered(one);
+  const entries = gathered(one.history);
   return (
     <section class="card" aria-label="History">
       <h2>History</h2>
@@ -48,8 +52,8 @@ export function HistoryOf({ one }: { one: IncidentDetail }) {
         {entries.map((h) => (
           <li key={`${h.version}-${h.what}`} class={`did did-${h.what}`}>
             <span class="did-what">
-              <strong><bdi>{whoText(h.who)}</bdi></strong> {historyText[h.what]}{h.times > 1 ? ` × ${h.times}` : ""}
-              {h.text && <span class="did-text" dir="auto">{verdictText[h.text as keyof typeof verdictText] ?? h.text}</span>}
+              <strong><bdi>{whoText(h.who)}</bdi></strong> {did(h)}
+              {h.text && !isUlid.test(h.text) && <span class="did-text" dir="auto">{verdictText[h.text as keyof typeof verdictText] ?? h.text}</span>}
             </span>
             <span class="quiet"><When at={h.at} /></span>
           </li>
@@ -59,17 +63,27 @@ export function HistoryOf({ one }: { one: IncidentDetail }) {
   );
 }
 
-type Told = IncidentDetail["history"][number] & { times: number };
-/** The same thing again and again by the same one is one line with a count. */
-function gathered(one: IncidentDetail): Told[] {
+/** What devices and the hub did between two people's words is one line with a count: 35 lines of
+ *  "added an event" would hide the one who decided. */
+export function gathered(history: readonly Entry[]): Told[] {
   const lines: Told[] = [];
-  for (const h of one.history) {
+  for (const h of history) {
     const last = lines[lines.length - 1];
-    if (last && last.what === h.what && last.who === h.who && (h.what === "event_joined" || h.what === "event_ended")) {
-      lines[lines.length - 1] = { ...h, times: last.times + 1 };
-    } else lines.push({ ...h, times: 1 });
+    const machine = h.what === "event_joined" || h.what === "event_ended";
+    if (machine && last && last.who === h.who && (last.joined || last.ended)) {
+      last.at = h.at;
+      last.version = h.version;
+      if (h.what === "event_joined") last.joined++;
+      else last.ended++;
+    } else lines.push({ ...h, joined: Number(h.what === "event_joined"), ended: Number(h.what === "event_ended") });
   }
   return lines;
+}
+
+function did(h: Told): string {
+  if (h.joined) return `added ${many(h.joined, "event")}${h.ended ? `, saw ${h.ended} end` : ""}`;
+  if (h.ended > 1) return `saw ${many(h.ended, "event")} end`;
+  return historyText[h.what];
 }
 
 export function DeliveriesOf({ one }: { one: IncidentDetail }) {

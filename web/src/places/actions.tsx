@@ -1,5 +1,5 @@
 // Acknowledge and Resolve: one hand, or one key. 1-5 resolve at once; the notice offers to take it back.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Incident, Verdict } from "../contract.gen";
 import { verdict_words } from "../contract.gen";
 import { Check, Down } from "../pieces/icons";
@@ -12,23 +12,29 @@ const NOTE_MAX = 4000;
 /** Notes half written survive looking elsewhere, and a refusal. */
 const drafts = new Map<string, string>();
 
-export function Actions({ one, busy, next }: { one: Incident; busy: boolean; next: (() => void) | undefined }) {
+export function Actions({ one, busy }: { one: Incident; busy: boolean }) {
   const { user } = useApp();
   const [open, setOpen] = useState(false);
+  const [verdict, setVerdict] = useState<Verdict>();
   const mayDecide = user?.role !== "viewer";
-  const now = useRef({ one, open, next, mayDecide });
-  now.current = { one, open, next, mayDecide };
+  const now = useRef({ one, open, mayDecide });
+  now.current = { one, open, mayDecide };
   useEffect(() => {
     const pick = (n: number) => () => {
-      const { one, mayDecide } = now.current;
-      const verdict = verdict_words[n];
-      if (!mayDecide || !verdict || one.state === "resolved") return;
-      void resolve(one, verdict, drafts.get(one.id)?.trim() ?? "").then((done) => done && drafts.delete(one.id));
-      setOpen(false);
+      const { one, open, mayDecide } = now.current;
+      const picked = verdict_words[n];
+      if (!mayDecide || !picked || one.state === "resolved") return;
+      if (open) return setVerdict(picked);
+      send(one, picked);
+    };
+    const panel = () => {
+      if (!now.current.mayDecide || now.current.one.state === "resolved") return;
+      now.current.open = true; /* at once: the next key may come before the next drawing */
+      setOpen(true);
     };
     return keysOf({
       a: () => now.current.mayDecide && now.current.one.state === "open" && void acknowledge(now.current.one),
-      r: () => now.current.mayDecide && now.current.one.state !== "resolved" && setOpen(true),
+      r: panel,
       u: undoLast,
       "1": pick(0), "2": pick(1), "3": pick(2), "4": pick(3), "5": pick(4),
     });
@@ -44,26 +50,32 @@ export function Actions({ one, busy, next }: { one: Incident; busy: boolean; nex
           aria-keyshortcuts="r" onClick={() => setOpen(!open)}>Resolve<Down /></button>
       ) : null}
       {one.state !== "open" && <button type="button" class="button" onClick={() => void reopen(one)}>{one.state === "resolved" ? "Reopen" : "Put back"}</button>}
-      {open && <ResolvePanel one={one} close={() => setOpen(false)} />}
+      {open && <ResolvePanel one={one} verdict={verdict} setVerdict={setVerdict} close={() => setOpen(false)} />}
     </div>
   );
 }
 
-function ResolvePanel({ one, close }: { one: Incident; close: () => void }) {
-  const [verdict, setVerdict] = useState<Verdict>();
+/** The draft goes when the hub has it, not before. */
+function send(one: Incident, verdict: Verdict): void {
+  void resolve(one, verdict, drafts.get(one.id)?.trim() ?? "").then((done) => done && drafts.delete(one.id));
+}
+
+function ResolvePanel({ one, verdict, setVerdict, close }: {
+  one: Incident; verdict: Verdict | undefined; setVerdict: (v: Verdict) => void; close: () => void;
+}) {
   const [note, setNote] = useState(drafts.get(one.id) ?? "");
   const panel = useRef<HTMLFormElement>(null);
+  useLayoutEffect(() => panel.current?.querySelector<HTMLInputElement>("input")?.focus(), []);
   useEffect(() => {
-    panel.current?.querySelector<HTMLInputElement>("input")?.focus();
     const outside = (e: PointerEvent) => {
       if (!panel.current?.parentElement?.contains(e.target as Node)) close();
     };
     document.addEventListener("pointerdown", outside);
     return () => document.removeEventListener("pointerdown", outside);
   }, []);
-  const send = () => {
+  const done = () => {
     if (!verdict) return;
-    void resolve(one, verdict, note.trim()).then((done) => done && drafts.delete(one.id));
+    send(one, verdict);
     close();
   };
   const press = (e: KeyboardEvent) => {
@@ -71,12 +83,12 @@ function ResolvePanel({ one, close }: { one: Incident; close: () => void }) {
     const inNote = (e.target as HTMLElement).tagName === "TEXTAREA";
     const picked = verdict_words[Number(e.key) - 1];
     if (!inNote && picked) setVerdict(picked);
-    if (e.key === "Enter" && (!inNote || e.ctrlKey || e.metaKey)) send();
+    if (e.key === "Enter" && (!inNote || e.ctrlKey || e.metaKey)) done();
     else if (e.key !== "Escape" && !picked) return;
     if (!inNote || e.key === "Escape" || e.key === "Enter") e.preventDefault();
   };
   return (
-    <form ref={panel} class="resolve" role="dialog" aria-label="Resolve" onKeyDown={press} onSubmit={(e) => { e.preventDefault(); send(); }}>
+    <form ref={panel} class="resolve" role="dialog" aria-label="Resolve" onKeyDown={press} onSubmit={(e) => { e.preventDefault(); done(); }}>
       <fieldset>
         <legend>What was it?</legend>
         {verdict_words.map((v, n) => (

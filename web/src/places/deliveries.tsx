@@ -47,7 +47,7 @@ function AllDeliveries() {
       {({ deliveries }) => deliveries.length === 0 ? (
         <Empty title="Nobody was told yet" art={<DeliveriesIcon />}>
           <p>When an incident opens, the recipients of its rule are told by e-mail or webhook. Name them in the hub's configuration:</p>
-          <pre>notify:{"\n"}  - rule: gate{"\n"}    email: [guard@example.org]</pre>
+          <pre>notify:{"\n"}  rules:{"\n"}    - rule: "*"{"\n"}      email: [guard@example.org]</pre>
         </Empty>
       ) : (
         <>

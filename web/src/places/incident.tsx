@@ -1,5 +1,5 @@
 // One incident: picture and clip first, then what, why, and what people did.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Event, IncidentDetail } from "../contract.gen";
 import { api } from "../api/client";
 import { Ago, Asked, FailureBox, Skeleton, When } from "../pieces/basics";
@@ -16,7 +16,7 @@ import { historyText, stateText, verdictText, whoText } from "../logic/words";
 import { Actions } from "./actions";
 import { About, DeliveriesOf, HistoryOf, Why } from "./about";
 
-export function IncidentPlace({ id, query, next }: { id: string; query: URLSearchParams; next: (() => void) | undefined }) {
+export function IncidentPlace({ id, query }: { id: string; query: URLSearchParams }) {
   useDecisions();
   const view = useAsk<IncidentDetail>(incidentKey(id), () => api.incident(id), ["incident"]);
   const missing = view.error?.status === 404;
@@ -30,12 +30,12 @@ export function IncidentPlace({ id, query, next }: { id: string; query: URLSearc
   }
   return (
     <Asked view={view} what="The incident" waiting={<>{back}<div class="detail-waiting"><div class="stage" /><Skeleton lines={5} /></div></>}>
-      {(data) => <Detail one={guessed(data)} back={back} next={next} />}
+      {(data) => <Detail one={guessed(data)} back={back} />}
     </Asked>
   );
 }
 
-function Detail({ one, back, next }: { one: IncidentDetail; back: preact.ComponentChildren; next: (() => void) | undefined }) {
+function Detail({ one, back }: { one: IncidentDetail; back: preact.ComponentChildren }) {
   const main = one.events.find((e) => e.evidence.some((v) => v.digest === one.snapshot)) ?? one.events[0];
   const [chosen, choose] = useState<string>();
   const event = one.events.find((e) => e.id === chosen) ?? main;
@@ -50,7 +50,7 @@ function Detail({ one, back, next }: { one: IncidentDetail; back: preact.Compone
             <StateChip one={one} /> <bdi>{one.camera}</bdi> · <When at={one.started_at} /> · <Duration one={one} />
           </p>
         </div>
-        <Actions one={one} busy={deciding(one.id)} next={next} />
+        <Actions one={one} busy={deciding(one.id)} />
       </header>
       {trouble && (
         <div class="trouble">
@@ -142,8 +142,13 @@ function Evidence({ one, event }: { one: IncidentDetail; event: Event | undefine
 }
 
 function EventStrip({ events, chosen, choose }: { events: readonly Event[]; chosen: string | undefined; choose: (id: string) => void }) {
+  const strip = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    const at = strip.current?.querySelector<HTMLElement>("[aria-pressed=true]");
+    if (at && strip.current) strip.current.scrollLeft = at.offsetLeft - strip.current.clientWidth / 2;
+  }, [chosen]);
   return (
-    <div class="event-strip" role="group" aria-label={`${events.length} events`}>
+    <div ref={strip} class="event-strip" role="group" aria-label={`${events.length} events`}>
       {events.slice(0, 60).map((e) => (
         <button key={e.id} type="button" class="event-chip" aria-pressed={e.id === chosen} onClick={() => choose(e.id)}>
           <span class="num"><When at={e.start} /></span>

@@ -78,8 +78,6 @@ export function IncidentsPlace({ route }: { route: Route }) {
   const open = (id: string, replace = false) =>
     go(withQuery(`/incidents/${id}`, route.query), { replace });
   useNextKeys(rows, chosen, open, route.query);
-  const at = rows.findIndex((r) => r.id === chosen);
-  const next = rows[at + 1] ?? rows[at - 1];
   return (
     <div class={`incidents${chosen ? " with-chosen" : ""}`}>
       <section class="list-side" aria-label="Incidents">
@@ -93,7 +91,7 @@ export function IncidentsPlace({ route }: { route: Route }) {
       </section>
       <section class="detail-side" aria-label="Incident">
         {chosen
-          ? <IncidentPlace id={chosen} key={chosen} query={route.query} next={next && next.id !== chosen ? () => open(next.id, true) : undefined} />
+          ? <IncidentPlace id={chosen} key={chosen} query={route.query} />
           : <div class="detail-none"><Mark size={44} /><p>Choose an incident, or press <kbd>j</kbd>.</p></div>}
       </section>
     </div>
@@ -102,14 +100,15 @@ export function IncidentsPlace({ route }: { route: Route }) {
 
 /** The one looked at stays in the list when a decision takes it out of the filter, until another is chosen. */
 function useKeptChosen(list: readonly Incident[], chosen: string | undefined, key: string): readonly Incident[] {
-  const last = useRef<{ key: string; one: Incident; at: number }>();
-  const at = list.findIndex((i) => i.id === chosen);
-  const found = list[at];
-  if (found) last.current = { key, one: found, at };
+  const last = useRef<{ key: string; one: Incident }>();
+  const found = list.find((i) => i.id === chosen);
+  if (found) last.current = { key, one: found };
   const kept = last.current;
   if (found || !kept || kept.one.id !== chosen || kept.key !== key) return list;
   const detail = peek<Incident>(`incident/${chosen}`);
-  return [...list.slice(0, kept.at), detail ?? kept.one, ...list.slice(kept.at)];
+  const older = list.findIndex((i) => i.started_at < kept.one.started_at);
+  const at = older < 0 ? list.length : older;
+  return [...list.slice(0, at), detail ?? kept.one, ...list.slice(at)];
 }
 
 const deskWide = window.matchMedia("(min-width: 761px)");

@@ -97,21 +97,26 @@ export function forgetAll(): void {
 
 let due = new Set<Topic>();
 let timer = 0;
+let askedAt = 0;
 const GATHER_MS = 120;
+const BETWEEN_MS = 800;
 
-/** Asks again for what is on the page and about this topic; a burst of changes becomes one question. */
+/** Asks again for what is on the page and about this topic. A burst of changes becomes one question,
+ *  and a situation that changes all the time about one a second. */
 export function refresh(topic: Topic): void {
   due.add(topic);
-  window.clearTimeout(timer);
+  if (timer) return;
   timer = window.setTimeout(() => {
     const topics = due;
     due = new Set();
+    timer = 0;
+    askedAt = Date.now();
     for (const one of kept.values()) {
       if (!one.topics.some((t) => topics.has(t))) continue;
       if (one.shown.size) void fetchKept(one);
       else one.at = 0;
     }
-  }, GATHER_MS);
+  }, Math.max(GATHER_MS, askedAt + BETWEEN_MS - Date.now()));
 }
 export function refreshAll(): void {
   for (const topic of ["incident", "camera", "device", "delivery", "site"] as const) refresh(topic);

@@ -1,6 +1,6 @@
 // Acknowledge, resolve, reopen: shown at once, then asked. The hub's answer replaces the guess; a refusal
 // takes the guess back and says who did what first.
-import type { Conflict, Incident, IncidentDetail, IncidentPage, Verdict } from "../contract.gen";
+import type { Conflict, HistoryEntry, Incident, IncidentDetail, IncidentPage, Verdict } from "../contract.gen";
 import { api, Failure } from "../api/client";
 import { verdictText } from "../logic/words";
 import { amend, peek, put, refresh } from "./ask";
@@ -63,8 +63,29 @@ export function listsShown(keys: readonly string[]): void {
   openLists = keys;
 }
 
+const people = new Set<HistoryEntry["what"]>(["acknowledged", "resolved", "reopened", "note"]);
+const TRIES_MAX = 5;
+
+/** The version rises with every event that joins, too. When nobody decided anything in between, what the
+ *  person saw still holds: decide on the newer version. When somebody did, the refusal stands. */
+async function sendLatest(
+  before: Incident, send: (version: number) => Promise<IncidentDetail>,
+): Promise<IncidentDetail> {
+  let { version } = before;
+  for (let tries = 1; ; tries++) {
+    try {
+      return await send(version);
+    } catch (error) {
+      const conflict = error instanceof Failure ? error.conflict : undefined;
+      const decided = !conflict || conflict.incident.state !== before.state || conflict.changes.some((c) => people.has(c.what));
+      if (decided || tries === TRIES_MAX) throw error;
+      ({ version } = conflict.incident);
+    }
+  }
+}
+
 async function decide(
-  before: Incident, guess: Partial<Incident>, send: () => Promise<IncidentDetail>,
+  before: Incident, guess: Partial<Incident>, send: (version: number) => Promise<IncidentDetail>,
   said: string, retry: () => void, undoable: boolean,
 ): Promise<boolean> {
   if (guesses.has(before.id)) return false;
@@ -72,7 +93,7 @@ async function decide(
   troubles.delete(before.id);
   tell();
   try {
-    const after = await send();
+    const after = await sendLatest(before, send);
     adopt(after, openLists);
     notice(said, undoable ? { undo: () => void reopen(after) } : {});
     return true;
@@ -94,19 +115,19 @@ const me = () => getApp().user?.name ?? null;
 export function acknowledge(one: Incident): Promise<boolean> {
   return decide(one,
     { state: "acknowledged", acknowledged_by: me(), acknowledged_at: nowText() },
-    () => api.acknowledge(one.id, { version: one.version }),
+    (version) => api.acknowledge(one.id, { version }),
     "Acknowledged", () => void acknowledge(latest(one)), true);
 }
 export function resolve(one: Incident, verdict: Verdict, note: string): Promise<boolean> {
   return decide(one,
     { state: "resolved", verdict, note, resolved_by: me(), resolved_at: nowText() },
-    () => api.resolve(one.id, note ? { version: one.version, verdict, note } : { version: one.version, verdict }),
+    (version) => api.resolve(one.id, note ? { version, verdict, note } : { version, verdict }),
     `Resolved: ${verdictText[verdict]}`, () => void resolve(latest(one), verdict, note), true);
 }
 export function reopen(one: Incident): Promise<boolean> {
   const back = one.state === "resolved" && one.acknowledged_by ? "acknowledged" : "open";
   return decide(one, { state: back },
-    () => api.reopen(one.id, { version: one.version }),
+    (version) => api.reopen(one.id, { version }),
     back === "open" ? "Open again" : "Taken back: acknowledged", () => void reopen(latest(one)), false);
 }
 function latest(one: Incident): Incident {
