@@ -1,7 +1,7 @@
 /* model_stub_priv.h - a model of two classes for the tests of rules: names only, no inference.
  * Include once per test program. */
-#ifndef VD_MODEL_STUB_H
-#define VD_MODEL_STUB_H
+#ifndef VD_MODEL_STUB_PRIV_H
+#define VD_MODEL_STUB_PRIV_H
 #include "rules.h"
 
 #define STUB_MODEL ((const vd_model *)"stub")
