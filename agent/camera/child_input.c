@@ -10,6 +10,7 @@
 #define OPEN_US       10000000 /* a camera that has not shown a picture's form by then is away */
 #define FILE_BUFFER   65536
 #define STEP_GUESS_US 40000
+#define NEW_TIME_US   1000000 /* a step back this long is a new time line, not disorder */
 
 /* FFmpeg asks this while it waits for the network: our only chance to tell that we live. */
 static int asked_to_stop(void *arg)
@@ -196,6 +197,21 @@ static int rewind_file(child_input *input)
     return error;
 }
 
+/* A camera's packets may come mixed up, or its clock may begin anew: what goes out only rises. */
+static void keep_rising(child_input *input, int64_t *dts_us, int64_t *pts_us)
+{
+    const int64_t back_us = input->last_dts_us - *dts_us;
+    if (!input->started || back_us < 0) return;
+    if (back_us > NEW_TIME_US) {
+        const int64_t shift_us = back_us + input->step_us;
+        input->loop_us += shift_us;
+        *dts_us += shift_us;
+        *pts_us += shift_us;
+    }
+    if (*dts_us <= input->last_dts_us) *dts_us = input->last_dts_us + 1;
+    if (*pts_us < *dts_us) *pts_us = *dts_us;
+}
+
 static void set_times(child_input *input, AVPacket *packet)
 {
     const AVRational us = { 1, 1000000 };
@@ -214,7 +230,8 @@ static void set_times(child_input *input, AVPacket *packet)
         dts_us += input->loop_us - input->first_us;
         pts_us += input->loop_us - input->first_us;
     }
-    input->have_first = true;
+    keep_rising(input, &dts_us, &pts_us);
+    input->have_first = input->started = true;
     input->last_dts_us = dts_us;
     if (pts_us > input->latest_us) input->latest_us = pts_us;
     packet->dts = dts_us;

@@ -88,7 +88,7 @@ typedef struct {
     int64_t last_dts_us; /* of the packet before, loop included */
     int64_t latest_us;   /* the greatest pts so far */
     int64_t step_us;     /* one picture's time, a guess for files without times */
-    bool have_first;
+    bool have_first, started;
 } child_input;
 
 void input_open(child_input *input);
