@@ -283,12 +283,11 @@ static vd_err listen_on(const char *address, uint16_t port, int *ret_fd, uint16_
     freeaddrinfo(found);
     if (!ok) return bind_failed(fd, address, port, why);
 
-    struct sockaddr_storage bound = { 0 };
+    struct sockaddr_in6 bound = { 0 }; /* the port is at the same place in both families */
     socklen_t len = sizeof bound;
     if (getsockname(fd, (struct sockaddr *)&bound, &len) != 0)
         return bind_failed(fd, address, port, why);
-    *ret_port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
-                                                  : ((struct sockaddr_in *)&bound)->sin_port);
+    *ret_port = ntohs(bound.sin6_port);
     *ret_fd = fd;
     return VD_OK;
 }

@@ -35,12 +35,6 @@ typedef struct {
     bool reduced; /* the file is larger than these pixels */
 } picture;
 
-static void picture_done(picture *p)
-{
-    free(p->pixels);
-}
-VD_AUTO_DEFINE(picture, picture_done)
-
 static struct jpeg_error_mgr *trouble_init(jpeg_trouble *trouble)
 {
     struct jpeg_error_mgr *base = jpeg_std_error(&trouble->base);
@@ -152,21 +146,28 @@ static bool encode_guarded(const picture *p, vd_buf *into, jpeg_trouble *trouble
     return kept;
 }
 
-vd_err vd_archive_scale(vd_slice jpeg, unsigned width_px, vd_buf *into, vd_why *why)
+static vd_err scale(vd_slice jpeg, unsigned width_px, picture *whole, picture *small, vd_buf *into,
+                    vd_why *why)
 {
-    VD_AUTO(picture) whole = { 0 };
-    VD_AUTO(picture) small = { 0 };
     jpeg_trouble trouble = { .text = "" };
-
-    if (!decode_guarded(jpeg, width_px, &whole, &trouble)) {
+    if (!decode_guarded(jpeg, width_px, whole, &trouble)) {
         (void)vd_fail(why, VD_CORRUPT, "the picture cannot be decoded");
         vd_why_detail(why, "%s", trouble.text);
         return VD_CORRUPT;
     }
-    bool fits = whole.width <= width_px;
-    if (fits && !whole.reduced) return vd_buf_add(into, jpeg) ? VD_OK : VD_FULL;
-    if ((!fits && !shrink(&whole, width_px, &small)) ||
-        !encode_guarded(fits ? &whole : &small, into, &trouble))
+    bool fits = whole->width <= width_px;
+    if (fits && !whole->reduced) return vd_buf_add(into, jpeg) ? VD_OK : VD_FULL;
+    if ((!fits && !shrink(whole, width_px, small)) ||
+        !encode_guarded(fits ? whole : small, into, &trouble))
         return vd_fail(why, VD_FULL, "the picture cannot be scaled");
     return VD_OK;
+}
+
+vd_err vd_archive_scale(vd_slice jpeg, unsigned width_px, vd_buf *into, vd_why *why)
+{
+    picture whole = { 0 }, small = { 0 };
+    vd_err err = scale(jpeg, width_px, &whole, &small, into, why);
+    free(whole.pixels);
+    free(small.pixels);
+    return err;
 }
