@@ -95,28 +95,6 @@ static int set_login(vd_device *d, struct mosquitto *mqtt, vd_why *why)
     return mosquitto_username_pw_set(mqtt, user.data, token);
 }
 
-/* A client that is on its way to the hub, or NULL. */
-static struct mosquitto *client_new(vd_device *d, vd_why *why)
-{
-    struct mosquitto *mqtt = mosquitto_new(d->id.device, true, d);
-    if (!mqtt) return (void)vd_fail(why, VD_FULL, "memory ends"), NULL;
-    mosquitto_log_callback_set(mqtt, on_said);
-    mosquitto_connect_callback_set(mqtt, on_connect);
-    mosquitto_disconnect_callback_set(mqtt, on_disconnect);
-    mosquitto_publish_callback_set(mqtt, on_publish);
-    mosquitto_message_callback_set(mqtt, on_message);
-    mosquitto_threaded_set(mqtt, true);           /* the sender publishes, this thread loops */
-    mosquitto_max_inflight_messages_set(mqtt, 0); /* our own window is the limit */
-    int rc = set_tls(d, mqtt);
-    if (!rc) rc = set_login(d, mqtt, why);
-    if (!rc) rc = mosquitto_connect_async(mqtt, d->id.host, (int)d->id.mqtt_port, KEEPALIVE_S);
-    if (!rc) return mqtt;
-    vd_fail(why, VD_RETRY, "%s port %u cannot be reached", d->id.host, d->id.mqtt_port);
-    vd_why_detail(why, "%s", rc == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(rc));
-    mosquitto_destroy(mqtt);
-    return NULL;
-}
-
 static void explain_refusal(vd_device *d, vd_why *why)
 {
     vd_fail(why, VD_DENIED, "the hub refuses device '%s'", d->id.device);
@@ -139,6 +117,27 @@ static void explain_loss(vd_device *d, int rc, vd_why *why)
                                          : mosquitto_strerror(rc));
     if (rc == MOSQ_ERR_TLS || strstr(d->mqtt_said, "certificate verify"))
         vd_why_hint(why, "does ca_file hold the authority that signed the hub's certificate?");
+}
+
+/* A client that is on its way to the hub, or NULL. */
+static struct mosquitto *client_new(vd_device *d, vd_why *why)
+{
+    struct mosquitto *mqtt = mosquitto_new(d->id.device, true, d);
+    if (!mqtt) return (void)vd_fail(why, VD_FULL, "memory ends"), NULL;
+    mosquitto_log_callback_set(mqtt, on_said);
+    mosquitto_connect_callback_set(mqtt, on_connect);
+    mosquitto_disconnect_callback_set(mqtt, on_disconnect);
+    mosquitto_publish_callback_set(mqtt, on_publish);
+    mosquitto_message_callback_set(mqtt, on_message);
+    mosquitto_threaded_set(mqtt, true);           /* the sender publishes, this thread loops */
+    mosquitto_max_inflight_messages_set(mqtt, 0); /* our own window is the limit */
+    int rc = set_tls(d, mqtt);
+    if (!rc) rc = set_login(d, mqtt, why);
+    if (!rc) rc = mosquitto_connect_async(mqtt, d->id.host, (int)d->id.mqtt_port, KEEPALIVE_S);
+    if (!rc) return mqtt;
+    explain_loss(d, rc, why); /* a handshake that is quick enough fails here already */
+    mosquitto_destroy(mqtt);
+    return NULL;
 }
 
 /* Publishes the new state to the other threads and the program. */
