@@ -1,0 +1,105 @@
+/* Which rules hold for which camera. */
+#include <stdlib.h>
+
+#include "agent_priv.h"
+#include "vd/test.h"
+
+#define ZONE ", kind: zone, classes: [person], points: [[0, 0], [1, 0], [1, 1]]}"
+
+static vd_err load(const char *yaml, agent_config *config)
+{
+    return agent_config_parse(vd_slice_str(yaml), "agent.yaml", config, NULL);
+}
+
+static const char *held(const agent_config *config, const char *camera, char into[256])
+{
+    rule_set *set = calloc(1, sizeof *set);
+    vd_why why = { 0 };
+
+    into[0] = '\0';
+    if (rulebook_read(config->rules, camera, NULL, set, &why)) snprintf(into, 256, "%s", why.fact);
+    for (unsigned i = 0; i < set->count; i++) {
+        strncat(into, set->rule[i].id, 64);
+        strncat(into, " ", 2);
+    }
+    free(set);
+    return into;
+}
+
+// covers: RULE-1
+VD_TEST(rule_holds_for_the_cameras_it_names_or_for_all)
+{
+    VD_AUTO(agent_config) config = { 0 };
+    char text[256];
+
+    expect_ok(load("cameras: [{id: a, file: x}, {id: b, file: y}, {id: c, file: z}]\n"
+                   "rules:\n"
+                   "- {id: everywhere" ZONE "\n"
+                   "- {id: one, camera: a" ZONE "\n"
+                   "- {id: two, cameras: [a, b]" ZONE "\n",
+                   &config));
+    expect_ok(rulebook_check(&config, NULL));
+    expect_str(held(&config, "a", text), "everywhere one two ");
+    expect_str(held(&config, "b", text), "everywhere two ");
+    expect_str(held(&config, "c", text), "everywhere ");
+}
+
+VD_TEST(map_from_camera_to_rules_is_the_hubs_form_and_the_files_too)
+{
+    VD_AUTO(agent_config) config = { 0 };
+    char text[256];
+
+    expect_ok(load("cameras: [{id: a, file: x}, {id: b, file: y}]\n"
+                   "rules: {a: [{id: one" ZONE ", {id: two" ZONE "], b: []}\n",
+                   &config));
+    expect_ok(rulebook_check(&config, NULL));
+    expect_str(held(&config, "a", text), "one two ");
+    expect_str(held(&config, "b", text), "");
+}
+
+VD_TEST(wrong_rule_leaves_its_camera_without_any_and_the_other_untouched)
+{
+    VD_AUTO(agent_config) config = { 0 };
+    char text[256];
+    vd_why why = { 0 };
+
+    expect_ok(
+        load("cameras: [{id: a, file: x}, {id: b, file: y}]\n"
+             "rules:\n"
+             "- {id: good, camera: b" ZONE "\n"
+             "- {id: fine, camera: a" ZONE "\n"
+             "- {id: bad, camera: a, kind: zone, classes: [person], points: [[0, 0], [1, 1]]}\n",
+             &config));
+    expect_err(rulebook_check(&config, &why), VD_INVALID);
+    assert_non_null(strstr(why.detail, "line 5"));
+    expect_str(held(&config, "a", text), "zone 'bad' has 2 points");
+    expect_str(held(&config, "b", text), "good ");
+}
+
+VD_TEST(unknown_camera_and_doubled_rule_are_refused_with_their_line)
+{
+    static const struct {
+        const char *rules, *fact, *hint;
+    } bad[] = {
+        { "- {id: r, camera: yrad" ZONE, "yrad", "yard" },
+        { "- {id: r, cameras: [yard, gate]" ZONE, "gate", "" },
+        { "- {id: r" ZONE "\n- {id: r" ZONE, "two rules have the id 'r'", "" },
+    };
+
+    for (unsigned i = 0; i < VD_COUNT_OF(bad); i++) {
+        VD_AUTO(agent_config) config = { 0 };
+        char yaml[1024];
+        vd_why why = { 0 };
+        snprintf(yaml, sizeof yaml, "cameras: [{id: yard, file: x}]\nrules:\n%s\n", bad[i].rules);
+        expect_ok(load(yaml, &config));
+        expect_err(rulebook_check(&config, &why), VD_INVALID);
+        assert_non_null(strstr(why.fact, bad[i].fact));
+        assert_non_null(strstr(why.hint, bad[i].hint));
+        assert_non_null(strstr(why.detail, "line "));
+    }
+}
+
+VD_TEST_MAIN(VD_RUN(rule_holds_for_the_cameras_it_names_or_for_all),
+             VD_RUN(map_from_camera_to_rules_is_the_hubs_form_and_the_files_too),
+             VD_RUN(wrong_rule_leaves_its_camera_without_any_and_the_other_untouched),
+             VD_RUN(unknown_camera_and_doubled_rule_are_refused_with_their_line))
