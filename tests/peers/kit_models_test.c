@@ -40,16 +40,27 @@ typedef struct {
     unsigned people, found, wrong;
 } tally;
 
+/* "class x y w h", centre and size in 0..1. */
+static bool read_label(FILE *file, vd_box *ret_box, int *ret_class)
+{
+    char line[256], *at = line;
+    double number[5];
+    if (!fgets(line, sizeof(line), file)) return false;
+    for (int i = 0; i < 5; i++) number[i] = strtod(at, &at);
+    *ret_class = (int)number[0];
+    *ret_box = (vd_box){ (float)(number[1] - number[3] / 2), (float)(number[2] - number[4] / 2),
+                         (float)number[3], (float)number[4] };
+    return true;
+}
+
 /* Each labelled person that covers a hundredth of the picture: is there a box that fits? */
 static void compare(const char *labels, const vd_detections *found, tally *t)
 {
     FILE *file = fopen(labels, "r");
-    unsigned class_id;
+    int class_id;
     vd_box box;
     expect_true(file != NULL);
-    while (fscanf(file, "%u %f %f %f %f", &class_id, &box.l, &box.t, &box.w, &box.h) == 5) {
-        box.l -= box.w / 2;
-        box.t -= box.h / 2;
+    while (read_label(file, &box, &class_id)) {
         bool hit = false;
         if (class_id != 0 || box.w * box.h < 0.01f) continue;
         for (unsigned i = 0; i < found->count; i++)
