@@ -9,55 +9,89 @@ import { makePictures } from "./pictures.mjs";
 import { ScriptedHub } from "./scripted-hub.mjs";
 
 const settle = async (page) => {
-  await page.evaluate(() => document.fonts.ready);
-  await page.waitForFunction(() => [...document.images].every((i) => i.complete || !i.checkVisibility() || i.getBoundingClientRect().top > innerHeight));
+    await page.evaluate(() => document.fonts.ready);
+    await page.waitForFunction(() =>
+        [...document.images].every(
+            (i) =>
+                i.complete || !i.checkVisibility() || i.getBoundingClientRect().top > innerHeight,
+        ),
+    );
 };
 export const shots = {
-  signin: { path: "/", as: null, ready: "form.signin-form" },
-  incidents: { path: "/incidents", ready: ".row" },
-  incident: { path: (s) => `/incidents/${s.incidents[1].id}`, ready: ".stage-picture.shown" },
-  "incident-resolved": { path: (s) => `/incidents/${s.incidents[5].id}?state=all`, ready: ".stage-picture.shown" },
-  resolve: { path: (s) => `/incidents/${s.incidents[1].id}`, ready: ".stage-picture.shown", then: async (p) => { await p.getByRole("button", { name: "Resolve" }).click(); await p.getByRole("radio").nth(1).check(); } },
-  clip: { path: (s) => `/incidents/${s.incidents[1].id}`, ready: ".stage-picture.shown", then: async (p) => { await p.getByRole("button", { name: "Clip" }).click(); await p.waitForFunction(() => document.querySelector("video")?.currentTime > 2.5); await p.getByRole("button", { name: "Pause" }).click(); } },
-  cameras: { path: "/cameras", ready: ".picture-age" },
-  camera: { path: "/cameras/yard-box/yard-1", ready: ".zone" },
-  devices: { path: "/devices", ready: ".device" },
-  deliveries: { path: "/deliveries", ready: ".delivery" },
-  mailbox: { path: (s) => `/deliveries/mailbox/${s.mails[1].id}`, ready: ".mail-picture:not([width='4'])" },
-  settings: { path: "/settings", ready: ".users li" },
+    signin: { path: "/", as: null, ready: "form.signin-form" },
+    incidents: { path: "/incidents", ready: ".row" },
+    incident: { path: (s) => `/incidents/${s.incidents[1].id}`, ready: ".stage-picture.shown" },
+    "incident-resolved": {
+        path: (s) => `/incidents/${s.incidents[5].id}?state=all`,
+        ready: ".stage-picture.shown",
+    },
+    resolve: {
+        path: (s) => `/incidents/${s.incidents[1].id}`,
+        ready: ".stage-picture.shown",
+        then: async (p) => {
+            await p.getByRole("button", { name: "Resolve" }).click();
+            await p.getByRole("radio").nth(1).check();
+        },
+    },
+    clip: {
+        path: (s) => `/incidents/${s.incidents[1].id}`,
+        ready: ".stage-picture.shown",
+        then: async (p) => {
+            await p.getByRole("button", { name: "Clip" }).click();
+            await p.waitForFunction(() => document.querySelector("video")?.currentTime > 2.5);
+            await p.getByRole("button", { name: "Pause" }).click();
+        },
+    },
+    cameras: { path: "/cameras", ready: ".picture-age" },
+    camera: { path: "/cameras/yard-box/yard-1", ready: ".zone" },
+    devices: { path: "/devices", ready: ".device" },
+    deliveries: { path: "/deliveries", ready: ".delivery" },
+    mailbox: {
+        path: (s) => `/deliveries/mailbox/${s.mails[1].id}`,
+        ready: ".mail-picture:not([width='4'])",
+    },
+    settings: { path: "/settings", ready: ".users li" },
 };
 
 export async function takeScreenshots(only = []) {
-  const into = process.env.VEDETTE_SCREENSHOTS ?? new URL("../../build/screenshots", import.meta.url).pathname;
-  mkdirSync(into, { recursive: true });
-  const pictures = makePictures();
-  const browser = await openBrowser();
-  const made = [];
-  for (const [size, viewport] of Object.entries({ desk, phone })) {
-    for (const scheme of ["dark", "light"]) {
-      for (const [name, shot] of Object.entries(shots)) {
-        if (only.length && !only.includes(name)) continue;
-        const site = someSite(pictures);
-        const hub = await new ScriptedHub(site, pictures).start();
-        if (shot.as !== null) hub.signIn("anna");
-        const { page, context } = await openPage(browser, { viewport, scheme, touch: size === "phone" });
-        await page.goto(hub.url + (typeof shot.path === "string" ? shot.path : shot.path(site)));
-        await page.waitForSelector(shot.ready, { state: "attached" });
-        await shot.then?.(page);
-        await settle(page);
-        const file = join(into, `${name}-${size}-${scheme}.png`);
-        await page.screenshot({ path: file });
-        made.push(file);
-        await context.close();
-        await hub.stop();
-      }
+    const into =
+        process.env.VEDETTE_SCREENSHOTS ??
+        new URL("../../build/screenshots", import.meta.url).pathname;
+    mkdirSync(into, { recursive: true });
+    const pictures = makePictures();
+    const browser = await openBrowser();
+    const made = [];
+    for (const [size, viewport] of Object.entries({ desk, phone })) {
+        for (const scheme of ["dark", "light"]) {
+            for (const [name, shot] of Object.entries(shots)) {
+                if (only.length && !only.includes(name)) continue;
+                const site = someSite(pictures);
+                const hub = await new ScriptedHub(site, pictures).start();
+                if (shot.as !== null) hub.signIn("anna");
+                const { page, context } = await openPage(browser, {
+                    viewport,
+                    scheme,
+                    touch: size === "phone",
+                });
+                await page.goto(
+                    hub.url + (typeof shot.path === "string" ? shot.path : shot.path(site)),
+                );
+                await page.waitForSelector(shot.ready, { state: "attached" });
+                await shot.then?.(page);
+                await settle(page);
+                const file = join(into, `${name}-${size}-${scheme}.png`);
+                await page.screenshot({ path: file });
+                made.push(file);
+                await context.close();
+                await hub.stop();
+            }
+        }
     }
-  }
-  await browser.close();
-  return made;
+    await browser.close();
+    return made;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
-  const made = await takeScreenshots(process.argv.slice(2));
-  console.log(`${made.length} screenshots, the last ${made.at(-1)}`);
+    const made = await takeScreenshots(process.argv.slice(2));
+    console.log(`${made.length} screenshots, the last ${made.at(-1)}`);
 }

@@ -22,10 +22,25 @@ interface Place {
   show: (route: Route) => ComponentChildren;
 }
 const places: Place[] = [
-  { name: "incidents", title: "Incidents", icon: icons.Incidents, show: (route) => <IncidentsPlace route={route} /> },
-  { name: "cameras", title: "Cameras", icon: icons.Cameras, show: (route) => <CamerasPlace route={route} /> },
+  {
+    name: "incidents",
+    title: "Incidents",
+    icon: icons.Incidents,
+    show: (route) => <IncidentsPlace route={route} />,
+  },
+  {
+    name: "cameras",
+    title: "Cameras",
+    icon: icons.Cameras,
+    show: (route) => <CamerasPlace route={route} />,
+  },
   { name: "devices", title: "Devices", icon: icons.Devices, show: () => <DevicesPlace /> },
-  { name: "deliveries", title: "Deliveries", icon: icons.Deliveries, show: (route) => <DeliveriesPlace route={route} /> },
+  {
+    name: "deliveries",
+    title: "Deliveries",
+    icon: icons.Deliveries,
+    show: (route) => <DeliveriesPlace route={route} />,
+  },
   { name: "settings", title: "Settings", icon: icons.Settings, show: () => <SettingsPlace /> },
 ];
 
@@ -37,18 +52,42 @@ export function Page() {
     document.title = `${place?.title ?? "Not here"} · ${app.health?.site ?? "Vedette"}`;
   }, [place?.title, app.health?.site]);
   if (app.startFailure) {
-    return <main class="alone"><icons.Mark size={44} /><FailureBox failure={app.startFailure} retry={() => void start()} /></main>;
+    return (
+      <main class="alone">
+        <icons.Mark size={44} />
+        <FailureBox failure={app.startFailure} retry={() => void start()} />
+      </main>
+    );
   }
-  if (app.user === undefined) return <main class="alone" aria-busy="true" aria-label="Loading"><icons.Mark size={44} /></main>;
+  if (app.user === undefined)
+    return (
+      <main class="alone" aria-busy="true" aria-label="Loading">
+        <icons.Mark size={44} />
+      </main>
+    );
   if (app.user === null) return <SignIn />;
   return (
     <>
-      <div class={`shell line-${app.line.state}${route.rest.length ? " deep" : ""}`} inert={app.again}>
-        <a class="skip" href="#place" onClick={(e) => { e.preventDefault(); document.getElementById("place")?.focus(); }}>Skip to the content</a>
+      <div
+        class={`shell line-${app.line.state}${route.rest.length ? " deep" : ""}`}
+        inert={app.again}
+      >
+        <a
+          class="skip"
+          href="#place"
+          onClick={(e) => {
+            e.preventDefault();
+            document.getElementById("place")?.focus();
+          }}
+        >
+          Skip to the content
+        </a>
         <Rail at={route.place} />
         <div class="main">
           <LineBanner />
-          <main id="place" class={`place place-${route.place}`} tabIndex={-1}>{place ? place.show(route) : <NotHere />}</main>
+          <main id="place" class={`place place-${route.place}`} tabIndex={-1}>
+            {place ? place.show(route) : <NotHere />}
+          </main>
         </div>
       </div>
       <Notices />
@@ -59,44 +98,93 @@ export function Page() {
 }
 
 function NotHere() {
-  return <div class="detail-none"><p>There is nothing at this address.</p><a class="button" href="/incidents">To the incidents</a></div>;
+  return (
+    <div class="detail-none">
+      <p>There is nothing at this address.</p>
+      <a class="button" href="/incidents">
+        To the incidents
+      </a>
+    </div>
+  );
 }
 
 function Rail({ at }: { at: string }) {
   const { health } = useApp();
   return (
     <nav class="rail" aria-label="Places">
-      <a class="rail-mark" href="/incidents" aria-label={`Vedette, ${health?.site ?? ""}`}><icons.Mark /><span class="rail-site"><bdi>{health?.site}</bdi></span></a>
+      <a class="rail-mark" href="/incidents" aria-label={`Vedette, ${health?.site ?? ""}`}>
+        <icons.Mark />
+        <span class="rail-site">
+          <bdi>{health?.site}</bdi>
+        </span>
+      </a>
       <ul>
         {places.map((p) => (
-          <li key={p.name}><a href={`/${p.name}`} class="rail-link" aria-current={at === p.name ? "page" : undefined}><p.icon /><span>{p.title}</span></a></li>
+          <li key={p.name}>
+            <a
+              href={`/${p.name}`}
+              class="rail-link"
+              aria-current={at === p.name ? "page" : undefined}
+            >
+              <p.icon />
+              <span>{p.title}</span>
+            </a>
+          </li>
         ))}
       </ul>
       <div class="rail-foot">
         <LineSign />
-        <span class="zone-said" title="All times on this page are in the site's zone">Times: {zoneName().replaceAll("/", "/\u200b")}</span>
+        <span class="zone-said" title="All times on this page are in the site's zone">
+          Times: {zoneName().replaceAll("/", "/\u200b")}
+        </span>
       </div>
     </nav>
   );
 }
 
-const lineText = { connecting: "connecting", live: "live", stale: "stale", offline: "offline" } as const;
+const lineText = {
+  connecting: "connecting",
+  live: "live",
+  stale: "stale",
+  offline: "offline",
+} as const;
 
 function LineSign() {
   const { line } = useApp();
-  return <span class={`line-sign line-sign-${line.state}`} role="status" aria-label={`Connection to the hub: ${lineText[line.state]}`}><i />{lineText[line.state]}</span>;
+  return (
+    <span
+      class={`line-sign line-sign-${line.state}`}
+      role="status"
+      aria-label={`Connection to the hub: ${lineText[line.state]}`}
+    >
+      <i />
+      {lineText[line.state]}
+    </span>
+  );
 }
 
 function LineBanner() {
   const { line } = useApp();
   const now = useNow();
   if (line.state === "live" || line.state === "connecting") return null;
-  const since = <>What you see is as of <span class="num">{clock(line.heardAt)}</span>, <span class="num">{ago(line.heardAt, now)}</span> ago.</>;
+  const since = (
+    <>
+      What you see is as of <span class="num">{clock(line.heardAt)}</span>,{" "}
+      <span class="num">{ago(line.heardAt, now)}</span> ago.
+    </>
+  );
   return (
     <div class={`line-banner line-banner-${line.state}`} role="status">
-      {line.state === "stale"
-        ? <><strong>No word from the hub.</strong> {since} Trying again.</>
-        : <><strong>Offline.</strong> {since} You can go on reading what is loaded; decisions wait until the hub is back.</>}
+      {line.state === "stale" ? (
+        <>
+          <strong>No word from the hub.</strong> {since} Trying again.
+        </>
+      ) : (
+        <>
+          <strong>Offline.</strong> {since} You can go on reading what is loaded; decisions wait
+          until the hub is back.
+        </>
+      )}
     </div>
   );
 }
@@ -107,9 +195,28 @@ function Notices() {
     <div class="notices" aria-live="polite">
       {notices.map((n) => (
         <div key={n.id} class={`notice notice-${n.tone}`}>
-          {n.tone === "done" && <icons.Check />}<span>{n.text}</span>
-          {n.undo && <button type="button" class="link" onClick={() => { n.undo?.(); closeNotice(n.id); }}>Undo<kbd class="desk-only">u</kbd></button>}
-          <button type="button" class="icon-button" aria-label="Close" onClick={() => closeNotice(n.id)}><icons.Close /></button>
+          {n.tone === "done" && <icons.Check />}
+          <span>{n.text}</span>
+          {n.undo && (
+            <button
+              type="button"
+              class="link"
+              onClick={() => {
+                n.undo?.();
+                closeNotice(n.id);
+              }}
+            >
+              Undo<kbd class="desk-only">u</kbd>
+            </button>
+          )}
+          <button
+            type="button"
+            class="icon-button"
+            aria-label="Close"
+            onClick={() => closeNotice(n.id)}
+          >
+            <icons.Close />
+          </button>
         </div>
       ))}
     </div>
@@ -117,10 +224,19 @@ function Notices() {
 }
 
 const allKeys: [string, string][] = [
-  ["j  k", "next, previous incident"], ["a", "acknowledge"], ["r", "resolve, with a note"],
-  ["1 – 5", "resolve: true, false alarm, wrong class, duplicate, not actionable"], ["u", "take the last decision back"],
-  ["c", "picture or clip"], ["p", "play, pause"], [",  .", "a frame back, on"], ["b", "boxes"], ["z", "zone"],
-  ["/", "search"], ["Esc", "back"], ["?", "these keys"],
+  ["j  k", "next, previous incident"],
+  ["a", "acknowledge"],
+  ["r", "resolve, with a note"],
+  ["1 – 5", "resolve: true, false alarm, wrong class, duplicate, not actionable"],
+  ["u", "take the last decision back"],
+  ["c", "picture or clip"],
+  ["p", "play, pause"],
+  [",  .", "a frame back, on"],
+  ["b", "boxes"],
+  ["z", "zone"],
+  ["/", "search"],
+  ["Esc", "back"],
+  ["?", "these keys"],
 ];
 
 function KeysHelp() {
@@ -129,8 +245,21 @@ function KeysHelp() {
   if (!open) return null;
   return (
     <Dialog title="Keys" close={() => set(false)}>
-      <dl class="keys">{allKeys.map(([key, text]) => <><dt><kbd>{key}</kbd></dt><dd>{text}</dd></>)}</dl>
-      <div class="dialog-foot"><button type="button" class="button" onClick={() => set(false)}>Close</button></div>
+      <dl class="keys">
+        {allKeys.map(([key, text]) => (
+          <>
+            <dt>
+              <kbd>{key}</kbd>
+            </dt>
+            <dd>{text}</dd>
+          </>
+        ))}
+      </dl>
+      <div class="dialog-foot">
+        <button type="button" class="button" onClick={() => set(false)}>
+          Close
+        </button>
+      </div>
     </Dialog>
   );
 }

@@ -29,7 +29,8 @@ function unreachable(): Failure {
   return new Failure(0, {
     class: "retry",
     fact: "The hub did not answer.",
-    detail: navigator.onLine ? "It may be restarting, or the network in between is down."
+    detail: navigator.onLine
+      ? "It may be restarting, or the network in between is down."
       : "This device has no network.",
     hint: "This page tries again by itself.",
   });
@@ -78,7 +79,11 @@ export async function ask<T>(path: string, how: Ask<T>): Promise<T> {
   let raw: string;
   try {
     answer = await fetch(`/api/v1${path}`, {
-      method: how.method ?? "GET", headers, signal, credentials: "same-origin", cache: "no-store",
+      method: how.method ?? "GET",
+      headers,
+      signal,
+      credentials: "same-origin",
+      cache: "no-store",
       body: how.body === undefined ? null : JSON.stringify(how.body),
     });
     if (!answer.ok) {

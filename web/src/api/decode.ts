@@ -48,7 +48,8 @@ export function maybe<T>(of: Decoder<T>): Decoder<T | undefined> {
 export function members<T>(shape: { [K in keyof T]-?: Decoder<T[K]> }): Decoder<T> {
   const keys = Object.keys(shape) as (keyof T & string)[];
   return (v, at) => {
-    if (typeof v !== "object" || v === null || Array.isArray(v)) throw new DecodeError(at, "an object");
+    if (typeof v !== "object" || v === null || Array.isArray(v))
+      throw new DecodeError(at, "an object");
     const from = v as Record<string, unknown>;
     const into = {} as T;
     for (const key of keys) {
@@ -59,7 +60,8 @@ export function members<T>(shape: { [K in keyof T]-?: Decoder<T[K]> }): Decoder<
   };
 }
 const anyMembers: Decoder<Record<string, unknown>> = (v, at) => {
-  if (typeof v !== "object" || v === null || Array.isArray(v)) throw new DecodeError(at, "an object");
+  if (typeof v !== "object" || v === null || Array.isArray(v))
+    throw new DecodeError(at, "an object");
   return v as Record<string, unknown>;
 };
 
@@ -70,94 +72,207 @@ const severity = word(words.severity_words);
 const model = members<c.ModelRef>({ name: text, digest: text });
 
 export const health = members<c.Health>({
-  status: word(["ok"] as const), version: text, time, site: text, time_zone: text,
+  status: word(["ok"] as const),
+  version: text,
+  time,
+  site: text,
+  time_zone: text,
 });
 export const user = members<c.User>({
-  name: text, role: word(words.role_words), email: maybe(text), created_at: time,
+  name: text,
+  role: word(words.role_words),
+  email: maybe(text),
+  created_at: time,
 });
 export const userPage = members<c.UserPage>({ users: list(user) });
 export const session = members<c.Session>({
-  user, csrf: maybe(text), token: maybe(text), expires_at: maybe(time),
+  user,
+  csrf: maybe(text),
+  token: maybe(text),
+  expires_at: maybe(time),
 });
 export const errorBody = members<c.ErrorBody>({
-  class: word(words.error_class_words), fact: text, detail: maybe(text), hint: maybe(text),
+  class: word(words.error_class_words),
+  fact: text,
+  detail: maybe(text),
+  hint: maybe(text),
 });
 
 const rule = members<c.Rule>({
-  id: text, kind: word(["zone"] as const), zone: text, severity: maybe(severity),
-  points: list(point), classes: maybe(list(text)), score_min: maybe(number),
-  dwell_ms: maybe(number), leave_ms: maybe(number),
+  id: text,
+  kind: word(["zone"] as const),
+  zone: text,
+  severity: maybe(severity),
+  points: list(point),
+  classes: maybe(list(text)),
+  score_min: maybe(number),
+  dwell_ms: maybe(number),
+  leave_ms: maybe(number),
 });
 const evidence = members<c.Evidence>({
-  kind: word(["snapshot", "clip"] as const), digest: text, bytes: number, content_type: text,
-  start: time, end: time, width: maybe(number), height: maybe(number), arrived: maybe(truth),
+  kind: word(["snapshot", "clip"] as const),
+  digest: text,
+  bytes: number,
+  content_type: text,
+  start: time,
+  end: time,
+  width: maybe(number),
+  height: maybe(number),
+  arrived: maybe(truth),
 });
 const event = members<c.Event>({
-  id: text, revision: number, phase: word(words.event_phase_words), device: text, camera: text,
-  kind: word(["zone"] as const), severity, rule_id: text, rule_version: text, zone: text,
-  rule: maybe(rule), start: time, update: time, end: maybe(time),
-  time_source: maybe(word(["rtcp", "arrival", "file"] as const)), track: number, class: text,
-  score: number, score_min: maybe(number), model, boxes: list(box), inferences: list(anyMembers),
+  id: text,
+  revision: number,
+  phase: word(words.event_phase_words),
+  device: text,
+  camera: text,
+  kind: word(["zone"] as const),
+  severity,
+  rule_id: text,
+  rule_version: text,
+  zone: text,
+  rule: maybe(rule),
+  start: time,
+  update: time,
+  end: maybe(time),
+  time_source: maybe(word(["rtcp", "arrival", "file"] as const)),
+  track: number,
+  class: text,
+  score: number,
+  score_min: maybe(number),
+  model,
+  boxes: list(box),
+  inferences: list(anyMembers),
   evidence: list(evidence),
 });
 
 const incidentShape: { [K in keyof c.Incident]-?: Decoder<c.Incident[K]> } = {
-  id: text, version: number, state: word(words.incident_state_words), title: text, device: text,
-  camera: text, rule_id: text, zone: text, severity, started_at: time, ended_at: maybe(time),
-  updated_at: time, ongoing: truth, event_count: number, score: maybe(number),
-  snapshot: maybe(text), boxes: maybe(list(box)), zone_points: maybe(list(point)),
-  acknowledged_by: maybe(text), acknowledged_at: maybe(time), resolved_by: maybe(text),
-  resolved_at: maybe(time), verdict: maybe(word(words.verdict_words)), note: maybe(text),
+  id: text,
+  version: number,
+  state: word(words.incident_state_words),
+  title: text,
+  device: text,
+  camera: text,
+  rule_id: text,
+  zone: text,
+  severity,
+  started_at: time,
+  ended_at: maybe(time),
+  updated_at: time,
+  ongoing: truth,
+  event_count: number,
+  score: maybe(number),
+  snapshot: maybe(text),
+  boxes: maybe(list(box)),
+  zone_points: maybe(list(point)),
+  acknowledged_by: maybe(text),
+  acknowledged_at: maybe(time),
+  resolved_by: maybe(text),
+  resolved_at: maybe(time),
+  verdict: maybe(word(words.verdict_words)),
+  note: maybe(text),
 };
 export const incident = members<c.Incident>(incidentShape);
 const historyEntry = members<c.HistoryEntry>({
-  version: number, at: time, who: text, text: maybe(text),
-  what: word(["opened", "event_joined", "event_ended", "acknowledged", "resolved", "reopened",
-    "notified", "note"] as const),
+  version: number,
+  at: time,
+  who: text,
+  text: maybe(text),
+  what: word([
+    "opened",
+    "event_joined",
+    "event_ended",
+    "acknowledged",
+    "resolved",
+    "reopened",
+    "notified",
+    "note",
+  ] as const),
 });
 const attempt = members<c.DeliveryAttempt>({ at: time, ok: truth, answer: text });
 export const delivery = members<c.Delivery>({
-  id: text, incident: text, channel: word(["email", "webhook"] as const), target: text,
-  subject: maybe(text), state: word(words.delivery_state_words), created_at: time,
-  next_attempt_at: maybe(time), attempts: list(attempt),
+  id: text,
+  incident: text,
+  channel: word(["email", "webhook"] as const),
+  target: text,
+  subject: maybe(text),
+  state: word(words.delivery_state_words),
+  created_at: time,
+  next_attempt_at: maybe(time),
+  attempts: list(attempt),
 });
 export const deliveryPage = members<c.DeliveryPage>({
-  deliveries: list(delivery), next: maybe(text),
+  deliveries: list(delivery),
+  next: maybe(text),
 });
 export const incidentDetail = members<c.IncidentDetail>({
-  ...incidentShape, events: list(event), history: list(historyEntry), deliveries: list(delivery),
+  ...incidentShape,
+  events: list(event),
+  history: list(historyEntry),
+  deliveries: list(delivery),
 });
 export const incidentPage = members<c.IncidentPage>({
-  incidents: list(incident), next: maybe(text),
+  incidents: list(incident),
+  next: maybe(text),
   counts: members<c.IncidentPage["counts"]>({
-    open: number, acknowledged: number, resolved: number,
+    open: number,
+    acknowledged: number,
+    resolved: number,
   }),
 });
 export const conflict = members<c.Conflict>({
-  error: errorBody, incident: incidentDetail, changes: list(historyEntry),
+  error: errorBody,
+  incident: incidentDetail,
+  changes: list(historyEntry),
 });
 
 export const camera = members<c.Camera>({
-  device: text, camera: text, state: word(words.camera_state_words), since: maybe(time),
-  why: maybe(text), hint: maybe(text), device_connected: truth, fps: maybe(number),
-  width: maybe(number), height: maybe(number), codec: maybe(text), restarts: maybe(number),
-  model: maybe(model), rules: maybe(list(rule)), last_event_at: maybe(time),
-  last_incident: maybe(text), open_incidents: maybe(number), reported_at: maybe(time),
+  device: text,
+  camera: text,
+  state: word(words.camera_state_words),
+  since: maybe(time),
+  why: maybe(text),
+  hint: maybe(text),
+  device_connected: truth,
+  fps: maybe(number),
+  width: maybe(number),
+  height: maybe(number),
+  codec: maybe(text),
+  restarts: maybe(number),
+  model: maybe(model),
+  rules: maybe(list(rule)),
+  last_event_at: maybe(time),
+  last_incident: maybe(text),
+  open_incidents: maybe(number),
+  reported_at: maybe(time),
 });
 export const cameraPage = members<c.CameraPage>({ cameras: list(camera) });
 export const device = members<c.Device>({
-  id: text, enabled: truth, connected: truth, created_at: time, last_seen_at: maybe(time),
-  version: maybe(text), queue_waiting: maybe(number), queue_dropped: maybe(number),
-  camera_count: maybe(number), clock_skew_ms: maybe(number),
+  id: text,
+  enabled: truth,
+  connected: truth,
+  created_at: time,
+  last_seen_at: maybe(time),
+  version: maybe(text),
+  queue_waiting: maybe(number),
+  queue_dropped: maybe(number),
+  camera_count: maybe(number),
+  clock_skew_ms: maybe(number),
 });
 export const devicePage = members<c.DevicePage>({ devices: list(device) });
 export const connectionString = members<c.ConnectionString>({ connection_string: text });
 const mail = members<c.Mail>({
-  id: text, at: time, from: text, to: list(text), subject: text, text: maybe(text),
+  id: text,
+  at: time,
+  from: text,
+  to: list(text),
+  subject: text,
+  text: maybe(text),
   has_picture: maybe(truth),
 });
 export const mailPage = members<c.MailPage>({ mails: list(mail), enabled: truth });
 export const change = members<c.Change>({
-  type: word(["incident", "camera", "device", "delivery"] as const), id: text,
+  type: word(["incident", "camera", "device", "delivery"] as const),
+  id: text,
   version: maybe(number),
 });

@@ -91,7 +91,8 @@ export class Stream {
       const over = await this.listen(this.cut.signal).catch(() => "unreachable" as const);
       if (this.stopped) return;
       if (over === "signed out") return this.to.signedOut();
-      if (this.line.state !== "offline" || over === "ended") this.say(over === "ended" ? "stale" : "offline");
+      if (this.line.state !== "offline" || over === "ended")
+        this.say(over === "ended" ? "stale" : "offline");
       await this.pause(WAIT_MS[Math.min(this.tries++, WAIT_MS.length - 1)] ?? 15_000);
     }
   }
@@ -108,7 +109,10 @@ export class Stream {
 
   private async listen(signal: AbortSignal): Promise<"ended" | "signed out"> {
     const answer = await fetch("/api/v1/stream", {
-      headers: { Accept: "text/event-stream" }, signal, credentials: "same-origin", cache: "no-store",
+      headers: { Accept: "text/event-stream" },
+      signal,
+      credentials: "same-origin",
+      cache: "no-store",
     });
     if (answer.status === 401) return "signed out";
     if (!answer.ok || !answer.body) return "ended";

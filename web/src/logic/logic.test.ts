@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { askWidth, cropAround } from "./crop";
+import { did, gathered, saidText } from "./history";
 import { mailPicture } from "./mime";
 import { sseReader } from "./sse";
 import { ago, clock, lasted, offset, short, useZone, zoneName } from "./time";
@@ -10,7 +11,9 @@ const noon = Date.parse("2026-03-01T12:00:00Z");
 
 // covers: WEB-1
 test("how long ago is said in the largest unit that says enough", () => {
-  const said = [0, 2, 12, 59, 60, 3599, 3600, 47 * 3600, 48 * 3600].map((s) => ago(noon - s * 1000, noon));
+  const said = [0, 2, 12, 59, 60, 3599, 3600, 47 * 3600, 48 * 3600].map((s) =>
+    ago(noon - s * 1000, noon),
+  );
   assert.deepEqual(said, ["now", "now", "12 s", "59 s", "1 min", "59 min", "1 h", "47 h", "2 d"]);
 });
 
@@ -25,7 +28,10 @@ test("times are those of the site's zone, and an unknown zone is UTC", () => {
 
 // covers: WEB-1
 test("durations and places in a clip", () => {
-  assert.deepEqual([lasted(0, 9400), lasted(0, 38_000), lasted(0, 150_000), lasted(0, 7_500_000)], ["9.4 s", "38 s", "2 min 30 s", "2 h 5 min"]);
+  assert.deepEqual(
+    [lasted(0, 9400), lasted(0, 38_000), lasted(0, 150_000), lasted(0, 7_500_000)],
+    ["9.4 s", "38 s", "2 min 30 s", "2 h 5 min"],
+  );
   assert.deepEqual([offset(-5), offset(0), offset(9.26)], ["−5.0 s", "0.0 s", "+9.3 s"]);
 });
 
@@ -44,14 +50,24 @@ test("of a thousand rows those in sight are drawn, and rows added above move not
   assert.deepEqual(windowOf(1000, 96, 9600, 960), { first: 94, end: 116 });
   assert.deepEqual(windowOf(3, 96, 0, 960), { first: 0, end: 3 });
   assert.equal(keptTop(["c", "d", "e"], ["a", "b", "c", "d", "e"], 96, 100), 292);
-  assert.equal(keptTop(["c", "d"], ["b", "c", "d"], 96, 0), 0, "at the top one wants to see what is new");
+  assert.equal(
+    keptTop(["c", "d"], ["b", "c", "d"], 96, 0),
+    0,
+    "at the top one wants to see what is new",
+  );
 });
 
 // covers: WEB-1
 test("server-sent events are read whole from pieces; comments and monsters are none", () => {
   const got: string[] = [];
   const read = sseReader((data) => got.push(data));
-  for (const piece of [": alive\n\n", "event: incident\nda", "ta: {\"a\":1}\r\n\r", "\ndata: x\ndata: y\n\n"]) read(piece);
+  for (const piece of [
+    ": alive\n\n",
+    "event: incident\nda",
+    'ta: {"a":1}\r\n\r',
+    "\ndata: x\ndata: y\n\n",
+  ])
+    read(piece);
   read("data: " + "z".repeat(70_000));
   read("\n\ndata: after\n\n");
   assert.deepEqual(got, ['{"a":1}', "x\ny", "after"]);
@@ -59,7 +75,36 @@ test("server-sent events are read whole from pieces; comments and monsters are n
 
 // covers: WEB-1
 test("the picture of a mail is found, and none in one without", () => {
-  const mail = "Subject: x\r\n\r\n--b\r\nContent-Type: image/jpeg\r\nContent-Transfer-Encoding: base64\r\n\r\n/9j/\r\n4AAQ\r\n--b--\r\n";
+  const mail =
+    "Subject: x\r\n\r\n--b\r\nContent-Type: image/jpeg\r\nContent-Transfer-Encoding: base64\r\n\r\n/9j/\r\n4AAQ\r\n--b--\r\n";
   assert.deepEqual([...(mailPicture(mail) ?? [])], [0xff, 0xd8, 0xff, 0xe0, 0x00, 0x10]);
   assert.equal(mailPicture("Subject: plain\r\n\r\nhello"), undefined);
+});
+
+// covers: WEB-1
+test("what a device did between two people's words is one line", () => {
+  const at = "2026-03-01T12:00:00Z";
+  const by = (
+    who: string,
+    what: "event_joined" | "event_ended" | "acknowledged",
+    version: number,
+  ) => ({
+    who,
+    what,
+    version,
+    at,
+  });
+  const lines = gathered([
+    by("device:d", "event_joined", 2),
+    by("device:d", "event_ended", 3),
+    by("device:d", "event_joined", 4),
+    by("anna", "acknowledged", 5),
+    by("device:d", "event_ended", 6),
+  ]);
+  assert.deepEqual(lines.map(did), ["added 2 events, saw 1 end", "acknowledged", "saw it end"]);
+  assert.deepEqual(["true: seen", "false_alarm", "e-mail to a@b"].map(saidText), [
+    "True: seen",
+    "False alarm",
+    "e-mail to a@b",
+  ]);
 });

@@ -8,7 +8,9 @@ export function mailPicture(raw: string): Uint8Array<ArrayBuffer> | undefined {
   const rest = raw.slice(head.index);
   const body = /\r?\n\r?\n/.exec(rest);
   if (!body) return undefined;
-  const coded = /^[A-Za-z0-9+/=\s]+/.exec(rest.slice(body.index + body[0].length))?.[0].replace(/\s+/g, "");
+  const coded = /^[A-Za-z0-9+/=\s]+/
+    .exec(rest.slice(body.index + body[0].length))?.[0]
+    .replace(/\s+/g, "");
   if (!coded) return undefined;
   try {
     const bytes = atob(coded);

@@ -18,17 +18,28 @@ const formats = new Map<string, Intl.DateTimeFormat>();
 function format(name: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
   let found = formats.get(name);
   if (!found) {
-    found = new Intl.DateTimeFormat("en-GB", { ...options, timeZone: zoneName(), hourCycle: "h23" });
+    found = new Intl.DateTimeFormat("en-GB", {
+      ...options,
+      timeZone: zoneName(),
+      hourCycle: "h23",
+    });
     formats.set(name, found);
   }
   return found;
 }
 
 export function clock(at: string | number): string {
-  return format("clock", { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(new Date(at));
+  return format("clock", { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(
+    new Date(at),
+  );
 }
 export function day(at: string | number): string {
-  return format("day", { weekday: "short", day: "numeric", month: "short", year: "numeric" }).format(new Date(at));
+  return format("day", {
+    weekday: "short",
+    day: "numeric",
+    month: "short",
+    year: "numeric",
+  }).format(new Date(at));
 }
 export function exact(at: string | number): string {
   return `${day(at)}, ${clock(at)}`;

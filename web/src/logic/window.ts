@@ -12,7 +12,12 @@ export function windowOf(count: number, rowPx: number, topPx: number, heightPx: 
   return { first: Math.min(first, end), end };
 }
 /** Rows added above push the view down by as much, so what is read stays where it is. */
-export function keptTop(before: readonly string[], after: readonly string[], rowPx: number, topPx: number): number {
+export function keptTop(
+  before: readonly string[],
+  after: readonly string[],
+  rowPx: number,
+  topPx: number,
+): number {
   const at = Math.floor(topPx / rowPx);
   const anchor = before[at];
   if (topPx < rowPx / 2 || anchor === undefined) return topPx;

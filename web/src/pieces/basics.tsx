@@ -11,26 +11,58 @@ import { Check, Copy } from "./icons";
 export function Ago({ at, suffix = "" }: { at: string; suffix?: string }) {
   const now = useNow();
   const said = ago(at, now);
-  return <time class="num" dateTime={at} title={exact(at)}>{said}{said === "now" ? "" : suffix}</time>;
+  return (
+    <time class="num" dateTime={at} title={exact(at)}>
+      {said}
+      {said === "now" ? "" : suffix}
+    </time>
+  );
 }
 export function When({ at }: { at: string }) {
   const now = useNow();
-  return <time class="num" dateTime={at} title={exact(at)}>{short(at, now)}</time>;
+  return (
+    <time class="num" dateTime={at} title={exact(at)}>
+      {short(at, now)}
+    </time>
+  );
 }
 
-export function FailureBox({ failure, retry, title }: { failure: Failure; retry?: (() => void) | undefined; title?: string }) {
+export function FailureBox({
+  failure,
+  retry,
+  title,
+}: {
+  failure: Failure;
+  retry?: (() => void) | undefined;
+  title?: string;
+}) {
   const { fact, detail, hint } = failure.body;
   return (
     <div class="failure" role="alert">
-      <p class="failure-fact">{title ? `${title} ` : ""}{fact}</p>
+      <p class="failure-fact">
+        {title ? `${title} ` : ""}
+        {fact}
+      </p>
       {detail && <p class="failure-detail">{detail}</p>}
       {hint && <p class="failure-hint">{hint}</p>}
-      {retry && <button class="button" type="button" onClick={retry}>Try again</button>}
+      {retry && (
+        <button class="button" type="button" onClick={retry}>
+          Try again
+        </button>
+      )}
     </div>
   );
 }
 
-export function Empty({ title, children, art }: { title: string; children?: ComponentChildren; art?: ComponentChildren }) {
+export function Empty({
+  title,
+  children,
+  art,
+}: {
+  title: string;
+  children?: ComponentChildren;
+  art?: ComponentChildren;
+}) {
   return (
     <div class="empty">
       {art && <div class="empty-art">{art}</div>}
@@ -41,19 +73,38 @@ export function Empty({ title, children, art }: { title: string; children?: Comp
 }
 
 /** Loading, failed and shown of one question. What is known stays on the page when a later try fails. */
-export function Asked<T>({ view, waiting, what, children }: {
-  view: View<T>; waiting: ComponentChildren; what: string; children: (data: T) => ComponentChildren;
+export function Asked<T>({
+  view,
+  waiting,
+  what,
+  children,
+}: {
+  view: View<T>;
+  waiting: ComponentChildren;
+  what: string;
+  children: (data: T) => ComponentChildren;
 }) {
   if (view.data === undefined && view.error) {
-    return <FailureBox failure={view.error} retry={view.reload} title={`${what} could not be loaded.`} />;
+    return (
+      <FailureBox failure={view.error} retry={view.reload} title={`${what} could not be loaded.`} />
+    );
   }
-  if (view.data === undefined) return <div aria-busy="true" aria-label={`Loading ${what.toLowerCase()}`}>{waiting}</div>;
+  if (view.data === undefined)
+    return (
+      <div aria-busy="true" aria-label={`Loading ${what.toLowerCase()}`}>
+        {waiting}
+      </div>
+    );
   return (
     <>
       {view.error && !view.error.unreachable && (
         <div class="strip strip-warn" role="status">
-          <span>{what} as of <span class="num">{clock(view.at)}</span>: {view.error.body.fact}</span>
-          <button class="link" type="button" onClick={view.reload}>Try again</button>
+          <span>
+            {what} as of <span class="num">{clock(view.at)}</span>: {view.error.body.fact}
+          </span>
+          <button class="link" type="button" onClick={view.reload}>
+            Try again
+          </button>
         </div>
       )}
       {children(view.data)}
@@ -62,7 +113,13 @@ export function Asked<T>({ view, waiting, what, children }: {
 }
 
 export function Skeleton({ lines = 3, tall = false }: { lines?: number; tall?: boolean }) {
-  return <div class={`skeleton${tall ? " tall" : ""}`}>{Array.from({ length: lines }, (_, n) => <span key={n} />)}</div>;
+  return (
+    <div class={`skeleton${tall ? " tall" : ""}`}>
+      {Array.from({ length: lines }, (_, n) => (
+        <span key={n} />
+      ))}
+    </div>
+  );
 }
 
 export function CopyText({ text, label }: { text: string; label: string }) {
@@ -80,17 +137,32 @@ export function CopyText({ text, label }: { text: string; label: string }) {
   };
   return (
     <div class="copy">
-      <input ref={field} class="input mono" readOnly value={text} aria-label={label}
-        onFocus={(e) => e.currentTarget.select()} />
+      <input
+        ref={field}
+        class="input mono"
+        readOnly
+        value={text}
+        aria-label={label}
+        onFocus={(e) => e.currentTarget.select()}
+      />
       <button class="button" type="button" onClick={() => void copy()}>
-        {done ? <Check /> : <Copy />}<span aria-live="polite">{done ? "Copied" : "Copy"}</span>
+        {done ? <Check /> : <Copy />}
+        <span aria-live="polite">{done ? "Copied" : "Copy"}</span>
       </button>
     </div>
   );
 }
 
 /** A modal dialog of the browser's own: it traps the focus and gives it back. */
-export function Dialog({ title, close, children }: { title: string; close: () => void; children: ComponentChildren }) {
+export function Dialog({
+  title,
+  close,
+  children,
+}: {
+  title: string;
+  close: () => void;
+  children: ComponentChildren;
+}) {
   const ref = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const dialog = ref.current;
@@ -98,8 +170,18 @@ export function Dialog({ title, close, children }: { title: string; close: () =>
     return () => dialog?.close();
   }, []);
   return (
-    <dialog ref={ref} class="dialog" aria-label={title} onCancel={(e) => { e.preventDefault(); close(); }}
-      onClick={(e) => { if (e.target === ref.current) close(); }}>
+    <dialog
+      ref={ref}
+      class="dialog"
+      aria-label={title}
+      onCancel={(e) => {
+        e.preventDefault();
+        close();
+      }}
+      onClick={(e) => {
+        if (e.target === ref.current) close();
+      }}
+    >
       <div class="dialog-body">
         <h2>{title}</h2>
         {children}
@@ -115,16 +197,22 @@ export function useFresh(): boolean {
 }
 
 /** A form's sending: busy, failure, and the fields stay as they are until it worked. */
-export function useSending(): { busy: boolean; failure: Failure | undefined; send: (work: () => Promise<void>) => void } {
+export function useSending(): {
+  busy: boolean;
+  failure: Failure | undefined;
+  send: (work: () => Promise<void>) => void;
+} {
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<Failure>();
   const send = (work: () => Promise<void>) => {
     setBusy(true);
     setFailure(undefined);
-    work().catch((error: unknown) => {
-      if (error instanceof Failure) setFailure(error);
-      else throw error;
-    }).finally(() => setBusy(false));
+    work()
+      .catch((error: unknown) => {
+        if (error instanceof Failure) setFailure(error);
+        else throw error;
+      })
+      .finally(() => setBusy(false));
   };
   return { busy, failure, send };
 }

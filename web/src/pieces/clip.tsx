@@ -11,7 +11,9 @@ import { Stage } from "./picture";
 const FRAME_GUESS_S = 0.1;
 
 /** Learns the time between two pictures while they are shown; the file does not say it to a page. */
-function useFrameTime(video: RefObject<HTMLVideoElement>): RefObject<{ frameS: number; shownS: number }> {
+function useFrameTime(
+  video: RefObject<HTMLVideoElement>,
+): RefObject<{ frameS: number; shownS: number }> {
   const known = useRef({ frameS: FRAME_GUESS_S, shownS: 0 });
   useEffect(() => {
     const el = video.current;
@@ -29,14 +31,28 @@ function useFrameTime(video: RefObject<HTMLVideoElement>): RefObject<{ frameS: n
   return known;
 }
 
-export function Clip({ clip, event, children }: { clip: Evidence; event: Event; children?: ComponentChildren }) {
+export function Clip({
+  clip,
+  event,
+  children,
+}: {
+  clip: Evidence;
+  event: Event;
+  children?: ComponentChildren;
+}) {
   const video = useRef<HTMLVideoElement>(null);
   const known = useFrameTime(video);
   const [state, set] = useState({ at: 0, long: 0, playing: false, failed: false });
   const zeroS = Math.max(0, (Date.parse(event.start) - Date.parse(clip.start)) / 1000);
   const read = () => {
     const el = video.current;
-    if (el) set({ at: el.currentTime, long: Number.isFinite(el.duration) ? el.duration : 0, playing: !el.paused, failed: false });
+    if (el)
+      set({
+        at: el.currentTime,
+        long: Number.isFinite(el.duration) ? el.duration : 0,
+        playing: !el.paused,
+        failed: false,
+      });
   };
   const toggle = () => {
     const el = video.current;
@@ -54,45 +70,129 @@ export function Clip({ clip, event, children }: { clip: Evidence; event: Event; 
   useEffect(() => keysOf({ ",": () => step(-1), ".": () => step(1), p: toggle }), []);
   if (state.failed) {
     return (
-      <Stage of={clip}><div class="stage-none" role="alert">
-        <p>The clip cannot be played here.</p>
-        <p class="quiet"><a href={`${evidenceUrl(clip.digest)}?download=1`} download>Save it as a file</a> and open it with a player.</p>
-      </div></Stage>
+      <Stage of={clip}>
+        <div class="stage-none" role="alert">
+          <p>The clip cannot be played here.</p>
+          <p class="quiet">
+            <a href={`${evidenceUrl(clip.digest)}?download=1`} download>
+              Save it as a file
+            </a>{" "}
+            and open it with a player.
+          </p>
+        </div>
+      </Stage>
     );
   }
   return (
     <>
       <Stage of={clip}>
-        <video ref={video} class="stage-picture shown" src={evidenceUrl(clip.digest)} playsInline muted preload="auto"
-          aria-label="Clip of the event" onLoadedMetadata={() => { read(); void video.current?.play().catch(() => undefined); }}
-          onTimeUpdate={read} onPlay={read} onPause={read} onSeeked={read} onEnded={read} onClick={toggle}
-          onError={() => set((s) => ({ ...s, failed: true }))} />
+        <video
+          ref={video}
+          class="stage-picture shown"
+          src={evidenceUrl(clip.digest)}
+          playsInline
+          muted
+          preload="auto"
+          aria-label="Clip of the event"
+          onLoadedMetadata={() => {
+            read();
+            void video.current?.play().catch(() => undefined);
+          }}
+          onTimeUpdate={read}
+          onPlay={read}
+          onPause={read}
+          onSeeked={read}
+          onEnded={read}
+          onClick={toggle}
+          onError={() => set((s) => ({ ...s, failed: true }))}
+        />
         {children}
       </Stage>
-      <Transport {...state} zero={zeroS} toggle={toggle} step={step}
-        seek={(to) => { if (video.current) video.current.currentTime = to; }} />
+      <Transport
+        {...state}
+        zero={zeroS}
+        toggle={toggle}
+        step={step}
+        seek={(to) => {
+          if (video.current) video.current.currentTime = to;
+        }}
+      />
     </>
   );
 }
 
-function Transport({ at, long, playing, zero, toggle, step, seek }: {
-  at: number; long: number; playing: boolean; zero: number;
-  toggle: () => void; step: (frames: 1 | -1) => void; seek: (to: number) => void;
+function Transport({
+  at,
+  long,
+  playing,
+  zero,
+  toggle,
+  step,
+  seek,
+}: {
+  at: number;
+  long: number;
+  playing: boolean;
+  zero: number;
+  toggle: () => void;
+  step: (frames: 1 | -1) => void;
+  seek: (to: number) => void;
 }) {
   return (
     <div class="transport" role="group" aria-label="Clip">
-      <button type="button" class="icon-button" onClick={toggle} aria-label={playing ? "Pause" : "Play"} title="p">{playing ? <Pause /> : <Play />}</button>
-      <button type="button" class="icon-button" onClick={() => step(-1)} aria-label="Frame back" title=","><StepBack /></button>
-      <button type="button" class="icon-button" onClick={() => step(1)} aria-label="Frame on" title="."><StepOn /></button>
+      <button
+        type="button"
+        class="icon-button"
+        onClick={toggle}
+        aria-label={playing ? "Pause" : "Play"}
+        title="p"
+      >
+        {playing ? <Pause /> : <Play />}
+      </button>
+      <button
+        type="button"
+        class="icon-button"
+        onClick={() => step(-1)}
+        aria-label="Frame back"
+        title=","
+      >
+        <StepBack />
+      </button>
+      <button
+        type="button"
+        class="icon-button"
+        onClick={() => step(1)}
+        aria-label="Frame on"
+        title="."
+      >
+        <StepOn />
+      </button>
       <div class="scrub">
         <svg class="scrub-mark" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
-          {long > 0 && <line x1={(zero / long) * 100} x2={(zero / long) * 100} y1="0" y2="10" vector-effect="non-scaling-stroke" />}
+          {long > 0 && (
+            <line
+              x1={(zero / long) * 100}
+              x2={(zero / long) * 100}
+              y1="0"
+              y2="10"
+              vector-effect="non-scaling-stroke"
+            />
+          )}
         </svg>
-        <input type="range" min="0" max={long || 1} step="0.01" value={at} aria-label="Place in the clip"
+        <input
+          type="range"
+          min="0"
+          max={long || 1}
+          step="0.01"
+          value={at}
+          aria-label="Place in the clip"
           aria-valuetext={`${offset(at - zero)} from the start of the event`}
-          onInput={(e) => seek(Number(e.currentTarget.value))} />
+          onInput={(e) => seek(Number(e.currentTarget.value))}
+        />
       </div>
-      <output class="num scrub-time" title="from the start of the event">{offset(at - zero)}</output>
+      <output class="num scrub-time" title="from the start of the event">
+        {offset(at - zero)}
+      </output>
     </div>
   );
 }

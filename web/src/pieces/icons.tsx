@@ -5,8 +5,20 @@ import { severityText } from "../logic/words";
 
 function Drawn({ children, size = 20 }: { children: ComponentChildren; size?: number }) {
   return (
-    <svg class="icon" width={size} height={size} viewBox="0 0 20 20" fill="none" stroke="currentColor"
-      stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">{children}</svg>
+    <svg
+      class="icon"
+      width={size}
+      height={size}
+      viewBox="0 0 20 20"
+      fill="none"
+      stroke="currentColor"
+      stroke-width="1.5"
+      stroke-linecap="round"
+      stroke-linejoin="round"
+      aria-hidden="true"
+    >
+      {children}
+    </svg>
   );
 }
 export const Mark = ({ size = 26 }: { size?: number }) => (
@@ -15,25 +27,112 @@ export const Mark = ({ size = 26 }: { size?: number }) => (
     <circle class="mark-eye" cx="32" cy="14.5" r="8.5" />
   </svg>
 );
-export const Incidents = () => <Drawn><path d="M10 3.2 17.4 16H2.6z" /><path d="M10 8.2v3.4M10 13.8v.1" /></Drawn>;
-export const Cameras = () => <Drawn><rect x="2.5" y="5.5" width="10.5" height="9" rx="2" /><path d="m13 9 4.5-2.5v7L13 11" /></Drawn>;
-export const Devices = () => <Drawn><rect x="3" y="3.5" width="14" height="5.5" rx="1.5" /><rect x="3" y="11" width="14" height="5.5" rx="1.5" /><path d="M6 6.2h.1M6 13.7h.1M9 6.2h5M9 13.7h5" /></Drawn>;
-export const Deliveries = () => <Drawn><path d="M17.5 2.8 2.5 8.6l6 2.9 2.9 6z" /><path d="m8.5 11.5 3.6-3.6" /></Drawn>;
-export const Settings = () => <Drawn><path d="M3 6h7M14 6h3M3 14h3M10 14h7" /><circle cx="12" cy="6" r="2" /><circle cx="8" cy="14" r="2" /></Drawn>;
-export const Back = () => <Drawn><path d="M12 4.5 6.5 10l5.5 5.5" /></Drawn>;
-export const Down = () => <Drawn size={16}><path d="m5.5 8 4.5 4.5L14.5 8" /></Drawn>;
-export const Search = () => <Drawn size={16}><circle cx="9" cy="9" r="5" /><path d="m13 13 3.5 3.5" /></Drawn>;
-export const Close = () => <Drawn size={16}><path d="m5 5 10 10M15 5 5 15" /></Drawn>;
-export const Check = () => <Drawn size={16}><path d="m4 10.5 4 4 8-9" /></Drawn>;
-export const Play = () => <Drawn><path d="M6.5 4.5v11l9-5.5z" fill="currentColor" /></Drawn>;
-export const Pause = () => <Drawn><path d="M7 5v10M13 5v10" stroke-width="2.5" /></Drawn>;
-export const StepBack = () => <Drawn><path d="M12.5 5.5 8 10l4.5 4.5M5.5 5.5v9" /></Drawn>;
-export const StepOn = () => <Drawn><path d="M7.5 5.5 12 10l-4.5 4.5M14.5 5.5v9" /></Drawn>;
-export const Mail = () => <Drawn size={16}><rect x="2.5" y="4.5" width="15" height="11" rx="1.5" /><path d="m3 6 7 5 7-5" /></Drawn>;
-export const Hook = () => <Drawn size={16}><path d="M8 11.5a3 3 0 0 0 4.5.3l2.5-2.5a3 3 0 0 0-4.3-4.3l-.9.9M12 8.5a3 3 0 0 0-4.5-.3L5 10.7a3 3 0 0 0 4.3 4.3l.9-.9" /></Drawn>;
-export const Plus = () => <Drawn size={16}><path d="M10 4v12M4 10h12" /></Drawn>;
-export const Copy = () => <Drawn size={16}><rect x="7" y="7" width="9.5" height="9.5" rx="1.5" /><path d="M13 4.5a1.5 1.5 0 0 0-1.5-1.5h-7A1.5 1.5 0 0 0 3 4.5v7A1.5 1.5 0 0 0 4.5 13" /></Drawn>;
-export const Keys = () => <Drawn size={16}><rect x="2" y="5" width="16" height="10" rx="2" /><path d="M5 8.2h.1M8.3 8.2h.1M11.6 8.2h.1M14.9 8.2h.1M6.5 12h7" /></Drawn>;
+export const Incidents = () => (
+  <Drawn>
+    <path d="M10 3.2 17.4 16H2.6z" />
+    <path d="M10 8.2v3.4M10 13.8v.1" />
+  </Drawn>
+);
+export const Cameras = () => (
+  <Drawn>
+    <rect x="2.5" y="5.5" width="10.5" height="9" rx="2" />
+    <path d="m13 9 4.5-2.5v7L13 11" />
+  </Drawn>
+);
+export const Devices = () => (
+  <Drawn>
+    <rect x="3" y="3.5" width="14" height="5.5" rx="1.5" />
+    <rect x="3" y="11" width="14" height="5.5" rx="1.5" />
+    <path d="M6 6.2h.1M6 13.7h.1M9 6.2h5M9 13.7h5" />
+  </Drawn>
+);
+export const Deliveries = () => (
+  <Drawn>
+    <path d="M17.5 2.8 2.5 8.6l6 2.9 2.9 6z" />
+    <path d="m8.5 11.5 3.6-3.6" />
+  </Drawn>
+);
+export const Settings = () => (
+  <Drawn>
+    <path d="M3 6h7M14 6h3M3 14h3M10 14h7" />
+    <circle cx="12" cy="6" r="2" />
+    <circle cx="8" cy="14" r="2" />
+  </Drawn>
+);
+export const Back = () => (
+  <Drawn>
+    <path d="M12 4.5 6.5 10l5.5 5.5" />
+  </Drawn>
+);
+export const Down = () => (
+  <Drawn size={16}>
+    <path d="m5.5 8 4.5 4.5L14.5 8" />
+  </Drawn>
+);
+export const Search = () => (
+  <Drawn size={16}>
+    <circle cx="9" cy="9" r="5" />
+    <path d="m13 13 3.5 3.5" />
+  </Drawn>
+);
+export const Close = () => (
+  <Drawn size={16}>
+    <path d="m5 5 10 10M15 5 5 15" />
+  </Drawn>
+);
+export const Check = () => (
+  <Drawn size={16}>
+    <path d="m4 10.5 4 4 8-9" />
+  </Drawn>
+);
+export const Play = () => (
+  <Drawn>
+    <path d="M6.5 4.5v11l9-5.5z" fill="currentColor" />
+  </Drawn>
+);
+export const Pause = () => (
+  <Drawn>
+    <path d="M7 5v10M13 5v10" stroke-width="2.5" />
+  </Drawn>
+);
+export const StepBack = () => (
+  <Drawn>
+    <path d="M12.5 5.5 8 10l4.5 4.5M5.5 5.5v9" />
+  </Drawn>
+);
+export const StepOn = () => (
+  <Drawn>
+    <path d="M7.5 5.5 12 10l-4.5 4.5M14.5 5.5v9" />
+  </Drawn>
+);
+export const Mail = () => (
+  <Drawn size={16}>
+    <rect x="2.5" y="4.5" width="15" height="11" rx="1.5" />
+    <path d="m3 6 7 5 7-5" />
+  </Drawn>
+);
+export const Hook = () => (
+  <Drawn size={16}>
+    <path d="M8 11.5a3 3 0 0 0 4.5.3l2.5-2.5a3 3 0 0 0-4.3-4.3l-.9.9M12 8.5a3 3 0 0 0-4.5-.3L5 10.7a3 3 0 0 0 4.3 4.3l.9-.9" />
+  </Drawn>
+);
+export const Plus = () => (
+  <Drawn size={16}>
+    <path d="M10 4v12M4 10h12" />
+  </Drawn>
+);
+export const Copy = () => (
+  <Drawn size={16}>
+    <rect x="7" y="7" width="9.5" height="9.5" rx="1.5" />
+    <path d="M13 4.5a1.5 1.5 0 0 0-1.5-1.5h-7A1.5 1.5 0 0 0 3 4.5v7A1.5 1.5 0 0 0 4.5 13" />
+  </Drawn>
+);
+export const Keys = () => (
+  <Drawn size={16}>
+    <rect x="2" y="5" width="16" height="10" rx="2" />
+    <path d="M5 8.2h.1M8.3 8.2h.1M11.6 8.2h.1M14.9 8.2h.1M6.5 12h7" />
+  </Drawn>
+);
 
 const shapes: Record<Severity, ComponentChildren> = {
   critical: <path d="M5.2 1.5h5.6l3.7 3.7v5.6l-3.7 3.7H5.2l-3.7-3.7V5.2z" />,
@@ -45,7 +144,16 @@ const shapes: Record<Severity, ComponentChildren> = {
 /** A colour and a shape: eight corners, three, four, round, hollow. */
 export function SeverityMark({ of, size = 14 }: { of: Severity; size?: number }) {
   return (
-    <svg class={`severity severity-${of}`} width={size} height={size} viewBox="0 0 16 16" role="img"
-      aria-label={`${severityText[of]} severity`}><title>{severityText[of]}</title>{shapes[of]}</svg>
+    <svg
+      class={`severity severity-${of}`}
+      width={size}
+      height={size}
+      viewBox="0 0 16 16"
+      role="img"
+      aria-label={`${severityText[of]} severity`}
+    >
+      <title>{severityText[of]}</title>
+      {shapes[of]}
+    </svg>
   );
 }

@@ -11,18 +11,32 @@ export interface Overlay {
   zone?: readonly Point[] | undefined;
   zoneName?: string;
   severity?: Severity;
+  /** What scored less is drawn fainter: seen by the model, not counted by the rule. */
+  scoreMin?: number | undefined;
 }
 
 /** Coordinates are 0..100 of the picture; strokes keep their width whatever the size. */
-export function Vectors({ boxes = [], zone = [], severity = "info" }: Overlay) {
+export function Vectors({ boxes = [], zone = [], severity = "info", scoreMin = 0 }: Overlay) {
   const points = zone.map((p) => `${p.x * 100},${p.y * 100}`).join(" ");
   return (
     <svg class="vectors" viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
-      {zone.length > 2 && <polygon class="zone" points={points} vector-effect="non-scaling-stroke" />}
+      {zone.length > 2 && (
+        <polygon class="zone" points={points} vector-effect="non-scaling-stroke" />
+      )}
       {boxes.map((b, n) => {
-        const place = { x: b.box.l * 100, y: b.box.t * 100, width: b.box.w * 100, height: b.box.h * 100 };
+        const place = {
+          x: b.box.l * 100,
+          y: b.box.t * 100,
+          width: b.box.w * 100,
+          height: b.box.h * 100,
+        };
         return (
-          <g key={n} class={n === 0 ? `box main severity-${severity}` : "box"}>
+          <g
+            key={n}
+            class={
+              n === 0 ? `box main severity-${severity}` : b.score < scoreMin ? "box faint" : "box"
+            }
+          >
             <rect class="box-shade" {...place} vector-effect="non-scaling-stroke" />
             <rect class="box-line" {...place} vector-effect="non-scaling-stroke" />
           </g>
@@ -37,8 +51,13 @@ export function BoxNames({ boxes = [] }: { boxes?: readonly Box[] | undefined })
   return (
     <>
       {boxes.slice(0, 12).map((b, n) => (
-        <span key={n} class={`box-name${n === 0 ? " main" : ""}${b.box.t < 0.06 ? " inside" : ""}`}
-          ref={(el) => place(el, b)}>{b.class} {percent(b.score)}</span>
+        <span
+          key={n}
+          class={`box-name${n === 0 ? " main" : ""}${b.box.t < 0.06 ? " inside" : ""}`}
+          ref={(el) => place(el, b)}
+        >
+          {b.class} {percent(b.score)}
+        </span>
       ))}
     </>
   );
@@ -62,8 +81,14 @@ function useAgain(): { round: number; failed: boolean; fail: () => void; again: 
   return { ...state, fail: () => set((s) => ({ ...s, failed: true })), again };
 }
 
-export function Thumb({ digest, boxes, severity }: {
-  digest: string | undefined; boxes: readonly Box[] | undefined; severity: Severity;
+export function Thumb({
+  digest,
+  boxes,
+  severity,
+}: {
+  digest: string | undefined;
+  boxes: readonly Box[] | undefined;
+  severity: Severity;
 }) {
   const frame = useRef<HTMLDivElement>(null);
   const { round, failed, fail } = useAgain();
@@ -80,7 +105,14 @@ export function Thumb({ digest, boxes, severity }: {
   return (
     <div class="thumb" ref={frame}>
       <div class="thumb-inner">
-        <img key={round} src={evidenceUrl(digest, width)} alt="" loading="lazy" decoding="async" onError={fail} />
+        <img
+          key={round}
+          src={evidenceUrl(digest, width)}
+          alt=""
+          loading="lazy"
+          decoding="async"
+          onError={fail}
+        />
         <Vectors boxes={boxes?.slice(0, 1)} severity={severity} />
       </div>
     </div>
@@ -88,26 +120,54 @@ export function Thumb({ digest, boxes, severity }: {
 }
 
 /** Keeps the picture's place by its known size before it arrives, so that nothing jumps. */
-export function Stage({ of, children }: { of: { width?: number; height?: number } | undefined; children: ComponentChildren }) {
+export function Stage({
+  of,
+  children,
+}: {
+  of: { width?: number; height?: number } | undefined;
+  children: ComponentChildren;
+}) {
   const stage = useRef<HTMLDivElement>(null);
-  useLayoutEffect(() => stage.current?.style.setProperty("aspect-ratio", `${of?.width || 4} / ${of?.height || 3}`));
-  return <div class="stage" ref={stage}>{children}</div>;
+  useLayoutEffect(() =>
+    stage.current?.style.setProperty("aspect-ratio", `${of?.width || 4} / ${of?.height || 3}`),
+  );
+  return (
+    <div class="stage" ref={stage}>
+      {children}
+    </div>
+  );
 }
 
 /** The headline picture. */
-export function Picture({ digest, alt, overlay }: { digest: string; alt: string; overlay: Overlay }) {
+export function Picture({
+  digest,
+  alt,
+  overlay,
+}: {
+  digest: string;
+  alt: string;
+  overlay: Overlay;
+}) {
   const [shown, setShown] = useState(false);
   const { round, failed, fail, again } = useAgain();
   return (
     <>
-      <img key={`${digest}${round}`} class={`stage-picture${shown ? " shown" : ""}`} alt={alt} decoding="async"
+      <img
+        key={`${digest}${round}`}
+        class={`stage-picture${shown ? " shown" : ""}`}
+        alt={alt}
+        decoding="async"
         src={evidenceUrl(digest, askWidth(960, Math.min(2, window.devicePixelRatio || 1)))}
-        onLoad={() => setShown(true)} onError={fail} />
+        onLoad={() => setShown(true)}
+        onError={fail}
+      />
       {failed ? (
         <div class="stage-none" role="alert">
           <p>The picture has not arrived yet.</p>
           <p class="quiet">The device may still be sending it; it appears here when it is there.</p>
-          <button class="button" type="button" onClick={again}>Try again</button>
+          <button class="button" type="button" onClick={again}>
+            Try again
+          </button>
         </div>
       ) : (
         <>

@@ -33,35 +33,79 @@ export function Actions({ one, busy }: { one: Incident; busy: boolean }) {
       setOpen(true);
     };
     return keysOf({
-      a: () => now.current.mayDecide && now.current.one.state === "open" && void acknowledge(now.current.one),
+      a: () =>
+        now.current.mayDecide &&
+        now.current.one.state === "open" &&
+        void acknowledge(now.current.one),
       r: panel,
       u: undoLast,
-      "1": pick(0), "2": pick(1), "3": pick(2), "4": pick(3), "5": pick(4),
+      "1": pick(0),
+      "2": pick(1),
+      "3": pick(2),
+      "4": pick(3),
+      "5": pick(4),
     });
   }, []);
   if (!mayDecide) return <p class="actions-none quiet">You may look; operators decide.</p>;
   return (
     <div class="actions" aria-busy={busy}>
       {one.state === "open" && (
-        <button type="button" class="button primary" onClick={() => void acknowledge(one)} aria-keyshortcuts="a">Acknowledge<kbd class="desk-only">a</kbd></button>
+        <button
+          type="button"
+          class="button primary"
+          onClick={() => void acknowledge(one)}
+          aria-keyshortcuts="a"
+        >
+          Acknowledge<kbd class="desk-only">a</kbd>
+        </button>
       )}
       {one.state !== "resolved" ? (
-        <button type="button" class={`button${one.state === "acknowledged" ? " primary" : ""}`} aria-expanded={open} aria-haspopup="dialog"
-          aria-keyshortcuts="r" onClick={() => setOpen(!open)}>Resolve<Down /></button>
+        <button
+          type="button"
+          class={`button${one.state === "acknowledged" ? " primary" : ""}`}
+          aria-expanded={open}
+          aria-haspopup="dialog"
+          aria-keyshortcuts="r"
+          onClick={() => setOpen(!open)}
+        >
+          Resolve
+          <Down />
+        </button>
       ) : null}
-      {one.state !== "open" && <button type="button" class="button" onClick={() => void reopen(one)}>{one.state === "resolved" ? "Reopen" : "Put back"}</button>}
-      {open && <ResolvePanel one={one} verdict={verdict} setVerdict={setVerdict} close={() => setOpen(false)} />}
+      {one.state !== "open" && (
+        <button type="button" class="button" onClick={() => void reopen(one)}>
+          {one.state === "resolved" ? "Reopen" : "Put back"}
+        </button>
+      )}
+      {open && (
+        <ResolvePanel
+          one={one}
+          verdict={verdict}
+          setVerdict={setVerdict}
+          close={() => setOpen(false)}
+        />
+      )}
     </div>
   );
 }
 
 /** The draft goes when the hub has it, not before. */
 function send(one: Incident, verdict: Verdict): void {
-  void resolve(one, verdict, drafts.get(one.id)?.trim() ?? "").then((done) => done && drafts.delete(one.id));
+  void resolve(one, verdict, drafts.get(one.id)?.trim() ?? "").then(
+    (done) => done && drafts.delete(one.id),
+  );
 }
 
-function ResolvePanel({ one, verdict, setVerdict, close }: {
-  one: Incident; verdict: Verdict | undefined; setVerdict: (v: Verdict) => void; close: () => void;
+function ResolvePanel({
+  one,
+  verdict,
+  setVerdict,
+  close,
+}: {
+  one: Incident;
+  verdict: Verdict | undefined;
+  setVerdict: (v: Verdict) => void;
+  close: () => void;
 }) {
   const [note, setNote] = useState(drafts.get(one.id) ?? "");
   const panel = useRef<HTMLFormElement>(null);
@@ -88,24 +132,60 @@ function ResolvePanel({ one, verdict, setVerdict, close }: {
     if (!inNote || e.key === "Escape" || e.key === "Enter") e.preventDefault();
   };
   return (
-    <form ref={panel} class="resolve" role="dialog" aria-label="Resolve" onKeyDown={press} onSubmit={(e) => { e.preventDefault(); done(); }}>
+    <form
+      ref={panel}
+      class="resolve"
+      role="dialog"
+      aria-label="Resolve"
+      onKeyDown={press}
+      onSubmit={(e) => {
+        e.preventDefault();
+        done();
+      }}
+    >
       <fieldset>
         <legend>What was it?</legend>
         {verdict_words.map((v, n) => (
           <label key={v} class="verdict-choice">
-            <input type="radio" name="verdict" value={v} checked={verdict === v} onChange={() => setVerdict(v)} />
-            <span class="verdict-text"><strong>{verdictText[v]}</strong><span class="quiet">{verdictMeaning[v]}</span></span>
+            <input
+              type="radio"
+              name="verdict"
+              value={v}
+              checked={verdict === v}
+              onChange={() => setVerdict(v)}
+            />
+            <span class="verdict-text">
+              <strong>{verdictText[v]}</strong>
+              <span class="quiet">{verdictMeaning[v]}</span>
+            </span>
             <kbd class="desk-only">{n + 1}</kbd>
           </label>
         ))}
       </fieldset>
-      <label class="field"><span>Note <span class="quiet">(optional)</span></span>
-        <textarea class="input" rows={2} maxLength={NOTE_MAX} value={note} dir="auto"
-          onInput={(e) => { setNote(e.currentTarget.value); drafts.set(one.id, e.currentTarget.value); }} />
+      <label class="field">
+        <span>
+          Note <span class="quiet">(optional)</span>
+        </span>
+        <textarea
+          class="input"
+          rows={2}
+          maxLength={NOTE_MAX}
+          value={note}
+          dir="auto"
+          onInput={(e) => {
+            setNote(e.currentTarget.value);
+            drafts.set(one.id, e.currentTarget.value);
+          }}
+        />
       </label>
       <div class="resolve-foot">
-        <button type="button" class="button" onClick={close}>Cancel</button>
-        <button type="submit" class="button primary" disabled={!verdict}><Check />Resolve</button>
+        <button type="button" class="button" onClick={close}>
+          Cancel
+        </button>
+        <button type="submit" class="button primary" disabled={!verdict}>
+          <Check />
+          Resolve
+        </button>
       </div>
     </form>
   );

@@ -18,7 +18,20 @@ export function CamerasPlace({ route }: { route: Route }) {
   const view = useAsk<CameraPage>("cameras", () => api.cameras(), ["camera", "incident"]);
   const [device, camera] = route.rest;
   return (
-    <Asked view={view} what="Cameras" waiting={<div class="page"><h1 class="place-title">Cameras</h1><div class="cards"><Skeleton tall /><Skeleton tall /><Skeleton tall /></div></div>}>
+    <Asked
+      view={view}
+      what="Cameras"
+      waiting={
+        <div class="page">
+          <h1 class="place-title">Cameras</h1>
+          <div class="cards">
+            <Skeleton tall />
+            <Skeleton tall />
+            <Skeleton tall />
+          </div>
+        </div>
+      }
+    >
       {({ cameras }) => {
         const one = cameras.find((c) => c.device === device && c.camera === camera);
         if (device && camera) return <OneCamera one={one} name={camera} />;
@@ -30,52 +43,134 @@ export function CamerasPlace({ route }: { route: Route }) {
 
 function AllCameras({ cameras }: { cameras: readonly Camera[] }) {
   const live = cameras.filter((c) => c.state === "live").length;
-  const sorted = [...cameras].sort((a, b) => Number(a.state === "live") - Number(b.state === "live")
-    || a.camera.localeCompare(b.camera, "en", { numeric: true }));
+  const sorted = [...cameras].sort(
+    (a, b) =>
+      Number(a.state === "live") - Number(b.state === "live") ||
+      a.camera.localeCompare(b.camera, "en", { numeric: true }),
+  );
   return (
     <div class="page">
-      <header class="page-head"><h1 class="place-title">Cameras</h1>
-        {cameras.length > 0 && <p class="quiet"><span class="num">{live} of {cameras.length}</span> live</p>}</header>
+      <header class="page-head">
+        <h1 class="place-title">Cameras</h1>
+        {cameras.length > 0 && (
+          <p class="quiet">
+            <span class="num">
+              {live} of {cameras.length}
+            </span>{" "}
+            live
+          </p>
+        )}
+      </header>
       {cameras.length === 0 ? (
         <Empty title="No cameras yet" art={<CamerasIcon />}>
-          <p>Cameras appear when their device reports them. Name them in the agent's configuration, or in its twin:</p>
-          <pre>cameras:{"\n"}  - id: yard{"\n"}    url: rtsp://camera.example/stream</pre>
-          <p><a href="/devices">See the devices</a></p>
+          <p>
+            Cameras appear when their device reports them. Name them in the agent's configuration,
+            or in its twin:
+          </p>
+          <pre>
+            cameras:{"\n"} - id: yard{"\n"} url: rtsp://camera.example/stream
+          </pre>
+          <p>
+            <a href="/devices">See the devices</a>
+          </p>
         </Empty>
-      ) : <div class="cards">{sorted.map((c) => <CameraCard key={`${c.device}/${c.camera}`} one={c} />)}</div>}
+      ) : (
+        <div class="cards">
+          {sorted.map((c) => (
+            <CameraCard key={`${c.device}/${c.camera}`} one={c} />
+          ))}
+        </div>
+      )}
     </div>
   );
 }
 
-const linkOf = (c: Camera) => `/cameras/${encodeURIComponent(c.device)}/${encodeURIComponent(c.camera)}`;
+const linkOf = (c: Camera) =>
+  `/cameras/${encodeURIComponent(c.device)}/${encodeURIComponent(c.camera)}`;
 
 function CameraCard({ one }: { one: Camera }) {
   return (
     <article class={`camera-card camera-${one.state}`} aria-label={`Camera ${one.camera}`}>
-      <a class="camera-link" href={linkOf(one)} aria-label={`Open camera ${one.camera}`}><LastPicture one={one} zone /></a>
+      <a class="camera-link" href={linkOf(one)} aria-label={`Open camera ${one.camera}`}>
+        <LastPicture one={one} zone />
+      </a>
       <div class="camera-text">
-        <div class="camera-line"><h2><bdi>{one.camera}</bdi></h2><CameraSign one={one} /></div>
-        <p class="quiet camera-line"><span><bdi>{one.device}</bdi>{!one.device_connected && <> · <span class="warn-text">device away</span></>}</span>
-          {one.open_incidents ? <a class="open-count num" href={`/incidents?camera=${encodeURIComponent(one.camera)}`}>{one.open_incidents} open</a> : null}</p>
+        <div class="camera-line">
+          <h2>
+            <bdi>{one.camera}</bdi>
+          </h2>
+          <CameraSign one={one} />
+        </div>
+        <p class="quiet camera-line">
+          <span>
+            <bdi>{one.device}</bdi>
+            {!one.device_connected && (
+              <>
+                {" "}
+                · <span class="warn-text">device away</span>
+              </>
+            )}
+          </span>
+          {one.open_incidents ? (
+            <a class="open-count num" href={`/incidents?camera=${encodeURIComponent(one.camera)}`}>
+              {one.open_incidents} open
+            </a>
+          ) : null}
+        </p>
         <Trouble one={one} />
-        <p class="quiet small camera-line"><span>{one.last_event_at ? <>Last event <Ago at={one.last_event_at} suffix=" ago" /></> : "No event yet"}</span>
-          {one.state === "live" && one.fps !== undefined && <span class="num">{one.fps.toFixed(1)} / s</span>}</p>
+        <p class="quiet small camera-line">
+          <span>
+            {one.last_event_at ? (
+              <>
+                Last event <Ago at={one.last_event_at} suffix=" ago" />
+              </>
+            ) : (
+              "No event yet"
+            )}
+          </span>
+          {one.state === "live" && one.fps !== undefined && (
+            <span class="num">{one.fps.toFixed(1)} / s</span>
+          )}
+        </p>
       </div>
     </article>
   );
 }
 
 function CameraSign({ one }: { one: Camera }) {
-  return <span class={`sign sign-${one.state}`}><i />{cameraText[one.state]}{one.since && one.state !== "live" && <span class="num">&nbsp;<Ago at={one.since} /></span>}</span>;
+  return (
+    <span class={`sign sign-${one.state}`}>
+      <i />
+      {cameraText[one.state]}
+      {one.since && one.state !== "live" && (
+        <span class="num">
+          &nbsp;
+          <Ago at={one.since} />
+        </span>
+      )}
+    </span>
+  );
 }
 
 function Trouble({ one }: { one: Camera }) {
   if (one.state === "live" || (!one.why && !one.hint)) return null;
-  return <div class="camera-trouble"><p dir="auto">{one.why}</p>{one.hint && <p class="quiet" dir="auto">{one.hint}</p>}</div>;
+  return (
+    <div class="camera-trouble">
+      <p dir="auto">{one.why}</p>
+      {one.hint && (
+        <p class="quiet" dir="auto">
+          {one.hint}
+        </p>
+      )}
+    </div>
+  );
 }
 
 /** Painted on a canvas: no flicker between two pictures, nothing of ours in the address of an image. */
-function useLastPicture(one: Camera, canvas: preact.RefObject<HTMLCanvasElement>): { capturedAt: number; none: boolean } {
+function useLastPicture(
+  one: Camera,
+  canvas: preact.RefObject<HTMLCanvasElement>,
+): { capturedAt: number; none: boolean } {
   const [seen, set] = useState({ capturedAt: 0, none: false });
   const looked = useRef(false);
   useEffect(() => {
@@ -85,7 +180,10 @@ function useLastPicture(one: Camera, canvas: preact.RefObject<HTMLCanvasElement>
     let stopped = false;
     const cut = new AbortController();
     const turn = async () => {
-      const wait = looked.current && !document.hidden ? await fetchPicture(one, el, cut.signal, set) : EVERY_MS;
+      const wait =
+        looked.current && !document.hidden
+          ? await fetchPicture(one, el, cut.signal, set)
+          : EVERY_MS;
       if (!stopped) timer = window.setTimeout(() => void turn(), wait);
     };
     const watch = new IntersectionObserver((entries) => {
@@ -105,9 +203,18 @@ function useLastPicture(one: Camera, canvas: preact.RefObject<HTMLCanvasElement>
 }
 
 type Seen = { capturedAt: number; none: boolean };
-async function fetchPicture(one: Camera, el: HTMLCanvasElement, signal: AbortSignal, set: (s: Seen | ((s: Seen) => Seen)) => void): Promise<number> {
+async function fetchPicture(
+  one: Camera,
+  el: HTMLCanvasElement,
+  signal: AbortSignal,
+  set: (s: Seen | ((s: Seen) => Seen)) => void,
+): Promise<number> {
   try {
-    const answer = await fetch(cameraPictureUrl(one.device, one.camera), { signal, credentials: "same-origin", cache: "no-store" });
+    const answer = await fetch(cameraPictureUrl(one.device, one.camera), {
+      signal,
+      credentials: "same-origin",
+      cache: "no-store",
+    });
     if (answer.status === 404) {
       set((s) => ({ ...s, none: !s.capturedAt }));
       return Math.max(EVERY_MS, 1000 * (Number(answer.headers.get("Retry-After")) || 2));
@@ -118,7 +225,10 @@ async function fetchPicture(one: Camera, el: HTMLCanvasElement, signal: AbortSig
     el.height = picture.height;
     el.getContext("2d")?.drawImage(picture, 0, 0);
     picture.close();
-    set({ capturedAt: Date.parse(answer.headers.get("X-Captured-At") ?? "") || Date.now(), none: false });
+    set({
+      capturedAt: Date.parse(answer.headers.get("X-Captured-At") ?? "") || Date.now(),
+      none: false,
+    });
     return EVERY_MS;
   } catch {
     return 3 * EVERY_MS;
@@ -131,43 +241,137 @@ function LastPicture({ one, zone }: { one: Camera; zone: boolean }) {
   const now = useNow();
   const fresh = useFresh();
   const old = capturedAt > 0 && (now - capturedAt > OLD_MS || !fresh);
-  useEffect(() => canvas.current?.parentElement?.style.setProperty("aspect-ratio", one.width && one.height ? `${one.width} / ${one.height}` : "4 / 3"));
+  useEffect(() =>
+    canvas.current?.parentElement?.style.setProperty(
+      "aspect-ratio",
+      one.width && one.height ? `${one.width} / ${one.height}` : "4 / 3",
+    ),
+  );
   return (
     <div class={`last-picture${old ? " old" : ""}`}>
-      <canvas ref={canvas} role="img" aria-label={capturedAt ? `Last picture of ${one.camera}` : `No picture of ${one.camera} yet`} />
+      <canvas
+        ref={canvas}
+        role="img"
+        aria-label={
+          capturedAt ? `Last picture of ${one.camera}` : `No picture of ${one.camera} yet`
+        }
+      />
       {zone && capturedAt > 0 && one.rules?.map((r) => <Vectors key={r.id} zone={r.points} />)}
-      {capturedAt === 0 && <span class="picture-none">{none ? "No picture yet" : "Waiting for a picture"}</span>}
-      {old && <span class="picture-age num" title={exact(capturedAt)}>{ago(capturedAt, now)} old</span>}
+      {capturedAt === 0 && (
+        <span class="picture-none">{none ? "No picture yet" : "Waiting for a picture"}</span>
+      )}
+      {old && (
+        <span class="picture-age num" title={exact(capturedAt)}>
+          {ago(capturedAt, now)} old
+        </span>
+      )}
     </div>
   );
 }
 
 function OneCamera({ one, name }: { one: Camera | undefined; name: string }) {
   const [zone, setZone] = useState(true);
-  const back = <a class="back" href="/cameras"><Back />Cameras</a>;
-  if (!one) return <div class="page">{back}<Empty title="This camera is not known"><p>No device reports a camera called <bdi>{name}</bdi>.</p></Empty></div>;
+  const back = (
+    <a class="back" href="/cameras">
+      <Back />
+      Cameras
+    </a>
+  );
+  if (!one)
+    return (
+      <div class="page">
+        {back}
+        <Empty title="This camera is not known">
+          <p>
+            No device reports a camera called <bdi>{name}</bdi>.
+          </p>
+        </Empty>
+      </div>
+    );
   return (
     <div class="page page-wide">
       {back}
-      <header class="page-head"><h1 class="place-title"><bdi>{one.camera}</bdi></h1><CameraSign one={one} />
-        <button type="button" class="switch switch-zone" aria-pressed={zone} onClick={() => setZone(!zone)}>Zone</button></header>
+      <header class="page-head">
+        <h1 class="place-title">
+          <bdi>{one.camera}</bdi>
+        </h1>
+        <CameraSign one={one} />
+        <button
+          type="button"
+          class="switch switch-zone"
+          aria-pressed={zone}
+          onClick={() => setZone(!zone)}
+        >
+          Zone
+        </button>
+      </header>
       <div class="camera-wide">
         <LastPicture one={one} zone={zone} />
         <div class="detail-aside">
           <Trouble one={one} />
-          <section class="card" aria-label="Camera"><dl class="facts">
-            <dt>Device</dt><dd><bdi>{one.device}</bdi>{one.device_connected ? "" : ", away"}</dd>
-            <dt>Picture</dt><dd class="num">{one.width && one.height ? `${one.width} × ${one.height}` : "–"} {one.codec && <span class="quiet">{one.codec}</span>}</dd>
-            <dt>Rate</dt><dd class="num">{one.fps === undefined ? "–" : `${one.fps.toFixed(1)} pictures a second`}</dd>
-            <dt>Restarts</dt><dd class="num">{one.restarts ?? 0}</dd>
-            {one.model && <><dt>Model</dt><dd><bdi>{one.model.name}</bdi> <span class="mono quiet" title={one.model.digest}>{shortDigest(one.model.digest)}</span></dd></>}
-            <dt>Last event</dt><dd>{one.last_event_at ? (one.last_incident ? <a href={`/incidents/${one.last_incident}?state=all`}><Ago at={one.last_event_at} suffix=" ago" /></a> : <Ago at={one.last_event_at} suffix=" ago" />) : "none yet"}</dd>
-          </dl></section>
+          <section class="card" aria-label="Camera">
+            <dl class="facts">
+              <dt>Device</dt>
+              <dd>
+                <bdi>{one.device}</bdi>
+                {one.device_connected ? "" : ", away"}
+              </dd>
+              <dt>Picture</dt>
+              <dd class="num">
+                {one.width && one.height ? `${one.width} × ${one.height}` : "–"}{" "}
+                {one.codec && <span class="quiet">{one.codec}</span>}
+              </dd>
+              <dt>Rate</dt>
+              <dd class="num">
+                {one.fps === undefined ? "–" : `${one.fps.toFixed(1)} pictures a second`}
+              </dd>
+              <dt>Restarts</dt>
+              <dd class="num">{one.restarts ?? 0}</dd>
+              {one.model && (
+                <>
+                  <dt>Model</dt>
+                  <dd>
+                    <bdi>{one.model.name}</bdi>{" "}
+                    <span class="mono quiet" title={one.model.digest}>
+                      {shortDigest(one.model.digest)}
+                    </span>
+                  </dd>
+                </>
+              )}
+              <dt>Last event</dt>
+              <dd>
+                {one.last_event_at ? (
+                  one.last_incident ? (
+                    <a href={`/incidents/${one.last_incident}?state=all`}>
+                      <Ago at={one.last_event_at} suffix=" ago" />
+                    </a>
+                  ) : (
+                    <Ago at={one.last_event_at} suffix=" ago" />
+                  )
+                ) : (
+                  "none yet"
+                )}
+              </dd>
+            </dl>
+          </section>
           {one.rules?.map((r) => (
-            <section key={r.id} class="card" aria-label={`Rule ${r.id}`}><h2>Rule <bdi>{r.id}</bdi></h2>
-              <p class="why-text">{r.classes?.length ? r.classes.join(" or ") : "Anything"} in zone <bdi>“{r.zone}”</bdi>{r.dwell_ms !== undefined && <> for {(r.dwell_ms / 1000).toLocaleString("en")} s</>}{r.score_min !== undefined && <>, score {percent(r.score_min)} or more</>}.</p></section>
+            <section key={r.id} class="card" aria-label={`Rule ${r.id}`}>
+              <h2>
+                Rule <bdi>{r.id}</bdi>
+              </h2>
+              <p class="why-text">
+                {r.classes?.length ? r.classes.join(" or ") : "Anything"} in zone{" "}
+                <bdi>“{r.zone}”</bdi>
+                {r.dwell_ms !== undefined && <> for {(r.dwell_ms / 1000).toLocaleString("en")} s</>}
+                {r.score_min !== undefined && <>, score {percent(r.score_min)} or more</>}.
+              </p>
+            </section>
           ))}
-          <a class="button" href={`/incidents?state=all&camera=${encodeURIComponent(one.camera)}`}>{one.open_incidents ? `${many(one.open_incidents, "open incident")} of this camera` : "Incidents of this camera"}</a>
+          <a class="button" href={`/incidents?state=all&camera=${encodeURIComponent(one.camera)}`}>
+            {one.open_incidents
+              ? `${many(one.open_incidents, "open incident")} of this camera`
+              : "Incidents of this camera"}
+          </a>
         </div>
       </div>
     </div>

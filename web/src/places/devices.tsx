@@ -2,7 +2,16 @@
 import { useState } from "preact/hooks";
 import type { Device, DevicePage } from "../contract.gen";
 import { api } from "../api/client";
-import { Ago, Asked, CopyText, Dialog, Empty, FailureBox, Skeleton, useSending } from "../pieces/basics";
+import {
+  Ago,
+  Asked,
+  CopyText,
+  Dialog,
+  Empty,
+  FailureBox,
+  Skeleton,
+  useSending,
+} from "../pieces/basics";
 import { Devices as DevicesIcon, Plus } from "../pieces/icons";
 import { amend, refresh, useAsk } from "../state/ask";
 import { notice, useApp } from "../state/app";
@@ -13,21 +22,45 @@ export function DevicesPlace() {
   const view = useAsk<DevicePage>("devices", () => api.devices(), ["device"]);
   const [adding, setAdding] = useState(false);
   const mayChange = user?.role === "administrator";
-  const add = mayChange && <button type="button" class="button primary" onClick={() => setAdding(true)}><Plus />Add a device</button>;
+  const add = mayChange && (
+    <button type="button" class="button primary" onClick={() => setAdding(true)}>
+      <Plus />
+      Add a device
+    </button>
+  );
   return (
     <div class="page">
-      <header class="page-head"><h1 class="place-title">Devices</h1>
-        {view.data && view.data.devices.length > 0 && <p class="quiet"><span class="num">{view.data.devices.filter((d) => d.connected).length} of {view.data.devices.length}</span> connected</p>}
-        <span class="grow" />{add}</header>
-      <Asked view={view} what="Devices" waiting={<Skeleton lines={4} />}>
-        {({ devices }) => devices.length === 0 ? (
-          <Empty title="No devices yet" art={<DevicesIcon />}>
-            <p>A device is a machine beside the cameras that runs the agent. Give it an identity, then start the agent with its connection string.</p>
-            <pre>vedette device create yard-1{"\n"}vedette connection-string yard-1</pre>
-          </Empty>
-        ) : (
-          <ul class="devices">{[...devices].sort(byNeed).map((d) => <DeviceRow key={d.id} one={d} mayChange={mayChange} />)}</ul>
+      <header class="page-head">
+        <h1 class="place-title">Devices</h1>
+        {view.data && view.data.devices.length > 0 && (
+          <p class="quiet">
+            <span class="num">
+              {view.data.devices.filter((d) => d.connected).length} of {view.data.devices.length}
+            </span>{" "}
+            connected
+          </p>
         )}
+        <span class="grow" />
+        {add}
+      </header>
+      <Asked view={view} what="Devices" waiting={<Skeleton lines={4} />}>
+        {({ devices }) =>
+          devices.length === 0 ? (
+            <Empty title="No devices yet" art={<DevicesIcon />}>
+              <p>
+                A device is a machine beside the cameras that runs the agent. Give it an identity,
+                then start the agent with its connection string.
+              </p>
+              <pre>vedette device create yard-1{"\n"}vedette connection-string yard-1</pre>
+            </Empty>
+          ) : (
+            <ul class="devices">
+              {[...devices].sort(byNeed).map((d) => (
+                <DeviceRow key={d.id} one={d} mayChange={mayChange} />
+              ))}
+            </ul>
+          )
+        }
       </Asked>
       {adding && <AddDevice close={() => setAdding(false)} />}
     </div>
@@ -47,18 +80,47 @@ function DeviceRow({ one, mayChange }: { one: Device; mayChange: boolean }) {
   return (
     <li class={`device device-${state}`}>
       <div class="device-who">
-        <h2><bdi>{one.id}</bdi></h2>
-        <span class={`sign sign-${state}`}><i />{state === "live" ? "Connected" : state === "away" ? "Away" : "Disabled"}</span>
+        <h2>
+          <bdi>{one.id}</bdi>
+        </h2>
+        <span class={`sign sign-${state}`}>
+          <i />
+          {state === "live" ? "Connected" : state === "away" ? "Away" : "Disabled"}
+        </span>
       </div>
       <dl class="device-facts">
-        <div><dt>Last seen</dt><dd>{one.last_seen_at ? <Ago at={one.last_seen_at} suffix=" ago" /> : "never"}</dd></div>
-        <div><dt>Cameras</dt><dd class="num">{one.camera_count ?? "–"}</dd></div>
-        <div><dt>Waiting</dt><dd class="num">{one.queue_waiting === undefined ? "–" : many(one.queue_waiting, "event")}</dd></div>
-        <div><dt>Version</dt><dd class="num">{one.version ?? "–"}</dd></div>
+        <div>
+          <dt>Last seen</dt>
+          <dd>{one.last_seen_at ? <Ago at={one.last_seen_at} suffix=" ago" /> : "never"}</dd>
+        </div>
+        <div>
+          <dt>Cameras</dt>
+          <dd class="num">{one.camera_count ?? "–"}</dd>
+        </div>
+        <div>
+          <dt>Waiting</dt>
+          <dd class="num">
+            {one.queue_waiting === undefined ? "–" : many(one.queue_waiting, "event")}
+          </dd>
+        </div>
+        <div>
+          <dt>Version</dt>
+          <dd class="num">{one.version ?? "–"}</dd>
+        </div>
       </dl>
       <div class="device-warn">
-        {one.queue_dropped ? <p class="warn-text"><span class="num">{many(one.queue_dropped, "event")}</span> dropped by its loss policy</p> : null}
-        {one.clock_skew_ms !== undefined && Math.abs(one.clock_skew_ms) > SKEW_WORTH_MS ? <p class="warn-text">Its clock is <span class="num">{(Math.abs(one.clock_skew_ms) / 1000).toFixed(1)} s</span> {one.clock_skew_ms > 0 ? "ahead" : "behind"}</p> : null}
+        {one.queue_dropped ? (
+          <p class="warn-text">
+            <span class="num">{many(one.queue_dropped, "event")}</span> dropped by its loss policy
+          </p>
+        ) : null}
+        {one.clock_skew_ms !== undefined && Math.abs(one.clock_skew_ms) > SKEW_WORTH_MS ? (
+          <p class="warn-text">
+            Its clock is{" "}
+            <span class="num">{(Math.abs(one.clock_skew_ms) / 1000).toFixed(1)} s</span>{" "}
+            {one.clock_skew_ms > 0 ? "ahead" : "behind"}
+          </p>
+        ) : null}
       </div>
       {mayChange && <DeviceActions one={one} />}
     </li>
@@ -68,27 +130,52 @@ function DeviceRow({ one, mayChange }: { one: Device; mayChange: boolean }) {
 function DeviceActions({ one }: { one: Device }) {
   const [asking, setAsking] = useState<"disable" | "connection">();
   const { busy, failure, send } = useSending();
-  const change = (enabled: boolean) => send(async () => {
-    const now = await api.updateDevice(one.id, { enabled });
-    amend<DevicePage>("devices", (page) => ({ devices: page.devices.map((d) => (d.id === now.id ? now : d)) }));
-    refresh("device");
-    setAsking(undefined);
-    notice(enabled ? `${one.id} is enabled` : `${one.id} is disabled`);
-  });
+  const change = (enabled: boolean) =>
+    send(async () => {
+      const now = await api.updateDevice(one.id, { enabled });
+      amend<DevicePage>("devices", (page) => ({
+        devices: page.devices.map((d) => (d.id === now.id ? now : d)),
+      }));
+      refresh("device");
+      setAsking(undefined);
+      notice(enabled ? `${one.id} is enabled` : `${one.id} is disabled`);
+    });
   return (
     <div class="device-actions">
-      <button type="button" class="button small" onClick={() => setAsking("connection")}>Connection string</button>
-      {one.enabled
-        ? <button type="button" class="button small" onClick={() => setAsking("disable")}>Disable</button>
-        : <button type="button" class="button small" disabled={busy} onClick={() => change(true)}>Enable</button>}
+      <button type="button" class="button small" onClick={() => setAsking("connection")}>
+        Connection string
+      </button>
+      {one.enabled ? (
+        <button type="button" class="button small" onClick={() => setAsking("disable")}>
+          Disable
+        </button>
+      ) : (
+        <button type="button" class="button small" disabled={busy} onClick={() => change(true)}>
+          Enable
+        </button>
+      )}
       {failure && !asking && <FailureBox failure={failure} />}
       {asking === "connection" && <ShowConnection id={one.id} close={() => setAsking(undefined)} />}
       {asking === "disable" && (
         <Dialog title={`Disable ${one.id}?`} close={() => setAsking(undefined)}>
-          <p>It is disconnected at once and refused until it is enabled again. It goes on watching, and keeps its events.</p>
+          <p>
+            It is disconnected at once and refused until it is enabled again. It goes on watching,
+            and keeps its events.
+          </p>
           {failure && <FailureBox failure={failure} />}
-          <div class="dialog-foot"><button type="button" class="button" onClick={() => setAsking(undefined)}>Cancel</button>
-            <button type="button" class="button danger" disabled={busy} onClick={() => change(false)}>Disable</button></div>
+          <div class="dialog-foot">
+            <button type="button" class="button" onClick={() => setAsking(undefined)}>
+              Cancel
+            </button>
+            <button
+              type="button"
+              class="button danger"
+              disabled={busy}
+              onClick={() => change(false)}
+            >
+              Disable
+            </button>
+          </div>
         </Dialog>
       )}
     </div>
@@ -98,7 +185,13 @@ function DeviceActions({ one }: { one: Device }) {
 function Connection({ text, id }: { text: string; id: string }) {
   return (
     <>
-      <p>Give this to the agent of <strong><bdi>{id}</bdi></strong>. Whoever has it can speak as this device: keep it like a password.</p>
+      <p>
+        Give this to the agent of{" "}
+        <strong>
+          <bdi>{id}</bdi>
+        </strong>
+        . Whoever has it can speak as this device: keep it like a password.
+      </p>
       <CopyText text={text} label="Connection string" />
     </>
   );
@@ -110,10 +203,22 @@ function ShowConnection({ id, close }: { id: string; close: () => void }) {
   const show = () => send(async () => setText((await api.deviceConnection(id)).connection_string));
   return (
     <Dialog title="Connection string" close={close}>
-      {text ? <Connection text={text} id={id} /> : <p>It holds the device's key. Show it only where nobody looks over your shoulder.</p>}
+      {text ? (
+        <Connection text={text} id={id} />
+      ) : (
+        <p>It holds the device's key. Show it only where nobody looks over your shoulder.</p>
+      )}
       {failure && <FailureBox failure={failure} />}
-      <div class="dialog-foot"><button type="button" class="button" onClick={close}>{text ? "Done" : "Cancel"}</button>
-        {!text && <button type="button" class="button primary" disabled={busy} onClick={show}>Show it</button>}</div>
+      <div class="dialog-foot">
+        <button type="button" class="button" onClick={close}>
+          {text ? "Done" : "Cancel"}
+        </button>
+        {!text && (
+          <button type="button" class="button primary" disabled={busy} onClick={show}>
+            Show it
+          </button>
+        )}
+      </div>
     </Dialog>
   );
 }
@@ -122,29 +227,56 @@ function AddDevice({ close }: { close: () => void }) {
   const [id, setId] = useState("");
   const [text, setText] = useState<string>();
   const { busy, failure, send } = useSending();
-  const create = () => send(async () => {
-    const made = await api.createDevice({ id: id.trim() });
-    refresh("device");
-    setText((await api.deviceConnection(made.id)).connection_string);
-  });
+  const create = () =>
+    send(async () => {
+      const made = await api.createDevice({ id: id.trim() });
+      refresh("device");
+      setText((await api.deviceConnection(made.id)).connection_string);
+    });
   if (text) {
     return (
       <Dialog title="The device has an identity" close={close}>
         <Connection text={text} id={id.trim()} />
-        <div class="dialog-foot"><button type="button" class="button primary" onClick={close}>Done</button></div>
+        <div class="dialog-foot">
+          <button type="button" class="button primary" onClick={close}>
+            Done
+          </button>
+        </div>
       </Dialog>
     );
   }
   return (
     <Dialog title="Add a device" close={close}>
-      <form onSubmit={(e) => { e.preventDefault(); create(); }}>
-        <label class="field"><span>Name</span>
-          <input class="input" required maxLength={128} pattern="[A-Za-z0-9\-._%#*?!\(\),:=@$']+" autocapitalize="none" spellcheck={false} autofocus
-            value={id} onInput={(e) => setId(e.currentTarget.value)} /></label>
+      <form
+        onSubmit={(e) => {
+          e.preventDefault();
+          create();
+        }}
+      >
+        <label class="field">
+          <span>Name</span>
+          <input
+            class="input"
+            required
+            maxLength={128}
+            pattern="[A-Za-z0-9\-._%#*?!\(\),:=@$']+"
+            autocapitalize="none"
+            spellcheck={false}
+            autofocus
+            value={id}
+            onInput={(e) => setId(e.currentTarget.value)}
+          />
+        </label>
         <p class="quiet small">Letters, digits and - . _ % # * ? ! ( ) , : = @ $ '</p>
         {failure && <FailureBox failure={failure} />}
-        <div class="dialog-foot"><button type="button" class="button" onClick={close}>Cancel</button>
-          <button type="submit" class="button primary" disabled={busy || !id.trim()}>Create</button></div>
+        <div class="dialog-foot">
+          <button type="button" class="button" onClick={close}>
+            Cancel
+          </button>
+          <button type="submit" class="button primary" disabled={busy || !id.trim()}>
+            Create
+          </button>
+        </div>
       </form>
     </Dialog>
   );

@@ -7,7 +7,14 @@ import { Clip } from "../pieces/clip";
 import { Picture, Stage, Vectors } from "../pieces/picture";
 import { Back, SeverityMark } from "../pieces/icons";
 import { keysOf } from "../pieces/keys";
-import { deciding, dismissTrouble, guessed, incidentKey, troubleOf, useDecisions } from "../state/decide";
+import {
+  deciding,
+  dismissTrouble,
+  guessed,
+  incidentKey,
+  troubleOf,
+  useDecisions,
+} from "../state/decide";
 import { useAsk } from "../state/ask";
 import { useNow } from "../state/app";
 import { withQuery } from "../state/route";
@@ -20,23 +27,50 @@ export function IncidentPlace({ id, query }: { id: string; query: URLSearchParam
   useDecisions();
   const view = useAsk<IncidentDetail>(incidentKey(id), () => api.incident(id), ["incident"]);
   const missing = view.error?.status === 404;
-  const back = <a class="back phone-only" href={withQuery("/incidents", query)}><Back />Incidents</a>;
+  const back = (
+    <a class="back phone-only" href={withQuery("/incidents", query)}>
+      <Back />
+      Incidents
+    </a>
+  );
   if (missing && !view.data) {
     return (
-      <>{back}<div class="detail-none"><p>This incident is not here.</p>
-        <p class="quiet">It may have been removed by the retention rules, or the address is cut short.</p>
-        <a class="button" href="/incidents">Back to the list</a></div></>
+      <>
+        {back}
+        <div class="detail-none">
+          <p>This incident is not here.</p>
+          <p class="quiet">
+            It may have been removed by the retention rules, or the address is cut short.
+          </p>
+          <a class="button" href="/incidents">
+            Back to the list
+          </a>
+        </div>
+      </>
     );
   }
   return (
-    <Asked view={view} what="The incident" waiting={<>{back}<div class="detail-waiting"><div class="stage" /><Skeleton lines={5} /></div></>}>
+    <Asked
+      view={view}
+      what="The incident"
+      waiting={
+        <>
+          {back}
+          <div class="detail-waiting">
+            <div class="stage" />
+            <Skeleton lines={5} />
+          </div>
+        </>
+      }
+    >
       {(data) => <Detail one={guessed(data)} back={back} />}
     </Asked>
   );
 }
 
 function Detail({ one, back }: { one: IncidentDetail; back: preact.ComponentChildren }) {
-  const main = one.events.find((e) => e.evidence.some((v) => v.digest === one.snapshot)) ?? one.events[0];
+  const main =
+    one.events.find((e) => e.evidence.some((v) => v.digest === one.snapshot)) ?? one.events[0];
   const [chosen, choose] = useState<string>();
   const event = one.events.find((e) => e.id === chosen) ?? main;
   const trouble = troubleOf(one.id);
@@ -45,24 +79,40 @@ function Detail({ one, back }: { one: IncidentDetail; back: preact.ComponentChil
       {back}
       <header class="detail-head">
         <div class="detail-title">
-          <h1 dir="auto"><SeverityMark of={one.severity} size={18} /><span>{one.title}</span></h1>
+          <h1 dir="auto">
+            <SeverityMark of={one.severity} size={18} />
+            <span>{one.title}</span>
+          </h1>
           <p class="detail-sub">
-            <StateChip one={one} /> <bdi>{one.camera}</bdi> · <When at={one.started_at} /> · <Duration one={one} />
+            <StateChip one={one} /> <bdi>{one.camera}</bdi> · <When at={one.started_at} /> ·{" "}
+            <Duration one={one} />
           </p>
         </div>
         <Actions one={one} busy={deciding(one.id)} />
       </header>
       {trouble && (
         <div class="trouble">
-          {trouble.conflict ? <Faster trouble={trouble.conflict} /> : <FailureBox failure={trouble.failure} retry={trouble.again} />}
-          <button class="link" type="button" onClick={() => dismissTrouble(one.id)}>Close</button>
+          {trouble.conflict ? (
+            <Faster trouble={trouble.conflict} />
+          ) : (
+            <FailureBox failure={trouble.failure} retry={trouble.again} />
+          )}
+          <button class="link" type="button" onClick={() => dismissTrouble(one.id)}>
+            Close
+          </button>
         </div>
       )}
       <div class="detail-body">
         <div class="detail-main">
           <Evidence one={one} event={event} />
-          {one.events.length > 1 && <EventStrip events={one.events} chosen={event?.id} choose={choose} />}
-          {one.note && <blockquote class="note" dir="auto">{one.note}</blockquote>}
+          {one.events.length > 1 && (
+            <EventStrip events={one.events} chosen={event?.id} choose={choose} />
+          )}
+          {one.note && (
+            <blockquote class="note" dir="auto">
+              {one.note}
+            </blockquote>
+          )}
         </div>
         <div class="detail-aside">
           <About one={one} event={event} />
@@ -76,18 +126,28 @@ function Detail({ one, back }: { one: IncidentDetail; back: preact.ComponentChil
 }
 
 function StateChip({ one }: { one: IncidentDetail }) {
-  const text = one.state === "resolved" && one.verdict ? verdictText[one.verdict] : stateText[one.state];
+  const text =
+    one.state === "resolved" && one.verdict ? verdictText[one.verdict] : stateText[one.state];
   return <span class={`chip chip-${one.state}`}>{text}</span>;
 }
 
 function Duration({ one }: { one: IncidentDetail }) {
   const now = useNow();
-  if (one.ongoing) return <span class="ongoing num">going on for {lasted(Date.parse(one.started_at), now)}</span>;
-  return <span class="num">{lasted(Date.parse(one.started_at), Date.parse(one.ended_at ?? one.updated_at))}</span>;
+  if (one.ongoing)
+    return <span class="ongoing num">going on for {lasted(Date.parse(one.started_at), now)}</span>;
+  return (
+    <span class="num">
+      {lasted(Date.parse(one.started_at), Date.parse(one.ended_at ?? one.updated_at))}
+    </span>
+  );
 }
 
 /** Somebody was faster: who, what, when. The incident shown is already theirs. */
-function Faster({ trouble }: { trouble: NonNullable<ReturnType<typeof troubleOf>>["conflict"] & {} }) {
+function Faster({
+  trouble,
+}: {
+  trouble: NonNullable<ReturnType<typeof troubleOf>>["conflict"] & {};
+}) {
   const told = trouble.changes.filter((c) => !c.who.startsWith("device:") && c.who !== "hub");
   const shown = told.length ? told : trouble.changes;
   return (
@@ -95,7 +155,18 @@ function Faster({ trouble }: { trouble: NonNullable<ReturnType<typeof troubleOf>
       <p class="failure-fact">Somebody was faster: your change was not made.</p>
       <ul>
         {shown.slice(-4).map((c) => (
-          <li key={c.version}><strong><bdi>{whoText(c.who)}</bdi></strong> {historyText[c.what]}{c.text ? <>: <bdi>{c.text}</bdi></> : null}, <Ago at={c.at} suffix=" ago" /></li>
+          <li key={c.version}>
+            <strong>
+              <bdi>{whoText(c.who)}</bdi>
+            </strong>{" "}
+            {historyText[c.what]}
+            {c.text ? (
+              <>
+                : <bdi>{c.text}</bdi>
+              </>
+            ) : null}
+            , <Ago at={c.at} suffix=" ago" />
+          </li>
         ))}
       </ul>
       <p class="quiet">What you see now is the latest. Decide again if you still want to.</p>
@@ -111,48 +182,129 @@ function Evidence({ one, event }: { one: IncidentDetail; event: Event | undefine
   const clip = event?.evidence.find((e) => e.kind === "clip");
   const digest = picture?.digest ?? one.snapshot;
   const zone = zoneOn ? (event?.rule?.points ?? one.zone_points) : undefined;
-  useEffect(() => keysOf({
-    b: () => setBoxes((on) => !on), z: () => setZone((on) => !on), c: () => setMode((m) => (m === "clip" ? "picture" : "clip")),
-  }), []);
+  useEffect(
+    () =>
+      keysOf({
+        b: () => setBoxes((on) => !on),
+        z: () => setZone((on) => !on),
+        c: () => setMode((m) => (m === "clip" ? "picture" : "clip")),
+      }),
+    [],
+  );
   const clipHere = clip && clip.arrived !== false;
   return (
     <figure class="evidence">
-      {mode === "clip" && clip && event
-        ? <Clip clip={clip} event={event} key={clip.digest}><Vectors zone={zone} severity={one.severity} /></Clip>
-        : <Stage of={picture}>
-          {digest
-            ? <Picture key={digest} digest={digest} alt={`${one.title}, camera ${one.camera}`}
-                overlay={{ boxes: boxesOn ? (event?.boxes ?? one.boxes) : [], zone, severity: one.severity }} />
-            : <div class="stage-none"><p>No picture yet.</p><p class="quiet">The event came first; the device is still sending its picture.</p></div>}
-        </Stage>}
+      {mode === "clip" && clip && event ? (
+        <Clip clip={clip} event={event} key={clip.digest}>
+          <Vectors zone={zone} severity={one.severity} />
+        </Clip>
+      ) : (
+        <Stage of={picture}>
+          {digest ? (
+            <Picture
+              key={digest}
+              digest={digest}
+              alt={`${one.title}, camera ${one.camera}`}
+              overlay={{
+                boxes: boxesOn ? (event?.boxes ?? one.boxes) : [],
+                zone,
+                severity: one.severity,
+                scoreMin: event?.score_min,
+              }}
+            />
+          ) : (
+            <div class="stage-none">
+              <p>No picture yet.</p>
+              <p class="quiet">The event came first; the device is still sending its picture.</p>
+            </div>
+          )}
+        </Stage>
+      )}
       <figcaption class="stage-bar">
         <div class="segments" role="group" aria-label="Evidence">
-          <button type="button" class="segment" aria-pressed={mode === "picture"} onClick={() => setMode("picture")}>Picture</button>
-          <button type="button" class="segment" aria-pressed={mode === "clip"} disabled={!clipHere} onClick={() => setMode("clip")}
-            title={clipHere ? "c" : clip ? "The clip is still on its way from the device" : "The clip comes when the event is over"}>Clip</button>
+          <button
+            type="button"
+            class="segment"
+            aria-pressed={mode === "picture"}
+            onClick={() => setMode("picture")}
+          >
+            Picture
+          </button>
+          <button
+            type="button"
+            class="segment"
+            aria-pressed={mode === "clip"}
+            disabled={!clipHere}
+            onClick={() => setMode("clip")}
+            title={
+              clipHere
+                ? "c"
+                : clip
+                  ? "The clip is still on its way from the device"
+                  : "The clip comes when the event is over"
+            }
+          >
+            Clip
+          </button>
         </div>
         {!clipHere && <span class="quiet small">{clip ? "clip on its way" : "clip follows"}</span>}
         <div class="switches">
-          <button type="button" class="switch switch-box" aria-pressed={boxesOn && mode === "picture"} disabled={mode === "clip"} onClick={() => setBoxes(!boxesOn)} title="b">Boxes</button>
-          <button type="button" class="switch switch-zone" aria-pressed={zoneOn} onClick={() => setZone(!zoneOn)} title="z">Zone</button>
+          <button
+            type="button"
+            class="switch switch-box"
+            aria-pressed={boxesOn && mode === "picture"}
+            disabled={mode === "clip"}
+            onClick={() => setBoxes(!boxesOn)}
+            title="b"
+          >
+            Boxes
+          </button>
+          <button
+            type="button"
+            class="switch switch-zone"
+            aria-pressed={zoneOn}
+            onClick={() => setZone(!zoneOn)}
+            title="z"
+          >
+            Zone
+          </button>
         </div>
       </figcaption>
     </figure>
   );
 }
 
-function EventStrip({ events, chosen, choose }: { events: readonly Event[]; chosen: string | undefined; choose: (id: string) => void }) {
+function EventStrip({
+  events,
+  chosen,
+  choose,
+}: {
+  events: readonly Event[];
+  chosen: string | undefined;
+  choose: (id: string) => void;
+}) {
   const strip = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
     const at = strip.current?.querySelector<HTMLElement>("[aria-pressed=true]");
-    if (at && strip.current) strip.current.scrollLeft = at.offsetLeft - strip.current.clientWidth / 2;
+    if (at && strip.current)
+      strip.current.scrollLeft = at.offsetLeft - strip.current.clientWidth / 2;
   }, [chosen]);
   return (
     <div ref={strip} class="event-strip" role="group" aria-label={`${events.length} events`}>
       {events.slice(0, 60).map((e) => (
-        <button key={e.id} type="button" class="event-chip" aria-pressed={e.id === chosen} onClick={() => choose(e.id)}>
-          <span class="num"><When at={e.start} /></span>
-          <span class="quiet"><bdi>{e.class}</bdi> <span class="num">{Math.round(e.score * 100)} %</span></span>
+        <button
+          key={e.id}
+          type="button"
+          class="event-chip"
+          aria-pressed={e.id === chosen}
+          onClick={() => choose(e.id)}
+        >
+          <span class="num">
+            <When at={e.start} />
+          </span>
+          <span class="quiet">
+            <bdi>{e.class}</bdi> <span class="num">{Math.round(e.score * 100)} %</span>
+          </span>
         </button>
       ))}
       {events.length > 60 && <span class="quiet small">and {events.length - 60} more</span>}

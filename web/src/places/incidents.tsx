@@ -56,7 +56,10 @@ async function loadMore(key: string, question: URLSearchParams): Promise<void> {
     const page = await api.incidents(ask);
     amend<IncidentPage>(key, (now) => {
       const known = new Set(now.incidents.map((i) => i.id));
-      return { ...page, incidents: [...now.incidents, ...page.incidents.filter((i) => !known.has(i.id))] };
+      return {
+        ...page,
+        incidents: [...now.incidents, ...page.incidents.filter((i) => !known.has(i.id))],
+      };
     });
   } catch {
     // The next scroll asks again; the line's own state says that the hub is away.
@@ -83,23 +86,44 @@ export function IncidentsPlace({ route }: { route: Route }) {
       <section class="list-side" aria-label="Incidents">
         <ListHead view={view.data} query={route.query} />
         <Asked view={view} what="Incidents" waiting={<Skeleton lines={7} tall />}>
-          {() => rows.length === 0
-            ? <NothingHere query={route.query} counts={view.data?.counts} />
-            : <Rows rows={rows} chosen={chosen} query={route.query} key={key}
-                more={() => void loadMore(key, question)} hasMore={Boolean(view.data?.next)} />}
+          {() =>
+            rows.length === 0 ? (
+              <NothingHere query={route.query} counts={view.data?.counts} />
+            ) : (
+              <Rows
+                rows={rows}
+                chosen={chosen}
+                query={route.query}
+                key={key}
+                more={() => void loadMore(key, question)}
+                hasMore={Boolean(view.data?.next)}
+              />
+            )
+          }
         </Asked>
       </section>
       <section class="detail-side" aria-label="Incident">
-        {chosen
-          ? <IncidentPlace id={chosen} key={chosen} query={route.query} />
-          : <div class="detail-none"><Mark size={44} /><p>Choose an incident, or press <kbd>j</kbd>.</p></div>}
+        {chosen ? (
+          <IncidentPlace id={chosen} key={chosen} query={route.query} />
+        ) : (
+          <div class="detail-none">
+            <Mark size={44} />
+            <p>
+              Choose an incident, or press <kbd>j</kbd>.
+            </p>
+          </div>
+        )}
       </section>
     </div>
   );
 }
 
 /** The one looked at stays in the list when a decision takes it out of the filter, until another is chosen. */
-function useKeptChosen(list: readonly Incident[], chosen: string | undefined, key: string): readonly Incident[] {
+function useKeptChosen(
+  list: readonly Incident[],
+  chosen: string | undefined,
+  key: string,
+): readonly Incident[] {
   const last = useRef<{ key: string; one: Incident }>();
   const found = list.find((i) => i.id === chosen);
   if (found) last.current = { key, one: found };
@@ -115,14 +139,21 @@ const deskWide = window.matchMedia("(min-width: 761px)");
 
 /** With room beside the list the newest is shown at once. It is named in the address, so one that comes
  *  in later does not slip under a hand that is about to press. */
-function useFirstOnDesk(first: string | undefined, chosen: string | undefined, query: URLSearchParams): void {
+function useFirstOnDesk(
+  first: string | undefined,
+  chosen: string | undefined,
+  query: URLSearchParams,
+): void {
   useEffect(() => {
-    if (!chosen && first && deskWide.matches) go(withQuery(`/incidents/${first}`, query), { replace: true });
+    if (!chosen && first && deskWide.matches)
+      go(withQuery(`/incidents/${first}`, query), { replace: true });
   }, [first, chosen]);
 }
 
 function useNextKeys(
-  rows: readonly Incident[], chosen: string | undefined, open: (id: string, replace?: boolean) => void,
+  rows: readonly Incident[],
+  chosen: string | undefined,
+  open: (id: string, replace?: boolean) => void,
   query: URLSearchParams,
 ): void {
   const now = useRef({ rows, chosen, open, query });
@@ -135,9 +166,13 @@ function useNextKeys(
       if (to) open(to.id, chosen !== undefined);
     };
     return keysOf({
-      j: () => move(1), k: () => move(-1), ArrowDown: () => move(1), ArrowUp: () => move(-1),
+      j: () => move(1),
+      k: () => move(-1),
+      ArrowDown: () => move(1),
+      ArrowUp: () => move(-1),
       "/": () => document.querySelector<HTMLInputElement>("#incident-search")?.focus(),
-      Escape: () => now.current.chosen && !deskWide.matches && go(withQuery("/incidents", now.current.query)),
+      Escape: () =>
+        now.current.chosen && !deskWide.matches && go(withQuery("/incidents", now.current.query)),
     });
   }, []);
 }
@@ -151,15 +186,25 @@ function ListHead({ view, query }: { view: IncidentPage | undefined; query: URLS
     return withQuery("/incidents", q);
   };
   const all = view && view.counts.open + view.counts.acknowledged + view.counts.resolved;
-  const tabs = [...states.map((s) => ({ name: s as string, title: stateText[s], count: view?.counts[s] })),
-    { name: "all", title: "All", count: all }];
+  const tabs = [
+    ...states.map((s) => ({ name: s as string, title: stateText[s], count: view?.counts[s] })),
+    { name: "all", title: "All", count: all },
+  ];
   return (
     <header class="list-head">
       <h1 class="place-title">Incidents</h1>
       <nav class="tabs" aria-label="State">
         {tabs.map((t) => (
-          <a key={t.name} href={to(t.name)} class="tab" aria-current={state === t.name ? "true" : undefined}>
-            {t.title} <span class="count num">{t.count === undefined ? "·" : t.count.toLocaleString("en")}</span>
+          <a
+            key={t.name}
+            href={to(t.name)}
+            class="tab"
+            aria-current={state === t.name ? "true" : undefined}
+          >
+            {t.title}{" "}
+            <span class="count num">
+              {t.count === undefined ? "·" : t.count.toLocaleString("en")}
+            </span>
           </a>
         ))}
       </nav>
@@ -184,61 +229,139 @@ function Filters({ query }: { query: URLSearchParams }) {
   const latest = useRef(query);
   latest.current = query;
   const camera = query.get("camera") ?? "";
-  const names = [...new Set([...(cameras.data?.cameras.map((c) => c.camera) ?? []), ...(camera ? [camera] : [])])];
+  const names = [
+    ...new Set([
+      ...(cameras.data?.cameras.map((c) => c.camera) ?? []),
+      ...(camera ? [camera] : []),
+    ]),
+  ];
   const type = (value: string) => {
     setText(value);
     window.clearTimeout(timer.current);
-    timer.current = window.setTimeout(() => setFilter(latest.current, "q", value.trim()), TYPING_MS);
+    timer.current = window.setTimeout(
+      () => setFilter(latest.current, "q", value.trim()),
+      TYPING_MS,
+    );
   };
   return (
-    <form class="filters" role="search" onSubmit={(e) => { e.preventDefault(); setFilter(query, "q", text.trim()); }}>
-      <label class="search"><Search />
-        <input id="incident-search" class="input" type="search" placeholder="Search" aria-label="Search incidents"
-          maxLength={200} value={text} onInput={(e) => type(e.currentTarget.value)} />
+    <form
+      class="filters"
+      role="search"
+      onSubmit={(e) => {
+        e.preventDefault();
+        setFilter(query, "q", text.trim());
+      }}
+    >
+      <label class="search">
+        <Search />
+        <input
+          id="incident-search"
+          class="input"
+          type="search"
+          placeholder="Search"
+          aria-label="Search incidents"
+          maxLength={200}
+          value={text}
+          onInput={(e) => type(e.currentTarget.value)}
+        />
         <kbd class="desk-only">/</kbd>
       </label>
-      <select class="input select" aria-label="Camera" value={camera} onChange={(e) => setFilter(query, "camera", e.currentTarget.value)}>
+      <select
+        class="input select"
+        aria-label="Camera"
+        value={camera}
+        onChange={(e) => setFilter(query, "camera", e.currentTarget.value)}
+      >
         <option value="">All cameras</option>
-        {names.map((n) => <option key={n} value={n}>{n}</option>)}
+        {names.map((n) => (
+          <option key={n} value={n}>
+            {n}
+          </option>
+        ))}
       </select>
-      <select class="input select" aria-label="Severity" value={query.get("severity") ?? ""}
-        onChange={(e) => setFilter(query, "severity", e.currentTarget.value)}>
+      <select
+        class="input select"
+        aria-label="Severity"
+        value={query.get("severity") ?? ""}
+        onChange={(e) => setFilter(query, "severity", e.currentTarget.value)}
+      >
         <option value="">Any severity</option>
-        {[...severity_words].reverse().map((s) => <option key={s} value={s}>{severityText[s]}</option>)}
+        {[...severity_words].reverse().map((s) => (
+          <option key={s} value={s}>
+            {severityText[s]}
+          </option>
+        ))}
       </select>
     </form>
   );
 }
 
-function NothingHere({ query, counts }: { query: URLSearchParams; counts: IncidentPage["counts"] | undefined }) {
+function NothingHere({
+  query,
+  counts,
+}: {
+  query: URLSearchParams;
+  counts: IncidentPage["counts"] | undefined;
+}) {
   const filtered = ["camera", "severity", "q", "device", "rule"].some((k) => query.get(k));
   const total = counts ? counts.open + counts.acknowledged + counts.resolved : 0;
   if (filtered) {
     return (
       <Empty title="Nothing matches">
         <p>No incident fits these filters.</p>
-        <a class="button" href={withQuery("/incidents", new URLSearchParams(query.get("state") ? { state: query.get("state")! } : {}))}>Clear the filters</a>
+        <a
+          class="button"
+          href={withQuery(
+            "/incidents",
+            new URLSearchParams(query.get("state") ? { state: query.get("state")! } : {}),
+          )}
+        >
+          Clear the filters
+        </a>
       </Empty>
     );
   }
   if (total > 0) {
     return (
-      <Empty title={query.get("state") && query.get("state") !== "open" ? "None here" : "All quiet"} art={<Mark size={40} />}>
-        <p>{many(counts?.resolved ?? 0, "incident")} resolved, {counts?.acknowledged ?? 0} being looked after. New ones appear here by themselves.</p>
-        <a class="button" href="/incidents?state=all">Show all</a>
+      <Empty
+        title={query.get("state") && query.get("state") !== "open" ? "None here" : "All quiet"}
+        art={<Mark size={40} />}
+      >
+        <p>
+          {many(counts?.resolved ?? 0, "incident")} resolved, {counts?.acknowledged ?? 0} being
+          looked after. New ones appear here by themselves.
+        </p>
+        <a class="button" href="/incidents?state=all">
+          Show all
+        </a>
       </Empty>
     );
   }
   return (
     <Empty title="No incident yet" art={<Mark size={40} />}>
-      <p>An incident opens when a camera's rule finds something: a person in a marked zone, for one. It appears here by itself.</p>
-      <p><a href="/cameras">See what the cameras see</a></p>
+      <p>
+        An incident opens when a camera's rule finds something: a person in a marked zone, for one.
+        It appears here by itself.
+      </p>
+      <p>
+        <a href="/cameras">See what the cameras see</a>
+      </p>
     </Empty>
   );
 }
 
-function Rows({ rows, chosen, query, more, hasMore }: {
-  rows: readonly Incident[]; chosen: string | undefined; query: URLSearchParams; more: () => void; hasMore: boolean;
+function Rows({
+  rows,
+  chosen,
+  query,
+  more,
+  hasMore,
+}: {
+  rows: readonly Incident[];
+  chosen: string | undefined;
+  query: URLSearchParams;
+  more: () => void;
+  hasMore: boolean;
 }) {
   const box = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: 0, height: 900, row: 92 });
@@ -263,19 +386,38 @@ function Rows({ rows, chosen, query, more, hasMore }: {
     }
     before.current = ids;
   }, [ids.join()]);
-  useLayoutEffect(() => bringIntoView(box.current, ids.indexOf(chosen ?? ""), view.row), [chosen, view.row]);
+  useLayoutEffect(
+    () => bringIntoView(box.current, ids.indexOf(chosen ?? ""), view.row),
+    [chosen, view.row],
+  );
   const win = windowOf(rows.length, view.row, view.top, view.height);
   useEffect(() => {
     if (hasMore && win.end >= rows.length - 8) more();
   }, [win.end, rows.length, hasMore]);
   return (
     <div class="rows" ref={box} onScroll={measure}>
-      <ul class="rows-all" ref={(el) => el?.style.setProperty("height", `${rows.length * view.row}px`)} aria-label={`${rows.length} incidents`}>
+      <ul
+        class="rows-all"
+        ref={(el) => el?.style.setProperty("height", `${rows.length * view.row}px`)}
+        aria-label={`${rows.length} incidents`}
+      >
         {rows.slice(win.first, win.end).map((one, n) => (
-          <Row key={one.id} one={one} at={win.first + n} of={rows.length} rowPx={view.row} chosen={one.id === chosen} query={query} />
+          <Row
+            key={one.id}
+            one={one}
+            at={win.first + n}
+            of={rows.length}
+            rowPx={view.row}
+            chosen={one.id === chosen}
+            query={query}
+          />
         ))}
       </ul>
-      {hasMore && <p class="rows-more quiet" role="status">Loading more…</p>}
+      {hasMore && (
+        <p class="rows-more quiet" role="status">
+          Loading more…
+        </p>
+      )}
     </div>
   );
 }
@@ -284,25 +426,53 @@ function bringIntoView(el: HTMLElement | null, at: number, rowPx: number): void 
   if (!el || at < 0) return;
   const top = at * rowPx;
   if (top < el.scrollTop) el.scrollTop = top;
-  else if (top + rowPx > el.scrollTop + el.clientHeight) el.scrollTop = top + rowPx - el.clientHeight;
+  else if (top + rowPx > el.scrollTop + el.clientHeight)
+    el.scrollTop = top + rowPx - el.clientHeight;
 }
 
-function Row({ one, at, of, rowPx, chosen, query }: {
-  one: Incident; at: number; of: number; rowPx: number; chosen: boolean; query: URLSearchParams;
+function Row({
+  one,
+  at,
+  of,
+  rowPx,
+  chosen,
+  query,
+}: {
+  one: Incident;
+  at: number;
+  of: number;
+  rowPx: number;
+  chosen: boolean;
+  query: URLSearchParams;
 }) {
   return (
-    <li class="row" aria-setsize={of} aria-posinset={at + 1}
-      ref={(el) => el?.style.setProperty("transform", `translateY(${at * rowPx}px)`)}>
-      <a href={withQuery(`/incidents/${one.id}`, query)} class={`row-link state-${one.state}`} aria-current={chosen ? "true" : undefined}>
+    <li
+      class="row"
+      aria-setsize={of}
+      aria-posinset={at + 1}
+      ref={(el) => el?.style.setProperty("transform", `translateY(${at * rowPx}px)`)}
+    >
+      <a
+        href={withQuery(`/incidents/${one.id}`, query)}
+        class={`row-link state-${one.state}`}
+        aria-current={chosen ? "true" : undefined}
+      >
         <Thumb key={one.snapshot} digest={one.snapshot} boxes={one.boxes} severity={one.severity} />
         <span class="row-text">
           <span class="row-top">
             <SeverityMark of={one.severity} />
-            <span class="row-title" dir="auto" title={one.title}>{one.title}</span>
+            <span class="row-title" dir="auto" title={one.title}>
+              {one.title}
+            </span>
             <Ago at={one.started_at} />
           </span>
-          <span class="row-where"><bdi>{one.camera}</bdi>{one.event_count > 1 && <span class="num"> · {one.event_count} events</span>}</span>
-          <span class="row-state"><RowState one={one} /></span>
+          <span class="row-where">
+            <bdi>{one.camera}</bdi>
+            {one.event_count > 1 && <span class="num"> · {one.event_count} events</span>}
+          </span>
+          <span class="row-state">
+            <RowState one={one} />
+          </span>
         </span>
       </a>
     </li>
@@ -311,11 +481,29 @@ function Row({ one, at, of, rowPx, chosen, query }: {
 
 function RowState({ one }: { one: Incident }) {
   if (one.state === "resolved") {
-    return <><span class={`verdict verdict-${one.verdict ?? "none"}`}>{one.verdict ? verdictText[one.verdict] : "Resolved"}</span>{one.resolved_by && <bdi class="quiet">{one.resolved_by}</bdi>}</>;
+    return (
+      <>
+        <span class={`verdict verdict-${one.verdict ?? "none"}`}>
+          {one.verdict ? verdictText[one.verdict] : "Resolved"}
+        </span>
+        {one.resolved_by && <bdi class="quiet">{one.resolved_by}</bdi>}
+      </>
+    );
   }
   if (one.state === "acknowledged") {
-    return <span class="who-on-it"><bdi>{one.acknowledged_by ?? "somebody"}</bdi> is on it</span>;
+    return (
+      <span class="who-on-it">
+        <bdi>{one.acknowledged_by ?? "somebody"}</bdi> is on it
+      </span>
+    );
   }
-  const score = one.score !== undefined && <span class="quiet num">score {percent(one.score)}</span>;
-  return <>{one.ongoing ? <span class="ongoing">going on</span> : <span>open</span>}{score}</>;
+  const score = one.score !== undefined && (
+    <span class="quiet num">score {percent(one.score)}</span>
+  );
+  return (
+    <>
+      {one.ongoing ? <span class="ongoing">going on</span> : <span>open</span>}
+      {score}
+    </>
+  );
 }

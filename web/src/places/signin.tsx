@@ -32,25 +32,75 @@ export function SignIn({ again }: { again?: string }) {
   };
   return (
     <main class={`signin${again ? " signin-over" : ""}`}>
-      <form class="signin-form" aria-label="Sign in" onSubmit={(e) => { e.preventDefault(); void send(); }}>
+      <form
+        class="signin-form"
+        aria-label="Sign in"
+        onSubmit={(e) => {
+          e.preventDefault();
+          void send();
+        }}
+      >
         <Mark size={40} />
         <h1>{again ? "Sign in again" : "Vedette"}</h1>
-        <p class="quiet">{again ? "Your session ended. What you were doing is still here, behind this." : health ? <bdi>{health.site}</bdi> : "Sign in"}</p>
+        <p class="quiet">
+          {again ? (
+            "Your session ended. What you were doing is still here, behind this."
+          ) : health ? (
+            <bdi>{health.site}</bdi>
+          ) : (
+            "Sign in"
+          )}
+        </p>
         {failure && (
           <div class="failure" role="alert">
             <p class="failure-fact">{failure.body.fact}</p>
-            {waitS > 0 ? <p class="failure-hint">Try again in <span class="num">{waitS} s</span>.</p> : failure.body.hint && <p class="failure-hint">{failure.body.hint}</p>}
+            {waitS > 0 ? (
+              <p class="failure-hint">
+                Try again in <span class="num">{waitS} s</span>.
+              </p>
+            ) : (
+              failure.body.hint && <p class="failure-hint">{failure.body.hint}</p>
+            )}
           </div>
         )}
-        <label class="field"><span>Name</span>
-          <input ref={first} class="input" name="username" autocomplete="username" autocapitalize="none" spellcheck={false} required maxLength={128}
-            value={name} onInput={(e) => setName(e.currentTarget.value)} /></label>
-        <label class="field"><span>Password</span>
-          <input ref={second} class="input" type="password" name="password" autocomplete="current-password" required maxLength={1024}
-            value={password} onInput={(e) => setPassword(e.currentTarget.value)} /></label>
-        <button class="button primary" type="submit" disabled={busy || waitS > 0}>{busy ? "Signing in…" : "Sign in"}</button>
+        <label class="field">
+          <span>Name</span>
+          <input
+            ref={first}
+            class="input"
+            name="username"
+            autocomplete="username"
+            autocapitalize="none"
+            spellcheck={false}
+            required
+            maxLength={128}
+            value={name}
+            onInput={(e) => setName(e.currentTarget.value)}
+          />
+        </label>
+        <label class="field">
+          <span>Password</span>
+          <input
+            ref={second}
+            class="input"
+            type="password"
+            name="password"
+            autocomplete="current-password"
+            required
+            maxLength={1024}
+            value={password}
+            onInput={(e) => setPassword(e.currentTarget.value)}
+          />
+        </label>
+        <button class="button primary" type="submit" disabled={busy || waitS > 0}>
+          {busy ? "Signing in…" : "Sign in"}
+        </button>
       </form>
-      {!again && <p class="signin-foot quiet small">The first start of the hub printed the administrator's password.</p>}
+      {!again && (
+        <p class="signin-foot quiet small">
+          The first start of the hub printed the administrator's password.
+        </p>
+      )}
     </main>
   );
 }

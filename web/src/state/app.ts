@@ -24,8 +24,12 @@ export interface App {
 }
 
 let app: App = {
-  user: undefined, again: false, startFailure: undefined, health: undefined,
-  line: { state: "connecting", heardAt: Date.now() }, notices: [],
+  user: undefined,
+  again: false,
+  startFailure: undefined,
+  health: undefined,
+  line: { state: "connecting", heardAt: Date.now() },
+  notices: [],
 };
 const shown = new Set<() => void>();
 let stream: Stream | undefined;

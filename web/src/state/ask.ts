@@ -30,8 +30,16 @@ const kept = new Map<string, Kept>();
 function keep(key: string): Kept {
   let found = kept.get(key);
   if (!found) {
-    found = { data: undefined, error: undefined, at: 0, busy: false, again: false, load: undefined,
-      topics: [], shown: new Set() };
+    found = {
+      data: undefined,
+      error: undefined,
+      at: 0,
+      busy: false,
+      again: false,
+      load: undefined,
+      topics: [],
+      shown: new Set(),
+    };
     kept.set(key, found);
     forgetOldest();
   }
@@ -62,8 +70,14 @@ async function fetchKept(one: Kept): Promise<void> {
       one.error = undefined;
       one.at = Date.now();
     } catch (error) {
-      one.error = error instanceof Failure ? error
-        : new Failure(-1, { class: "invalid", fact: "This page made a mistake.", detail: String(error) });
+      one.error =
+        error instanceof Failure
+          ? error
+          : new Failure(-1, {
+              class: "invalid",
+              fact: "This page made a mistake.",
+              detail: String(error),
+            });
     }
   } while (one.again);
   one.busy = false;
@@ -106,17 +120,20 @@ const BETWEEN_MS = 800;
 export function refresh(topic: Topic): void {
   due.add(topic);
   if (timer) return;
-  timer = window.setTimeout(() => {
-    const topics = due;
-    due = new Set();
-    timer = 0;
-    askedAt = Date.now();
-    for (const one of kept.values()) {
-      if (!one.topics.some((t) => topics.has(t))) continue;
-      if (one.shown.size) void fetchKept(one);
-      else one.at = 0;
-    }
-  }, Math.max(GATHER_MS, askedAt + BETWEEN_MS - Date.now()));
+  timer = window.setTimeout(
+    () => {
+      const topics = due;
+      due = new Set();
+      timer = 0;
+      askedAt = Date.now();
+      for (const one of kept.values()) {
+        if (!one.topics.some((t) => topics.has(t))) continue;
+        if (one.shown.size) void fetchKept(one);
+        else one.at = 0;
+      }
+    },
+    Math.max(GATHER_MS, askedAt + BETWEEN_MS - Date.now()),
+  );
 }
 export function refreshAll(): void {
   for (const topic of ["incident", "camera", "device", "delivery", "site"] as const) refresh(topic);
@@ -124,7 +141,11 @@ export function refreshAll(): void {
 
 const FRESH_MS = 2000;
 
-export function useAsk<T>(key: string | null, load: () => Promise<T>, topics: readonly Topic[]): View<T> {
+export function useAsk<T>(
+  key: string | null,
+  load: () => Promise<T>,
+  topics: readonly Topic[],
+): View<T> {
   const [, redraw] = useState(0);
   useEffect(() => {
     if (key === null) return;

@@ -1,6 +1,13 @@
 // Acknowledge, resolve, reopen: shown at once, then asked. The hub's answer replaces the guess; a refusal
 // takes the guess back and says who did what first.
-import type { Conflict, HistoryEntry, Incident, IncidentDetail, IncidentPage, Verdict } from "../contract.gen";
+import type {
+  Conflict,
+  HistoryEntry,
+  Incident,
+  IncidentDetail,
+  IncidentPage,
+  Verdict,
+} from "../contract.gen";
 import { api, Failure } from "../api/client";
 import { verdictText } from "../logic/words";
 import { amend, peek, put, refresh } from "./ask";
@@ -53,7 +60,8 @@ function adopt(detail: IncidentDetail, listKeys: readonly string[]): void {
   put(incidentKey(detail.id), detail);
   for (const key of listKeys) {
     amend<IncidentPage>(key, (page) => ({
-      ...page, incidents: page.incidents.map((i) => (i.id === detail.id ? { ...i, ...detail } : i)),
+      ...page,
+      incidents: page.incidents.map((i) => (i.id === detail.id ? { ...i, ...detail } : i)),
     }));
   }
 }
@@ -69,7 +77,8 @@ const TRIES_MAX = 5;
 /** The version rises with every event that joins, too. When nobody decided anything in between, what the
  *  person saw still holds: decide on the newer version. When somebody did, the refusal stands. */
 async function sendLatest(
-  before: Incident, send: (version: number) => Promise<IncidentDetail>,
+  before: Incident,
+  send: (version: number) => Promise<IncidentDetail>,
 ): Promise<IncidentDetail> {
   let { version } = before;
   for (let tries = 1; ; tries++) {
@@ -77,7 +86,10 @@ async function sendLatest(
       return await send(version);
     } catch (error) {
       const conflict = error instanceof Failure ? error.conflict : undefined;
-      const decided = !conflict || conflict.incident.state !== before.state || conflict.changes.some((c) => people.has(c.what));
+      const decided =
+        !conflict ||
+        conflict.incident.state !== before.state ||
+        conflict.changes.some((c) => people.has(c.what));
       if (decided || tries === TRIES_MAX) throw error;
       ({ version } = conflict.incident);
     }
@@ -85,8 +97,12 @@ async function sendLatest(
 }
 
 async function decide(
-  before: Incident, guess: Partial<Incident>, send: (version: number) => Promise<IncidentDetail>,
-  said: string, retry: () => void, undoable: boolean,
+  before: Incident,
+  guess: Partial<Incident>,
+  send: (version: number) => Promise<IncidentDetail>,
+  said: string,
+  retry: () => void,
+  undoable: boolean,
 ): Promise<boolean> {
   if (guesses.has(before.id)) return false;
   guesses.set(before.id, guess);
@@ -113,22 +129,35 @@ const nowText = () => new Date().toISOString();
 const me = () => getApp().user?.name ?? null;
 
 export function acknowledge(one: Incident): Promise<boolean> {
-  return decide(one,
+  return decide(
+    one,
     { state: "acknowledged", acknowledged_by: me(), acknowledged_at: nowText() },
     (version) => api.acknowledge(one.id, { version }),
-    "Acknowledged", () => void acknowledge(latest(one)), true);
+    "Acknowledged",
+    () => void acknowledge(latest(one)),
+    true,
+  );
 }
 export function resolve(one: Incident, verdict: Verdict, note: string): Promise<boolean> {
-  return decide(one,
+  return decide(
+    one,
     { state: "resolved", verdict, note, resolved_by: me(), resolved_at: nowText() },
     (version) => api.resolve(one.id, note ? { version, verdict, note } : { version, verdict }),
-    `Resolved: ${verdictText[verdict]}`, () => void resolve(latest(one), verdict, note), true);
+    `Resolved: ${verdictText[verdict]}`,
+    () => void resolve(latest(one), verdict, note),
+    true,
+  );
 }
 export function reopen(one: Incident): Promise<boolean> {
   const back = one.state === "resolved" && one.acknowledged_by ? "acknowledged" : "open";
-  return decide(one, { state: back },
+  return decide(
+    one,
+    { state: back },
     (version) => api.reopen(one.id, { version }),
-    back === "open" ? "Open again" : "Taken back: acknowledged", () => void reopen(latest(one)), false);
+    back === "open" ? "Open again" : "Taken back: acknowledged",
+    () => void reopen(latest(one)),
+    false,
+  );
 }
 function latest(one: Incident): Incident {
   return peek<IncidentDetail>(incidentKey(one.id)) ?? one;

@@ -9,7 +9,11 @@ export interface Route {
 
 export function readRoute(path: string, search: string): Route {
   const parts = path.split("/").filter(Boolean).map(decodePart);
-  return { place: parts[0] ?? "incidents", rest: parts.slice(1), query: new URLSearchParams(search) };
+  return {
+    place: parts[0] ?? "incidents",
+    rest: parts.slice(1),
+    query: new URLSearchParams(search),
+  };
 }
 function decodePart(part: string): string {
   try {
