@@ -373,6 +373,24 @@ it("a session that ends midway asks to sign in over the page and loses no half-w
 });
 
 // covers: WEB-1
+it("a session that ends under an open dialog is renewed above it, and the form is as it was", async () => {
+    const page = await show("/settings");
+    await page.getByRole("button", { name: "Add" }).click();
+    const form = page.getByRole("dialog", { name: "Add a person" });
+    await form.getByLabel("Name").fill("karl");
+    await form.getByLabel("First password").fill("long enough it is");
+    hub.user = null;
+    await form.getByRole("button", { name: "Add" }).click();
+    const again = page.getByRole("dialog", { name: "Sign in again" });
+    await again.getByLabel("Password").fill("correct horse");
+    await again.getByRole("button", { name: "Sign in" }).click();
+    await again.waitFor({ state: "detached" });
+    assert.equal(await form.getByLabel("Name").inputValue(), "karl");
+    await form.getByRole("button", { name: "Add" }).click();
+    await seen(page, "karl may sign in now");
+});
+
+// covers: WEB-1
 it("signing in: a wrong password is said, too many tries wait, then it works", async () => {
     hub.user = null;
     const page = await show("/cameras");

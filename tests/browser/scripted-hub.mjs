@@ -176,7 +176,7 @@ export class ScriptedHub {
                 ),
             );
         this.site.users.push({ ...body, created_at: iso(Date.now()) });
-        return json(res, 201, shown(body));
+        return json(res, 201, shown(this.site.users.at(-1)));
     }
 
     #incidents(res, query, id, verb, body) {

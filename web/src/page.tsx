@@ -7,7 +7,7 @@ import { keysOf } from "./pieces/keys";
 import { closeNotice, start, useApp, useNow } from "./state/app";
 import { undoLast } from "./state/decide";
 import { useRoute, type Route } from "./state/route";
-import { ago, clock, zoneName } from "./logic/time";
+import { clock, lasted, zoneName } from "./logic/time";
 import { IncidentsPlace } from "./places/incidents";
 import { CamerasPlace } from "./places/cameras";
 import { DevicesPlace } from "./places/devices";
@@ -68,10 +68,7 @@ export function Page() {
   if (app.user === null) return <SignIn />;
   return (
     <>
-      <div
-        class={`shell line-${app.line.state}${route.rest.length ? " deep" : ""}`}
-        inert={app.again}
-      >
+      <div class={`shell line-${app.line.state}${route.rest.length ? " deep" : ""}`}>
         <a
           class="skip"
           href="#place"
@@ -170,7 +167,7 @@ function LineBanner() {
   const since = (
     <>
       What you see is as of <span class="num">{clock(line.heardAt)}</span>,{" "}
-      <span class="num">{ago(line.heardAt, now)}</span> ago.
+      <span class="num">{lasted(line.heardAt, Math.max(now, line.heardAt))}</span> old.
     </>
   );
   return (

@@ -39,10 +39,8 @@ export function FailureBox({
   const { fact, detail, hint } = failure.body;
   return (
     <div class="failure" role="alert">
-      <p class="failure-fact">
-        {title ? `${title} ` : ""}
-        {fact}
-      </p>
+      {title && <p class="failure-fact">{title}</p>}
+      <p class={title ? "failure-what" : "failure-fact"}>{fact}</p>
       {detail && <p class="failure-detail">{detail}</p>}
       {hint && <p class="failure-hint">{hint}</p>}
       {retry && (

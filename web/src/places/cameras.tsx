@@ -67,9 +67,7 @@ function AllCameras({ cameras }: { cameras: readonly Camera[] }) {
             Cameras appear when their device reports them. Name them in the agent's configuration,
             or in its twin:
           </p>
-          <pre>
-            cameras:{"\n"} - id: yard{"\n"} url: rtsp://camera.example/stream
-          </pre>
+          <pre>{"cameras:\n  - id: yard\n    url: rtsp://camera.example/stream"}</pre>
           <p>
             <a href="/devices">See the devices</a>
           </p>

@@ -68,9 +68,7 @@ function AllDeliveries() {
               When an incident opens, the recipients of its rule are told by e-mail or webhook. Name
               them in the hub's configuration:
             </p>
-            <pre>
-              notify:{"\n"} rules:{"\n"} - rule: "*"{"\n"} email: [guard@example.org]
-            </pre>
+            <pre>{'notify:\n  rules:\n    - rule: "*"\n      email: [guard@example.org]'}</pre>
           </Empty>
         ) : (
           <>

@@ -4,7 +4,28 @@ import { api, Failure } from "../api/client";
 import { Mark } from "../pieces/icons";
 import { signedIn, useApp, useNow } from "../state/app";
 
+/** Over a page in use it is the topmost modal: above any dialog that was open, which stays as it was. */
 export function SignIn({ again }: { again?: string }) {
+  const over = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const dialog = over.current;
+    dialog?.showModal();
+    return () => dialog?.close();
+  }, []);
+  if (!again) return <SignInForm />;
+  return (
+    <dialog
+      ref={over}
+      class="signin-over"
+      aria-label="Sign in again"
+      onCancel={(e) => e.preventDefault()}
+    >
+      <SignInForm again={again} />
+    </dialog>
+  );
+}
+
+function SignInForm({ again }: { again?: string }) {
   const { health } = useApp();
   const now = useNow();
   const [name, setName] = useState(again ?? "");
@@ -31,7 +52,7 @@ export function SignIn({ again }: { again?: string }) {
     }
   };
   return (
-    <main class={`signin${again ? " signin-over" : ""}`}>
+    <main class="signin">
       <form
         class="signin-form"
         aria-label="Sign in"
