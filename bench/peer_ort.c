@@ -103,12 +103,16 @@ int main(int argc, char **argv)
     double start = 0, *each = calloc((size_t)runs + 1, sizeof *each);
     if (!each || runs < 1) return 1;
     for (int i = -2; i < runs; i++) { /* two to warm up */
-        if (i == 0) start = now_s();
+        double began = now_s();
+        if (i == 0) start = began;
         for (size_t o = 0; o < output_count; o++) outputs[o] = NULL;
         need(api->Run(session, NULL, (const char *const *)&input_name,
                       (const OrtValue *const *)&input, 1, output_names, output_count, outputs));
         for (size_t o = 0; o < output_count; o++) api->ReleaseValue(outputs[o]);
+        if (i >= 0) each[i] = now_s() - began;
     }
-    printf("{\"runs\":%d,\"per_second\":%.3f}\n", runs, runs / (now_s() - start));
+    double per_second = runs / (now_s() - start);
+    printf("{\"runs\":%d,\"per_second\":%.3f,\"p95_ms\":%.3f}\n", runs, per_second, p95_ms(each, runs));
+    free(each);
     return 0;
 }
