@@ -112,7 +112,8 @@ int main(int argc, char **argv)
         if (i >= 0) each[i] = now_s() - began;
     }
     double per_second = runs / (now_s() - start);
-    printf("{\"runs\":%d,\"per_second\":%.3f,\"p95_ms\":%.3f}\n", runs, per_second, p95_ms(each, runs));
+    printf("{\"runs\":%d,\"per_second\":%.3f,\"p95_ms\":%.3f}\n", runs, per_second,
+           p95_ms(each, runs));
     free(each);
     return 0;
 }

@@ -15,7 +15,7 @@ export const MODEL = path.join(ROOT, 'var/models/centernet.model.yaml');
 const PROGRAM = {
   sim: path.join(BUILD, 'tools/camera-sim/camera-sim'),
   mailbox: path.join(BUILD, 'tools/mailbox/vedette-mailbox'),
-  hub: path.join(BUILD, 'hub/vedette-hub'),
+  hub: path.join(BUILD, 'vedette-hub'),
   agent: path.join(BUILD, 'agent/vedette-agent'),
   camera: path.join(BUILD, 'agent/camera/vedette-camera'),
   cli: path.join(BUILD, 'cli/vedette'),
