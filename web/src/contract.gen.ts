@@ -385,8 +385,117 @@ export type MailPage = {
   enabled: boolean;
 };
 
+/** canary: one device proves it; stages: more and more devices; done: all have it, later ones get it; halted: stopped by a person or a health gate; returned: the former release is back; superseded: newer rollouts took every device */
+export type RolloutState = "canary" | "stages" | "done" | "halted" | "returned" | "superseded";
+export const rollout_state_words = ["canary", "stages", "done", "halted", "returned", "superseded"] as const;
+
+/** waiting: not its turn; told: the wish is in its twin; fetching to testing: what the device reports; left: it matches no more or a newer rollout has it */
+export type RolloutDeviceState = "waiting" | "told" | "fetching" | "verifying" | "installing" | "warming" | "testing" | "active" | "failed" | "returning" | "returned" | "left";
+export const rollout_device_state_words = ["waiting", "told", "fetching", "verifying", "installing", "warming", "testing", "active", "failed", "returning", "returned", "left"] as const;
+
+export type NewRollout = {
+  model: Digest;
+  /** of the devices' twins: tags.site = 'north' AND NOT tags.line IN ['3', '4']; * is every device */
+  condition: string;
+  /** left out: the first device that is connected */
+  canary?: string;
+  /** how far the share of false alarms among people's verdicts may rise above the former share; default 0.1 */
+  false_alarm_limit?: number;
+  /** seconds a stage must run well before the next; default as configured (one hour) */
+  soak_s?: number;
+  /** per cent of the devices after the canary, rising, the last is 100; default 10, 50, 100 */
+  stages?: number[];
+  note?: string;
+};
+
+export type RolloutStep = {
+  note?: string;
+};
+
+export type RolloutCounts = {
+  devices: number;
+  waiting: number;
+  under_way: number;
+  active: number;
+  failed: number;
+  returned: number;
+};
+
+export type FalseAlarmShare = {
+  /** people's verdicts on what this model raised on the rollout's devices */
+  verdicts: number;
+  false_alarms: number;
+  /** the same devices' other models in the 30 days before */
+  former_verdicts: number;
+  former_false_alarms: number;
+};
+
+export type Rollout = {
+  id: Ulid;
+  version: number;
+  model: ModelRef;
+  /** sha256:... */
+  manifest: string;
+  repository: string;
+  condition: string;
+  /** the device that goes first; absent until one is connected */
+  canary?: string;
+  state: RolloutState;
+  /** why it is halted or returned */
+  why?: string;
+  /** 0: the canary; then the stages from 1 */
+  stage: number;
+  stages: number[];
+  /** of the devices that may have it now */
+  percent: number;
+  false_alarm_limit: number;
+  soak_s: number;
+  note?: string;
+  started_by: string;
+  started_at: string;
+  updated_at: string;
+  ended_at?: string | null;
+  counts: RolloutCounts;
+  false_alarms: FalseAlarmShare;
+};
+
+export type RolloutDevice = {
+  device: string;
+  state: RolloutDeviceState;
+  canary: boolean;
+  connected: boolean;
+  since: string;
+  why?: string;
+  active_at?: string | null;
+  /** looked at since the switch */
+  pictures?: number;
+  /** pictures that could not be looked at since the switch */
+  errors?: number;
+  /** the former release's manifest; absent: the device's own model */
+  former?: string;
+};
+
+export type RolloutHistory = {
+  at: string;
+  /** a user, or rollout itself */
+  who: string;
+  what: "started" | "told" | "active" | "failed" | "stage" | "done" | "halted" | "resumed" | "return" | "returned" | "left" | "superseded";
+  device?: string;
+  text?: string;
+};
+
+export type RolloutDetail = Rollout & {
+  devices: RolloutDevice[];
+  history: RolloutHistory[];
+};
+
+export type RolloutPage = {
+  rollouts: Rollout[];
+  next?: string;
+};
+
 export type Change = {
-  type: "incident" | "camera" | "device" | "delivery";
+  type: "incident" | "camera" | "device" | "delivery" | "run" | "model" | "rollout" | "pool" | "watch";
   id: string;
   version?: number;
 };
