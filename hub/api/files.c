@@ -1,4 +1,5 @@
-/* files.c - the page: files under web_dir; any other address is the page's own (index.html). */
+/* files.c - the page: files under web_dir; any other address is the page's own (index.html).
+ * Files lie at the top and under /assets; deeper addresses name a thing ("/devices/dock.1"). */
 #include "api_priv.h"
 
 #include <fcntl.h>
@@ -72,6 +73,12 @@ static vd_err reply_fd(request *r, int fd, off_t size, const char *path, vd_why 
     return VD_OK;
 }
 
+static bool names_a_file(const char *path)
+{
+    if (strncmp(path, "/assets/", 8) == 0) return true;
+    return strchr(path, '.') && !strchr(path + 1, '/');
+}
+
 vd_err serve_page(request *r, vd_why *why)
 {
     static const char missing[] =
@@ -83,9 +90,7 @@ vd_err serve_page(request *r, vd_why *why)
     if (!path_ok(r->path)) return vd_fail(why, VD_ABSENT, "there is no such file");
     if (web_dir && r->path[1]) fd = open_file(web_dir, r->path, &size);
     if (fd >= 0) return reply_fd(r, fd, size, r->path, why);
-    const char *last = strrchr(r->path, '/');
-    if (strncmp(r->path, "/assets/", 8) == 0 || strchr(last, '.'))
-        return vd_fail(why, VD_ABSENT, "there is no such file");
+    if (names_a_file(r->path)) return vd_fail(why, VD_ABSENT, "there is no such file");
     if (web_dir) fd = open_file(web_dir, "/index.html", &size);
     if (fd >= 0) return reply_fd(r, fd, size, "/index.html", why);
     return reply_bytes(r, MHD_HTTP_OK, "text/html; charset=utf-8",

@@ -121,6 +121,28 @@ static vd_err check_rights(request *r, vd_why *why)
     return check_csrf(r, why);
 }
 
+/* MHD hands a value over up to its first NUL; what was said behind it would be lost unseen. */
+static enum MHD_Result check_query_value(void *arg, enum MHD_ValueKind kind, const char *key,
+                                         size_t key_len, const char *value, size_t value_len)
+{
+    (void)kind;
+    vd_slice name = vd_slice_of(key, key_len), text = vd_slice_of(value, value_len);
+    bool fine = vd_slice_utf8_valid(name) && !memchr(key, 0, key_len);
+    if (value) fine = fine && vd_slice_utf8_valid(text) && !memchr(value, 0, value_len);
+    *(bool *)arg = *(bool *)arg && fine;
+    return fine ? MHD_YES : MHD_NO;
+}
+
+static vd_err check_query(request *r, vd_why *why)
+{
+    bool fine = true;
+    MHD_get_connection_values_n(r->connection, MHD_GET_ARGUMENT_KIND, check_query_value, &fine);
+    if (fine) return VD_OK;
+    (void)vd_fail(why, VD_INVALID, "what follows the '?' is no UTF-8 text, or holds a NUL");
+    vd_why_hint(why, "percent-encode text as UTF-8");
+    return VD_INVALID;
+}
+
 static vd_err check_length(request *r, vd_why *why)
 {
     uint64_t length = 0;
@@ -147,6 +169,7 @@ static void on_headers(request *r)
     vd_why why = { 0 };
     vd_err err = page_or_absent(r, &why);
     if (!err && r->route) err = check_rights(r, &why);
+    if (!err && r->route) err = check_query(r, &why);
     if (!err) err = check_length(r, &why);
     if (err) keep_early(r, err, &why);
 }

@@ -500,6 +500,11 @@ test('what is not asked rightly gets a clear error and breaks nothing', async ()
   assert.equal(large.status, 413);
   const utf8 = await request('POST', '/api/v1/devices', { raw: Buffer.from([0x7b, 0x22, 0x69, 0x64, 0x22, 0x3a, 0x22, 0xff, 0x22, 0x7d]), headers: asAdmin() });
   assert.equal(utf8.status, 400);
+  for (const query of ['cursor=%00%ff', 'q=%ff', 'q=a%00b', 'camera=%c3']) {
+    const answer = await request('GET', `/api/v1/incidents?${query}`, { headers: asAdmin() });
+    assert.equal(answer.status, 400, query);
+    assert.ok(answer.json.error.fact.length > 10 && answer.json.error.hint, query);
+  }
   assert.equal((await request('GET', '/api/v1/nothing', { headers: asAdmin() })).status, 404);
   assert.equal((await request('PUT', '/api/v1/incidents', { headers: asAdmin() })).status, 405);
   assert.equal((await request('GET', '/api/v1/incidents/', { headers: asAdmin() })).status, 404);
@@ -512,10 +517,13 @@ test('the page is served with strict headers, its own addresses lead to it, and 
   assert.match(page.headers['content-security-policy'], /default-src 'self'.*frame-ancestors 'none'/);
   assert.equal(page.headers['x-content-type-options'], 'nosniff');
   assert.equal(page.headers['cache-control'], 'no-cache');
+  for (const target of ['/deliveries/mailbox/1732.0001.eml', '/devices/dock.1', '/cameras/dock.1/gate']) {
+    assert.match((await request('GET', target)).bytes.toString(), /<title>page/, `${target} is an address of the page`);
+  }
   const asset = await request('GET', '/assets/app-1a2b.js');
   assert.match(asset.headers['cache-control'], /immutable/);
   assert.match(asset.headers['content-type'], /javascript/);
-  for (const target of ['/assets/none.js', '/%2e%2e/state/hub.db', '/../hub.yaml', '/assets/..%2f..%2fhub.yaml']) {
+  for (const target of ['/favicon.png', '/assets/none.js', '/%2e%2e/state/hub.db', '/../hub.yaml', '/assets/..%2f..%2fhub.yaml']) {
     assert.equal((await request('GET', target)).status, 404, target);
   }
 });
