@@ -47,7 +47,9 @@ vd_err list_incidents(request *r, vd_why *why)
                                   .severity = ask_query(r, "severity"),
                                   .verdict = ask_query(r, "verdict"),
                                   .text = ask_query(r, "q"),
-                                  .cursor = ask_query(r, "cursor") };
+                                  .acknowledged_by = ask_query(r, "acknowledged_by"),
+                                  .cursor = ask_query(r, "cursor"),
+                                  .who = r->who };
     vd_err err = ask_count(r, "limit", 1, VD_LIMIT_PAGE_ROWS, &limit, why);
     if (!err) err = read_states(ask_query(r, "state"), &filter, why);
     if (!err) err = ask_time(r, "since", &filter.since_us, why);

@@ -57,10 +57,11 @@ VD_MUST_USE vd_err vd_incident_tell(vd_store *store, const char *incident, const
 /* Filters of a list; NULL and 0 filter nothing. */
 typedef struct {
     bool open, acknowledged, resolved; /* none set: all */
-    const char *camera, *device, *rule, *severity, *verdict, *text;
+    const char *camera, *device, *rule, *severity, *verdict, *text, *acknowledged_by;
     int64_t since_us, until_us;
     const char *cursor;
-    unsigned limit; /* 0: 50 */
+    unsigned limit;  /* 0: 50 */
+    const char *who; /* filters nothing: whose incidents the count `mine` counts */
 } vd_incident_filter;
 /* Writes the members `incidents`, `next` and `counts` into the open object. VD_INVALID names a
  * wrong filter. */

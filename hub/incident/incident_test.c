@@ -331,6 +331,33 @@ VD_TEST(the_list_filters_searches_counts_and_pages_newest_first)
     page(&s, &(vd_incident_filter){ .severity = "awful" }, VD_INVALID);
 }
 
+VD_TEST(what_somebody_is_looking_after_is_found_and_counted)
+{
+    VD_AUTO(scene) s = scene_open(tables);
+    vd_event a = scene_event(0, 1), b = scene_event(1000, 1001), c = scene_event(2000, 2001);
+    scene_take(&s, &a);
+    vd_incident_outcome one = scene_take(&s, &b), other = scene_take(&s, &c);
+    uint64_t version = 0;
+    expect_ok(vd_incident_acknowledge(s.store,
+                                      &(vd_incident_change){ .incident = one.incident.text,
+                                                             .version = one.version,
+                                                             .who = "ann" },
+                                      &version, NULL));
+    expect_ok(vd_incident_acknowledge(s.store,
+                                      &(vd_incident_change){ .incident = other.incident.text,
+                                                             .version = other.version,
+                                                             .who = "bo" },
+                                      &version, NULL));
+
+    vd_incident_filter mine = { .acknowledged = true, .acknowledged_by = "ann", .who = "ann" };
+    VD_AUTO(vd_json_ptr) shown = page(&s, &mine, VD_OK);
+    const vd_json *list = vd_json_get(shown, "incidents"), *counts = vd_json_get(shown, "counts");
+    expect_i64(vd_json_len(list), 1);
+    expect_str(scene_text(vd_json_at(list, 0), "id"), one.incident.text);
+    expect_i64(vd_json_int(vd_json_get(counts, "acknowledged"), -1), 2);
+    expect_i64(vd_json_int(vd_json_get(counts, "mine"), -1), 1);
+}
+
 VD_TEST_MAIN(VD_RUN(a_revision_changes_once_and_a_lower_or_equal_one_never),
              VD_RUN(events_of_one_situation_form_one_incident_and_others_their_own),
              VD_RUN(an_event_that_arrives_late_joins_the_incident_it_belongs_to_in_time),
@@ -344,4 +371,5 @@ VD_TEST_MAIN(VD_RUN(a_revision_changes_once_and_a_lower_or_equal_one_never),
              VD_RUN(a_resolved_incident_takes_no_new_event_but_keeps_late_revisions),
              VD_RUN(an_event_of_another_device_or_with_another_camera_is_refused),
              VD_RUN(an_incident_is_full_at_its_limit_and_the_next_one_opens),
-             VD_RUN(the_list_filters_searches_counts_and_pages_newest_first))
+             VD_RUN(the_list_filters_searches_counts_and_pages_newest_first),
+             VD_RUN(what_somebody_is_looking_after_is_found_and_counted))

@@ -80,9 +80,10 @@ static void write_row(vd_stmt *row, vd_json_w *w)
     write_people(row, w);
 }
 
-static vd_err write_counts(vd_store *store, vd_json_w *w, vd_why *why)
+static vd_err write_counts(vd_store *store, const char *who, vd_json_w *w, vd_why *why)
 {
     vd_stmt *counts = vd_store_stmt(store, "incident_counts");
+    vd_bind_text(counts, "who", who);
     vd_err err = vd_stmt_row(counts, why);
     if (err) return err;
     vd_json_w_key(w, "counts");
@@ -90,6 +91,7 @@ static vd_err write_counts(vd_store *store, vd_json_w *w, vd_why *why)
     vd_json_w_kv_int(w, "open", vd_col_int(counts, 0));
     vd_json_w_kv_int(w, "acknowledged", vd_col_int(counts, 1));
     vd_json_w_kv_int(w, "resolved", vd_col_int(counts, 2));
+    vd_json_w_kv_int(w, "mine", vd_col_int(counts, 3));
     vd_json_w_object_end(w);
     vd_stmt_finish(counts);
     return VD_OK;
@@ -127,6 +129,7 @@ static vd_err bind_words(vd_stmt *list, const vd_incident_filter *filter, vd_why
     vd_bind_text(list, "camera", filter->camera);
     vd_bind_text(list, "device", filter->device);
     vd_bind_text(list, "rule", filter->rule);
+    vd_bind_text(list, "acknowledged_by", filter->acknowledged_by);
     if (filter->verdict && !vd_verdict_known(filter->verdict))
         return vd_fail(why, VD_INVALID, "'%.40s' is no verdict", filter->verdict);
     vd_bind_text(list, "verdict", filter->verdict);
@@ -190,7 +193,7 @@ vd_err vd_incident_write_page(vd_store *store, const vd_incident_filter *filter,
     vd_json_w_list_end(w);
     if (err != VD_ABSENT) return err;
     if (next[0]) vd_json_w_kv_text(w, "next", next);
-    return write_counts(store, w, why);
+    return write_counts(store, filter->who, w, why);
 }
 
 static bool is_here(vd_store *store, const char *digest)

@@ -80,6 +80,29 @@ it("filters live in the address and back undoes them", async () => {
 });
 
 // covers: WEB-1
+it("what I acknowledge is mine until it is resolved, and its place says so", async () => {
+    const page = await show("/incidents?state=mine");
+    await seen(page, "Nothing on your hands");
+    await page.goto(hub.url + toIncident(second()));
+    await page.getByRole("button", { name: "Acknowledge" }).click();
+    await page.locator(".row", { hasText: "You are on it" }).waitFor();
+    const mine = page.getByRole("link", { name: /^Mine/ });
+    await page.waitForFunction(
+        () =>
+            /^Mine\s+1$/.test(
+                [...document.querySelectorAll(".tab")].find((t) => t.textContent.startsWith("Mine"))
+                    .textContent,
+            ),
+    );
+    await mine.click();
+    await page.waitForFunction(() => document.querySelectorAll(".row").length === 1);
+    assert.match(page.url(), /state=mine/);
+    const asked = hub.asked.findLast((a) => a.path === "/incidents" && a.query.has("acknowledged_by"));
+    assert.equal(asked.query.get("acknowledged_by"), "anna");
+    assert.equal(asked.query.get("state"), "acknowledged");
+});
+
+// covers: WEB-1
 it("an incident that opens appears by itself", async () => {
     const page = await show("/incidents");
     await page.locator(".row").nth(3).waitFor();

@@ -230,7 +230,7 @@ export class ScriptedHub {
         const wanted = query.get("state")?.split(",");
         const fits = (i) =>
             (!wanted || wanted.includes(i.state)) &&
-            ["camera", "severity", "device"].every((k) => !query.get(k) || i[k] === query.get(k)) &&
+            ["camera", "severity", "device", "acknowledged_by"].every((k) => !query.get(k) || i[k] === query.get(k)) &&
             (!query.get("q") ||
                 `${i.title} ${i.camera} ${i.note}`
                     .toLowerCase()
@@ -244,6 +244,9 @@ export class ScriptedHub {
                 all.filter((i) => i.state === s).length,
             ]),
         );
+        counts.mine = all.filter(
+            (i) => i.state === "acknowledged" && i.acknowledged_by === this.user.name,
+        ).length;
         const incidents = list
             .slice(from, from + limit)
             .map(({ events, history, deliveries, ...i }) => i);

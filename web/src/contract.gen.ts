@@ -221,6 +221,8 @@ export type IncidentPage = {
     open: number;
     acknowledged: number;
     resolved: number;
+    /** acknowledged by who asks, and not resolved */
+    mine: number;
   };
 };
 

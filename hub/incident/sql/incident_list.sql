@@ -11,6 +11,7 @@ SELECT i.id, i.version, i.state, i.title, i.device, i.camera, i.rule_id, i.zone,
    AND (:device IS NULL OR i.device = :device)
    AND (:rule IS NULL OR i.rule_id = :rule)
    AND (:severity IS NULL OR i.severity = :severity)
+   AND (:acknowledged_by IS NULL OR i.acknowledged_by = :acknowledged_by)
    AND (:verdict IS NULL OR i.verdict = :verdict)
    AND (:since_us IS NULL OR i.started_us >= :since_us)
    AND (:until_us IS NULL OR i.started_us < :until_us)

@@ -20,7 +20,7 @@ const told = {
 };
 const page = (over: object) => ({
   incidents: [{ ...told, ...over }],
-  counts: { open: 1, acknowledged: 0, resolved: 0 },
+  counts: { open: 1, acknowledged: 0, resolved: 0, mine: 0 },
 });
 
 // covers: WEB-1

@@ -218,6 +218,7 @@ export const incidentPage = members<c.IncidentPage>({
     open: number,
     acknowledged: number,
     resolved: number,
+    mine: number,
   }),
 });
 export const conflict = members<c.Conflict>({

@@ -8,6 +8,7 @@ import { Thumb } from "../pieces/picture";
 import { Mark, Search, SeverityMark } from "../pieces/icons";
 import { keysOf } from "../pieces/keys";
 import { amend, peek, useAsk } from "../state/ask";
+import { useApp } from "../state/app";
 import { go, withQuery, type Route } from "../state/route";
 import { guessed, listsShown, useDecisions } from "../state/decide";
 import { keptTop, windowOf } from "../logic/window";
@@ -16,13 +17,16 @@ import { IncidentPlace } from "./incident";
 
 const PAGE = 50;
 const PAGE_MAX = 200;
-const states = ["open", "acknowledged", "resolved"] as const;
 
-/** The address's words are the API's; without a state the open ones are shown, "all" shows every one. */
-function questionOf(query: URLSearchParams): URLSearchParams {
+/** The address's words are the API's; without a state the open ones are shown, "all" shows every one, and
+ *  "mine" what the reader is looking after: the same address shows each their own. */
+function questionOf(query: URLSearchParams, me: string): URLSearchParams {
   const ask = new URLSearchParams();
   const state = query.get("state") ?? "open";
-  if (state !== "all") ask.set("state", state);
+  if (state === "mine") {
+    ask.set("state", "acknowledged");
+    ask.set("acknowledged_by", me);
+  } else if (state !== "all") ask.set("state", state);
   for (const key of ["camera", "severity", "q", "device", "rule"]) {
     const value = query.get(key);
     if (value) ask.set(key, value);
@@ -70,7 +74,8 @@ async function loadMore(key: string, question: URLSearchParams): Promise<void> {
 
 export function IncidentsPlace({ route }: { route: Route }) {
   useDecisions();
-  const question = questionOf(route.query);
+  const { user } = useApp();
+  const question = questionOf(route.query, user?.name ?? "");
   const key = `incidents?${question}`;
   const view = useAsk<IncidentPage>(key, () => loadList(key, question), ["incident"]);
   const chosen = route.rest[0];
@@ -185,10 +190,13 @@ function ListHead({ view, query }: { view: IncidentPage | undefined; query: URLS
     else q.set("state", name);
     return withQuery("/incidents", q);
   };
-  const all = view && view.counts.open + view.counts.acknowledged + view.counts.resolved;
-  const tabs = [
-    ...states.map((s) => ({ name: s as string, title: stateText[s], count: view?.counts[s] })),
-    { name: "all", title: "All", count: all },
+  /* Counts where they say how much there is to do; the past has none. */
+  const tabs: { name: string; title: string; count?: number | undefined }[] = [
+    { name: "open", title: stateText.open, count: view?.counts.open },
+    { name: "mine", title: "Mine", count: view?.counts.mine },
+    { name: "acknowledged", title: stateText.acknowledged, count: view?.counts.acknowledged },
+    { name: "resolved", title: stateText.resolved },
+    { name: "all", title: "All" },
   ];
   return (
     <header class="list-head">
@@ -201,10 +209,13 @@ function ListHead({ view, query }: { view: IncidentPage | undefined; query: URLS
             class="tab"
             aria-current={state === t.name ? "true" : undefined}
           >
-            {t.title}{" "}
-            <span class="count num">
-              {t.count === undefined ? "·" : t.count.toLocaleString("en")}
-            </span>
+            {t.title}
+            {t.count !== undefined && (
+              <>
+                {" "}
+                <span class="count num">{t.count.toLocaleString("en")}</span>
+              </>
+            )}
           </a>
         ))}
       </nav>
@@ -317,6 +328,16 @@ function NothingHere({
           )}
         >
           Clear the filters
+        </a>
+      </Empty>
+    );
+  }
+  if (query.get("state") === "mine") {
+    return (
+      <Empty title="Nothing on your hands" art={<Mark size={40} />}>
+        <p>What you acknowledge stays here until it is resolved.</p>
+        <a class="button" href="/incidents">
+          Show the open ones
         </a>
       </Empty>
     );
@@ -480,6 +501,7 @@ function Row({
 }
 
 function RowState({ one }: { one: Incident }) {
+  const { user } = useApp();
   if (one.state === "resolved") {
     return (
       <>
@@ -491,6 +513,7 @@ function RowState({ one }: { one: Incident }) {
     );
   }
   if (one.state === "acknowledged") {
+    if (one.acknowledged_by === user?.name) return <span class="who-on-it">You are on it</span>;
     return (
       <span class="who-on-it">
         <bdi>{one.acknowledged_by ?? "somebody"}</bdi> is on it
