@@ -66,9 +66,11 @@ test('a person signs in, sees the picture with boxes and zone, and plays the cli
   await page.getByLabel(/name/i).first().fill('admin');
   await page.getByLabel(/password/i).first().fill(house.password);
   await page.getByRole('button', { name: /sign in/i }).click();
+  await page.getByRole('navigation', { name: 'Places' }).waitFor();
   await page.goto(`https://localhost:${house.port.hub}/incidents/${incident.id}`);
   await page.locator('svg polygon').first().waitFor();
   await page.locator('svg rect').first().waitFor();
+  await page.getByRole('button', { name: 'Clip', exact: true }).click();
   const clip = page.locator('video').first();
   await clip.waitFor();
   await clip.evaluate((video) => { video.muted = true; return video.play(); });
@@ -82,9 +84,9 @@ test('pressing Acknowledge and Resolve changes the incident at the hub, with who
   await page.getByRole('button', { name: /acknowledge/i }).first().click();
   await until('the hub to know', async () => (await house.get(`/api/v1/incidents/${incident.id}`)).state === 'acknowledged', 10);
   await page.getByRole('button', { name: /resolve/i }).first().click();
-  await page.getByRole('button', { name: /true|real/i }).or(page.getByRole('menuitem', { name: /true|real/i })).or(page.getByRole('radio', { name: /true|real/i })).first().click();
-  const confirm = page.getByRole('button', { name: /^(resolve|save|confirm|close)/i }).last();
-  if (await confirm.isVisible().catch(() => false)) await confirm.click().catch(() => {});
+  const panel = page.getByRole('dialog', { name: 'Resolve' });
+  await panel.getByRole('radio', { name: /^True/ }).check();
+  await panel.getByRole('button', { name: 'Resolve' }).click();
   const resolved = await until('the hub to know', async () => {
     const now = await house.get(`/api/v1/incidents/${incident.id}`);
     return now.state === 'resolved' && now;
