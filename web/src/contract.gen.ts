@@ -148,7 +148,9 @@ export type Event = {
   phase: EventPhase;
   device: string;
   camera: string;
-  kind: "zone";
+  kind: "zone" | "drift";
+  /** what happened in words, when the kind alone does not tell */
+  title?: string;
   severity: Severity;
   rule_id: string;
   rule_version: string;
@@ -173,7 +175,7 @@ export type Incident = {
   /** rises with every change; acknowledge and resolve name the one they saw */
   version: number;
   state: IncidentState;
-  /** person in "gate" */
+  /** person in "gate", or what a drift says of itself */
   title: string;
   device: string;
   camera: string;
@@ -494,6 +496,215 @@ export type RolloutDetail = Rollout & {
 export type RolloutPage = {
   rollouts: Rollout[];
   next?: string;
+};
+
+/** learning: the reference is not complete; silent: no statistics for three windows */
+export type WatchState = "learning" | "steady" | "drifted" | "silent";
+export const watch_state_words = ["learning", "steady", "drifted", "silent"] as const;
+
+/** One statistic that no longer looks like the reference. */
+export type WatchChange = {
+  /** brightness, contrast, sharpness, saturation, colour_u, colour_v, score, classes */
+  series: string;
+  /** mean of the reference */
+  was: number;
+  /** mean of the newest window */
+  now: number;
+  /** start of the first window that differs */
+  since: string;
+  /** how far apart, in usual differences between windows of this camera */
+  shift: number;
+  /** sharpness 212 -> 38 */
+  text: string;
+};
+
+export type WatchCamera = {
+  device: string;
+  camera: string;
+  state: WatchState;
+  /** of the state */
+  since: string;
+  /** in one line: what changed, how, since when */
+  text?: string;
+  /** length of the newest window */
+  window_s: number;
+  /** its end */
+  last_window_at?: string;
+  /** looked at in the newest window */
+  pictures?: number;
+  /** strongest first; empty unless drifted */
+  changes: WatchChange[];
+  incident?: Ulid;
+  reference: WatchReference;
+  picture?: Digest;
+};
+
+export type WatchReference = {
+  /** how many it holds */
+  windows: number;
+  /** how many it needs before anything is tested */
+  needed: number;
+  from?: string;
+  to?: string;
+  /** who asked for this reference; absent for the first one */
+  accepted_by?: string;
+  picture?: Digest;
+};
+
+export type WatchPage = {
+  cameras: WatchCamera[];
+  method: WatchMethod;
+};
+
+/** What the test promises. */
+export type WatchMethod = {
+  name: string;
+  /** at most, when nothing changed and windows are an hour */
+  false_alarms_per_camera_year: number;
+  text: string;
+};
+
+export type WatchPoint = {
+  at: string;
+  end: string;
+  pictures: number;
+  mean: number;
+  /** within the window */
+  sd: number;
+  /** from the reference; absent while learning */
+  shift?: number;
+  differs?: boolean;
+};
+
+export type WatchSeries = {
+  name: string;
+  /** band of the reference; absent while learning */
+  low?: number;
+  high?: number;
+  reference_mean?: number;
+  /** n edges make n + 1 bins */
+  edges?: number[];
+  /** share of each bin */
+  reference_counts?: number[];
+  /** share of each bin in the newest window */
+  counts?: number[];
+  /** the bins' names when this is the class mix */
+  classes?: string[];
+  /** oldest first */
+  points: WatchPoint[];
+};
+
+export type WatchDetail = WatchCamera & {
+  series: WatchSeries[];
+};
+
+/** One thing that is not as it should be. */
+export type FleetReason = {
+  what: "disabled" | "never_seen" | "away" | "clock" | "queue" | "dropped" | "disk" | "model" | "camera" | "version" | "drift";
+  severity: Severity;
+  fact: string;
+  hint?: string;
+};
+
+export type FleetModel = {
+  name?: string;
+  digest?: string;
+  release?: string;
+  state?: string;
+  why?: string;
+};
+
+export type FleetDevice = {
+  id: string;
+  enabled: boolean;
+  connected: boolean;
+  last_seen_at?: string | null;
+  version?: string;
+  started_at?: string;
+  queue_waiting?: number;
+  queue_bytes?: number;
+  queue_dropped?: number;
+  queue_oldest_s?: number;
+  disk_free_bytes?: number;
+  clock_skew_ms?: number;
+  cameras: number;
+  cameras_live: number;
+  tags?: Record<string, unknown>;
+  model_meant?: FleetModel;
+  model_in_use?: FleetModel;
+  /** worst first; empty when all is well */
+  reasons: FleetReason[];
+};
+
+export type Fleet = {
+  /** those with reasons first */
+  devices: FleetDevice[];
+  hub_version: string;
+  at: string;
+};
+
+export type InsightsHour = {
+  /** start of the hour */
+  at: string;
+  /** zone or drift */
+  kind: string;
+  rule_id: string;
+  incidents: number;
+  false_alarms: number;
+};
+
+export type InsightsFalseAlarms = {
+  device: string;
+  camera: string;
+  model: ModelRef;
+  /** incidents with a verdict of true or false_alarm */
+  judged: number;
+  false_alarms: number;
+  /** false alarms among the judged */
+  rate: number;
+  /** Wilson interval, 95 % */
+  low: number;
+  high: number;
+};
+
+export type InsightsAcknowledge = {
+  incidents: number;
+  acknowledged: number;
+  /** still open */
+  waiting: number;
+  /** absent when none was acknowledged */
+  median_s?: number;
+  p90_s?: number;
+};
+
+export type InsightsUptime = {
+  device: string;
+  camera: string;
+  /** seconds with pictures */
+  live_s: number;
+  /** seconds since the camera was known in this time */
+  known_s: number;
+  rate: number;
+};
+
+export type Lake = {
+  enabled: boolean;
+  path?: string;
+  files?: number;
+  rows?: number;
+  written_at?: string;
+  why?: string;
+};
+
+export type Insights = {
+  from: string;
+  to: string;
+  /** oldest first; hours without an incident are left out */
+  hours: InsightsHour[];
+  false_alarms: InsightsFalseAlarms[];
+  acknowledge: InsightsAcknowledge;
+  uptime: InsightsUptime[];
+  lake: Lake;
 };
 
 export type Change = {

@@ -2,8 +2,9 @@
 // says how old that is. Live changes and a regained line ask again.
 import { useEffect, useState } from "preact/hooks";
 import { Failure } from "../api/client";
+import type { Change } from "../contract.gen";
 
-export type Topic = "incident" | "camera" | "device" | "delivery" | "site";
+export type Topic = Change["type"] | "site";
 
 interface Kept {
   data: unknown;
