@@ -12,7 +12,17 @@
     512 /* a listener further behind than this is cut off and asks the lists again */
 #define VD_LIVE_STREAMS 64
 
-typedef enum { VD_LIVE_INCIDENT, VD_LIVE_CAMERA, VD_LIVE_DEVICE, VD_LIVE_DELIVERY } vd_live_type;
+typedef enum {
+    VD_LIVE_INCIDENT,
+    VD_LIVE_CAMERA,
+    VD_LIVE_DEVICE,
+    VD_LIVE_DELIVERY,
+    VD_LIVE_POOL,
+    VD_LIVE_RUN,
+    VD_LIVE_MODEL,
+    VD_LIVE_ROLLOUT,
+    VD_LIVE_WATCH
+} vd_live_type;
 typedef struct vd_live vd_live;
 /* `after_commit` (may be NULL) is called on the live thread after commits that were announced. */
 VD_MUST_USE vd_err vd_live_new(vd_committer *committer, void (*after_commit)(void *arg), void *arg,

@@ -46,7 +46,8 @@ struct stream {
     int64_t alive_us; /* when it last heard a comment; 0: it has not been greeted */
 };
 
-static const char *const type_words[] = { "incident", "camera", "device", "delivery" };
+static const char *const type_words[] = { "incident", "camera", "device",  "delivery", "pool",
+                                          "run",      "model",  "rollout", "watch" };
 
 static void tell_locked(vd_live *live, const change *c)
 {

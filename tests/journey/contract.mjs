@@ -17,6 +17,13 @@ export function resolve(node) {
 export const operations = Object.entries(document.paths).flatMap(([template, item]) =>
   METHODS.filter((method) => item[method]).map((method) => ({ id: item[method].operationId, method: method.toUpperCase(), template, ...item[method] })));
 
+// What was promised under these tags and never seen; `called`: operation id -> set of statuses. Each place's own test asks
+// this of its tags, so that every word of the contract is shown by some test.
+export function unseen(tags, called) {
+  const mine = operations.filter((operation) => tags.includes(operation.tags[0]));
+  return mine.flatMap((o) => (called.has(o.id) ? Object.keys(o.responses).filter((status) => !called.get(o.id).has(Number(status))).map((status) => `${o.id} ${status}`) : [o.id]));
+}
+
 const FORMATS = {
   'date-time': (text) => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/.test(text) && !Number.isNaN(Date.parse(text)),
 };

@@ -26,6 +26,30 @@ export const camera_state_words = ["connecting", "live", "silent", "failed", "en
 export type DeliveryState = "waiting" | "sent" | "failed" | "suppressed";
 export const delivery_state_words = ["waiting", "sent", "failed", "suppressed"] as const;
 
+/** none: neither model nor person said anything; proposed: a model or a refused label proposes; labelled: one person said; reviewed: a second one agreed */
+export type PoolLabel = "none" | "proposed" | "labelled" | "reviewed";
+export const pool_label_words = ["none", "proposed", "labelled", "reviewed"] as const;
+
+export type PoolSource = "incident" | "sample" | "import";
+export const pool_source_words = ["incident", "sample", "import"] as const;
+
+/** why the picture is in the pool */
+export type PoolReason = "false_alarm" | "wrong_class" | "confirmed" | "random" | "uncertain" | "rare" | "drift" | "import";
+export const pool_reason_words = ["false_alarm", "wrong_class", "confirmed", "random", "uncertain", "rare", "drift", "import"] as const;
+
+/** nothing: no object of any class is in it (a hard negative); unusable: keep it out of datasets */
+export type LabelVerdict = "objects" | "nothing" | "unusable";
+export const label_verdict_words = ["objects", "nothing", "unusable"] as const;
+
+export type LabelAct = "proposed" | "labelled" | "agreed" | "disagreed" | "undone" | "imported" | "withdrawn";
+export const label_act_words = ["proposed", "labelled", "agreed", "disagreed", "undone", "imported", "withdrawn"] as const;
+
+export type DatasetTask = "detection" | "classification";
+export const dataset_task_words = ["detection", "classification"] as const;
+
+export type DatasetSplit = "train" | "val" | "test";
+export const dataset_split_words = ["train", "val", "test"] as const;
+
 export type Role = "administrator" | "operator" | "viewer";
 export const role_words = ["administrator", "operator", "viewer"] as const;
 
@@ -261,6 +285,295 @@ export type Item = {
 export type ItemPage = {
   items: Item[];
   next?: string;
+};
+
+export type LabelBox = {
+  class: string;
+  box: Rect;
+  track?: number;
+};
+
+export type NewLabel = {
+  version: number;
+  verdict: LabelVerdict;
+  /** with `objects`: at most 500, and at least one unless `class` is given */
+  boxes?: LabelBox[];
+  /** of the whole picture (classification) */
+  class?: string;
+  /** how long the person looked */
+  spent_ms?: number;
+};
+
+export type LabelUndo = {
+  version: number;
+  to?: number;
+  spent_ms?: number;
+};
+
+export type NewReview = {
+  version: number;
+  agree: boolean;
+  note?: string;
+};
+
+/** what a person (or an import) said */
+export type Label = {
+  verdict: LabelVerdict;
+  boxes: LabelBox[];
+  class?: string;
+  by: string;
+  at: string;
+  spent_ms?: number;
+};
+
+export type Review = {
+  agree: boolean;
+  by: string;
+  at: string;
+  note?: string;
+};
+
+/** A picture is named by its SHA-256; its bytes are at /api/v1/blobs/{picture}. */
+export type PoolPicture = {
+  picture: Digest;
+  /** rises with every change; label */
+  version: number;
+  label_state: PoolLabel;
+  source: PoolSource;
+  reason: PoolReason;
+  device: string;
+  camera: string;
+  captured_at: string;
+  added_at: string;
+  width: number;
+  height: number;
+  /** its bytes have arrived */
+  here: boolean;
+  /** what the model saw */
+  proposals: Box[];
+  /** boxes that a person's verdict refused (false alarm, wrong class) */
+  wrong?: Box[];
+  model?: ModelRef;
+  incident?: Ulid;
+  label?: Label;
+  review?: Review;
+  /** how much it would teach, 0..; docs/pool.md says how it is made */
+  teach?: number;
+  /** the parts of it in words */
+  teach_why?: string[];
+};
+
+export type PoolClass = {
+  name: string;
+  /** labelled pictures that have it */
+  pictures: number;
+  /** labelled boxes */
+  boxes: number;
+  /** proposed boxes in pictures without a label */
+  proposals: number;
+};
+
+export type NewPoolClass = {
+  name: string;
+};
+
+export type PoolClassPage = {
+  classes: PoolClass[];
+};
+
+export type PoolCamera = {
+  device: string;
+  camera: string;
+  pictures: number;
+};
+
+export type PoolPage = {
+  pictures: PoolPicture[];
+  /** absent on the last page */
+  next?: string;
+  counts: {
+    none: number;
+    proposed: number;
+    labelled: number;
+    reviewed: number;
+  };
+  /** of the whole pool, for the filter */
+  cameras: PoolCamera[];
+};
+
+export type PoolHistoryEntry = {
+  version: number;
+  at: string;
+  who: string;
+  what: LabelAct;
+  label_state: PoolLabel;
+  label?: Label;
+  note?: string;
+};
+
+export type PoolHistoryPage = {
+  entries: PoolHistoryEntry[];
+};
+
+export type LabelConflict = {
+  error: ErrorBody;
+  picture: PoolPicture;
+  /** history since the version the caller held */
+  changes: PoolHistoryEntry[];
+};
+
+export type Imported = {
+  /** in the archive */
+  pictures: number;
+  added: number;
+  /** were in the pool already */
+  known: number;
+  /** labels that were set */
+  labels: number;
+  boxes: number;
+  /** at most 100 are named */
+  refused: {
+    name: string;
+    why: string;
+  }[];
+  refused_count?: number;
+  classes_added: string[];
+};
+
+export type NewDataset = {
+  name: string;
+  task?: DatasetTask;
+  /** default 1 */
+  seed?: number;
+  /** left out: all classes that the labels use; boxes of other classes are left out */
+  classes?: string[];
+  split?: {
+    /** default 60 */
+    block_s?: number;
+    /** default 0.15 */
+    val?: number;
+    /** default 0.2 */
+    test?: number;
+  };
+  reviewed_only?: boolean;
+  /** "device/camera"; left out: all */
+  cameras?: string[];
+  since?: string;
+  until?: string;
+};
+
+export type Dataset = {
+  digest: Digest;
+  name: string;
+  task: DatasetTask;
+  seed: number;
+  made_at: string;
+  made_by: string;
+  pictures: number;
+  boxes: number;
+  classes: string[];
+  splits: SplitCounts;
+  /** how often something was measured on its test split */
+  test_uses: number;
+};
+
+export type SplitCounts = {
+  train: number;
+  val: number;
+  test: number;
+};
+
+export type DatasetPage = {
+  datasets: Dataset[];
+  next?: string;
+};
+
+export type Warning = {
+  fact: string;
+  hint?: string;
+};
+
+export type DatasetMade = {
+  dataset: Dataset;
+  warnings: Warning[];
+};
+
+export type DatasetManifest = {
+  format: "vedette.dataset/1";
+  name: string;
+  task: DatasetTask;
+  classes: string[];
+  seed: number;
+  split: {
+    block_s: number;
+    val: number;
+    test: number;
+  };
+  made_at: string;
+  pictures: DatasetPicture[];
+};
+
+export type DatasetPicture = {
+  picture: Digest;
+  width: number;
+  height: number;
+  device: string;
+  camera: string;
+  captured_at: string;
+  /** device/camera/block; a group lies in one split */
+  group: string;
+  split: DatasetSplit;
+  source: PoolSource;
+  boxes: {
+    class: string;
+    /** l, t, w, h in 0..1 */
+    box: number[];
+    track?: number;
+  }[];
+  class: string | null;
+};
+
+export type DatasetReport = {
+  dataset: Dataset;
+  splits: {
+    split: DatasetSplit;
+    pictures: number;
+    boxes: number;
+    /** pictures with nothing in them */
+    empty: number;
+    groups: number;
+    /** runs that trained or measured on it */
+    uses: number;
+    last_used_at?: string;
+  }[];
+  classes: {
+    class: string;
+    boxes: SplitCounts;
+    pictures: SplitCounts;
+  }[];
+  cameras: {
+    device: string;
+    camera: string;
+    pictures: SplitCounts;
+    boxes: SplitCounts;
+  }[];
+  /** hours of the day (UTC) that have pictures */
+  hours: {
+    hour: number;
+    pictures: SplitCounts;
+  }[];
+  warnings: Warning[];
+};
+
+export type DatasetDiff = {
+  from: Digest;
+  to: Digest;
+  added: Digest[];
+  removed: Digest[];
+  relabelled: Digest[];
+  /** same label but another split */
+  moved: Digest[];
+  same: number;
 };
 
 export type Camera = {
