@@ -135,6 +135,13 @@ static vd_err open_events(agent *a, vd_why *why)
     return err ? err : vd_events_new(&config, &sink, &a->events, why);
 }
 
+static vd_err open_turns(agent *a, vd_why *why)
+{
+    vd_err err = vd_turns_new(a->config->camera_count, &a->turns);
+
+    return err ? vd_fail(why, err, "no memory for the cameras' turns") : VD_OK;
+}
+
 static vd_err add_lanes(agent *a, vd_why *why)
 {
     vd_err err = VD_OK;
@@ -179,6 +186,7 @@ vd_err agent_start(agent *a, const agent_config *config, vd_why *why)
     if (!err) err = name_device(a, connection, why);
     if (!err) err = open_outbox(a, why);
     if (!err) err = open_events(a, why);
+    if (!err) err = open_turns(a, why);
     if (!err) err = add_lanes(a, why);
     if (!err) analysis_load_model(a);
     if (!err) rulebook_start(a);
@@ -209,6 +217,7 @@ void agent_stop(agent *a)
         vd_device_free(a->link);
     }
     if (a->events) vd_events_free(a->events);
+    vd_turns_free(a->turns);
     for (unsigned i = 0; i < a->lane_count; i++) lane_free(&a->lane[i]);
     if (a->model) vd_model_free(a->model);
     if (a->outbox) vd_outbox_free(a->outbox);

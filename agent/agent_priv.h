@@ -4,8 +4,8 @@
  *   main.c          command line, signals, start and stop
  *   agent_config.c  the configuration file
  *   agent.c         everything is opened, started, stopped in order
- *   lane.c          one camera: its newest picture waits here            (camera's reader thread)
- *   analysis.c      the one thread that looks at pictures, fairly        (analysis thread)
+ *   lane.c          one camera: its packets and pictures go their ways   (camera's reader thread)
+ *   analysis.c      the one thread that looks at pictures                (analysis thread)
  *   rulebook.c      which rules hold for which camera: file, hub         (main, link thread)
  *   report.c        what the hub's page shows of us                      (main thread)
  *
@@ -16,6 +16,7 @@
 
 #include "agent_config.h"
 #include "device.h"
+#include "turns.h"
 #include "vd/iothub.h"
 
 #define SECRET_ROOM 1024
@@ -36,11 +37,7 @@ typedef struct {
     vd_why why; /* why it could not be started */
 
     /* under the agent's lock */
-    vd_frame *fresh;   /* the newest picture nobody has looked at; an older one is dropped */
-    int64_t served_us; /* monotonic: when this camera was looked at last */
-    int64_t fresh_us;  /* monotonic: when `fresh` came */
-    uint64_t stale, analysed, analysis_errors;
-    bool lost; /* the camera is away: its visits end */
+    uint64_t analysis_errors;
     bool rules_changed;
     rule_set *rules;  /* what shall hold */
     char *rules_text; /* JSON list for the twin */
@@ -59,6 +56,7 @@ struct agent {
     vd_outbox *outbox;
     vd_events *events;
     vd_device *link; /* NULL: no hub */
+    vd_turns *turns; /* each lane's newest picture waits here; a camera's number is its lane's */
     pthread_t analysis;
     bool analysing;
 
@@ -82,6 +80,7 @@ vd_err agent_check_hub(const agent_config *config, vd_why *why);
 lane *agent_lane(agent *a, const char *camera);
 
 /* lane.c */
+unsigned lane_number(const lane *l);
 vd_err lane_add(lane *l, agent *a, const agent_camera *config, vd_why *why);
 /* A camera that cannot be started is logged and kept in `why`; the others go on. */
 void lane_start(lane *l);

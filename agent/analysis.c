@@ -1,8 +1,4 @@
-/* analysis.c - the one thread that looks at pictures.
- *
- * Each camera's newest picture waits in its lane. The camera that was looked at longest ago goes
- * first, and between equals the freshest picture: with more pictures than time, all cameras slow
- * down alike and none is shown an old world. */
+/* analysis.c - the one thread that looks at pictures, in the order of turns.h. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -13,11 +9,9 @@
 #define BACK_JUMP_US   2000000 /* pictures this much older than the last: the clock was set back */
 
 typedef struct {
-    lane *lane;
-    vd_frame *frame;
-    bool lost, rules_changed;
+    vd_detections detections;
     rule_set rules;
-} work;
+} looker;
 
 static const char *model_path(const agent_config *config)
 {
@@ -70,14 +64,6 @@ static void close_scene(lane *l)
     hand_over(l, facts, count, NULL, &nothing);
 }
 
-static vd_err scene_ready(lane *l, work *job)
-{
-    if (l->scene && !job->rules_changed) return VD_OK;
-    if (l->scene)
-        return vd_scene_set_rules(l->scene, job->rules.rule, job->rules.count, l->agent->model);
-    return vd_scene_new(job->rules.rule, job->rules.count, l->agent->model, &l->scene);
-}
-
 /* A wall clock that was set back would make every picture "older": end what is open, begin anew. */
 static void heed_clock(lane *l, int64_t utc_us)
 {
@@ -90,6 +76,24 @@ static void heed_clock(lane *l, int64_t utc_us)
     l->last_utc_us = utc_us;
 }
 
+/* The scene with the rules that hold now. They are copied: the hub may change them meanwhile. */
+static vd_err scene_ready(looker *me, lane *l)
+{
+    const vd_model *model = l->agent->model;
+
+    pthread_mutex_lock(&l->agent->lock);
+    bool changed = l->rules_changed || !l->scene;
+    l->rules_changed = false;
+    if (changed && l->rules)
+        me->rules = *l->rules;
+    else if (changed)
+        me->rules.count = 0;
+    pthread_mutex_unlock(&l->agent->lock);
+    if (!changed) return VD_OK;
+    if (l->scene) return vd_scene_set_rules(l->scene, me->rules.rule, me->rules.count, model);
+    return vd_scene_new(me->rules.rule, me->rules.count, model, &l->scene);
+}
+
 static void note_failure(lane *l, const vd_why *why)
 {
     pthread_mutex_lock(&l->agent->lock);
@@ -99,89 +103,45 @@ static void note_failure(lane *l, const vd_why *why)
                l->config->id, NULL);
 }
 
-static void look_at(work *job, vd_detections *detections)
+static void look_at(looker *me, lane *l, vd_frame *frame)
 {
-    lane *l = job->lane;
-    int64_t utc_us = vd_frame_picture(job->frame)->utc_us;
+    int64_t utc_us = vd_frame_picture(frame)->utc_us;
     vd_why why = { 0 };
     const vd_fact *facts;
     unsigned count;
 
     heed_clock(l, utc_us);
-    vd_err err = scene_ready(l, job);
-    if (!err) err = vd_model_run(l->agent->model, job->frame, detections, &why);
+    vd_err err = scene_ready(me, l);
+    if (!err) err = vd_model_run(l->agent->model, frame, &me->detections, &why);
     if (err) {
         note_failure(l, &why);
         return;
     }
-    vd_scene_step(l->scene, detections, utc_us, &facts, &count);
-    hand_over(l, facts, count, job->frame, detections);
-}
-
-static void work_do(work *job, vd_detections *detections)
-{
-    if (job->frame && job->lane->agent->model) look_at(job, detections);
-    if (job->lost && !job->frame) close_scene(job->lane);
-    vd_frame_unref(job->frame);
-}
-
-static bool goes_before(const lane *a, const lane *b)
-{
-    if (a->served_us != b->served_us) return a->served_us < b->served_us;
-    return a->fresh_us > b->fresh_us;
-}
-
-/* Takes what is due, the lock is held. False: nothing is. */
-static bool work_take(agent *a, work *job)
-{
-    lane *best = NULL;
-
-    for (unsigned i = 0; i < a->lane_count; i++) {
-        lane *l = &a->lane[i];
-        if ((l->fresh || l->lost) && (!best || goes_before(l, best))) best = l;
-    }
-    if (!best) return false;
-    job->lane = best;
-    job->frame = best->fresh;
-    job->lost = best->lost;
-    job->rules_changed = best->rules_changed;
-    if (best->rules) job->rules = *best->rules;
-    if (best->fresh) best->rules_changed = false, best->analysed++;
-    best->fresh = NULL;
-    if (!job->frame) best->lost = false;
-    best->served_us = vd_clock_mono_us();
-    return true;
-}
-
-/* Waits for work; false when stopping. */
-static bool work_await(agent *a, work *job)
-{
-    pthread_mutex_lock(&a->lock);
-    while (!a->stopping && !work_take(a, job)) pthread_cond_wait(&a->changed, &a->lock);
-    bool go_on = !a->stopping;
-    pthread_mutex_unlock(&a->lock);
-    return go_on;
+    vd_scene_step(l->scene, &me->detections, utc_us, &facts, &count);
+    hand_over(l, facts, count, frame, &me->detections);
 }
 
 static void *analysis_run(void *arg)
 {
     agent *a = arg;
-    vd_detections *detections = calloc(1, sizeof *detections);
-    work *job = calloc(1, sizeof *job);
+    looker *me = calloc(1, sizeof *me);
     int64_t tried_us = vd_clock_mono_us();
+    vd_turn turn;
 
-    while (detections && job && work_await(a, job)) {
+    while (me && vd_turns_take(a->turns, &turn)) {
         if (!a->model && vd_clock_mono_us() - tried_us > MODEL_RETRY_US) {
             analysis_load_model(a);
             tried_us = vd_clock_mono_us();
         }
-        work_do(job, detections);
-        memset(job, 0, sizeof *job);
+        if (!turn.frame)
+            close_scene(&a->lane[turn.camera]);
+        else if (a->model)
+            look_at(me, &a->lane[turn.camera], turn.frame);
+        vd_frame_unref(turn.frame);
+        vd_turns_done(a->turns, turn.camera);
     }
-    if (job) vd_frame_unref(job->frame);
     for (unsigned i = 0; i < a->lane_count; i++) close_scene(&a->lane[i]);
-    free(detections);
-    free(job);
+    free(me);
     return NULL;
 }
 
@@ -200,6 +160,7 @@ void analysis_stop(agent *a)
     a->stopping = true;
     pthread_cond_broadcast(&a->changed);
     pthread_mutex_unlock(&a->lock);
+    vd_turns_stop(a->turns);
     pthread_join(a->analysis, NULL);
     a->analysing = false;
 }

@@ -1,5 +1,5 @@
-/* lane.c - one camera. Its reader thread leaves the newest picture here; one that nobody looked at
- * in time is dropped and counted, never queued. */
+/* lane.c - one camera. Its reader thread hands each picture to the turns, where it waits for the
+ * analysis, and to whoever wants a preview. */
 #include <stdlib.h>
 
 #include "agent_priv.h"
@@ -7,6 +7,11 @@
 
 #define PREVIEW_WAIT_US 1000000
 #define PREVIEW_QUALITY 75
+
+unsigned lane_number(const lane *l)
+{
+    return (unsigned)(l - l->agent->lane);
+}
 
 static void on_packet(void *ctx, const vd_packet *packet)
 {
@@ -18,7 +23,7 @@ static void on_picture(void *ctx, const vd_picture *picture)
 {
     lane *l = ctx;
     agent *a = l->agent;
-    vd_frame *frame, *old;
+    vd_frame *frame;
 
     /* The lock also waits for lane_start to have noted the camera. */
     pthread_mutex_lock(&a->lock);
@@ -26,15 +31,12 @@ static void on_picture(void *ctx, const vd_picture *picture)
     pthread_mutex_unlock(&a->lock);
     if (vd_frame_take(camera, picture, &frame)) return;
     pthread_mutex_lock(&a->lock);
-    old = l->fresh;
-    l->fresh = frame;
-    l->fresh_us = vd_clock_mono_us();
-    l->lost = false;
-    if (old) l->stale++;
-    if (l->preview_waiters && !l->preview) l->preview = vd_frame_ref(frame);
-    pthread_cond_broadcast(&a->changed);
+    if (l->preview_waiters && !l->preview) {
+        l->preview = vd_frame_ref(frame);
+        pthread_cond_broadcast(&a->changed);
+    }
     pthread_mutex_unlock(&a->lock);
-    vd_frame_unref(old);
+    vd_turns_put(a->turns, lane_number(l), frame);
 }
 
 static vd_log_level level_of(vd_camera_state state)
@@ -64,10 +66,7 @@ static void on_status(void *ctx, const vd_camera_status *status)
     strncat(id, vd_camera_state_name(status->state), sizeof id - 8);
     vd_log_why(level_of(status->state), id, fact_of(status->state),
                status->why.fact[0] ? &status->why : NULL, "camera", l->config->id, NULL);
-    pthread_mutex_lock(&l->agent->lock);
-    l->lost = l->lost || away;
-    pthread_cond_broadcast(&l->agent->changed);
-    pthread_mutex_unlock(&l->agent->lock);
+    if (away) vd_turns_away(l->agent->turns, lane_number(l));
 }
 
 static vd_err read_password(lane *l, vd_why *why)
@@ -127,7 +126,6 @@ void lane_start(lane *l)
 
 void lane_free(lane *l)
 {
-    vd_frame_unref(l->fresh);
     vd_frame_unref(l->preview);
     vd_scene_free(l->scene);
     if (l->camera) vd_camera_free(l->camera);

@@ -61,16 +61,18 @@ static void camera_member(lane *l, vd_json_w *w, bool rules)
     vd_camera_status status = { .state = VD_CAMERA_FAILED,
                                 .why = l->why,
                                 .since_utc_us = l->agent->started_utc_us };
+    vd_turns_stats turns;
 
     if (l->camera) vd_camera_get_status(l->camera, &status);
     vd_json_w_key(w, l->config->id);
     vd_json_w_object(w);
     vd_json_w_kv_text(w, "state", vd_camera_state_name(status.state));
     vd_json_w_kv_time(w, "since", status.since_utc_us);
+    vd_turns_get_stats(l->agent->turns, lane_number(l), &turns);
     pthread_mutex_lock(&l->agent->lock);
     why_members(w, status.why.fact[0] ? &status.why : &l->rules_why);
-    vd_json_w_kv_int(w, "analysed", (int64_t)l->analysed);
-    vd_json_w_kv_int(w, "stale", (int64_t)l->stale);
+    vd_json_w_kv_int(w, "analysed", (int64_t)turns.looked);
+    vd_json_w_kv_int(w, "stale", (int64_t)turns.stale);
     if (rules && l->rules_text) {
         vd_json_w_key(w, "rules");
         vd_json_w_raw(w, vd_slice_str(l->rules_text));
