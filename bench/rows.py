@@ -2,7 +2,6 @@
 
 A row is a class used with `with`: it prepares in __enter__, gives one figure per product() and peer() call, and cleans up.
 """
-# covers: RUN-4
 import json
 import os
 import pathlib
