@@ -62,6 +62,41 @@ vd_err vd_archive_incidents(vd_store *store, const vd_digest *digest,
     return err == VD_ABSENT ? VD_OK : err;
 }
 
+vd_err vd_archive_use_add(vd_store *store, const vd_digest *digest, const vd_archive_use *use,
+                          vd_why *why)
+{
+    vd_stmt *add = vd_store_stmt(store, "blob_use");
+    vd_bind_text(add, "digest", digest->hex);
+    vd_bind_text(add, "what", use->what);
+    vd_bind_text(add, "id", use->id);
+    vd_bind_text(add, "content_type", use->content_type);
+    vd_bind_int(add, "held", use->held);
+    vd_bind_text(add, "device", use->device);
+    if (use->device) vd_bind_int(add, "bytes", (int64_t)use->bytes);
+    return vd_stmt_run(add, NULL, why);
+}
+
+vd_err vd_archive_use_end(vd_store *store, const char *what, const char *id, vd_why *why)
+{
+    vd_stmt *end = vd_store_stmt(store, "blob_unuse");
+    vd_bind_text(end, "what", what);
+    vd_bind_text(end, "id", id);
+    return vd_stmt_run(end, NULL, why);
+}
+
+vd_err vd_archive_used(vd_store *store, const vd_digest *digest, char ret_content_type[64],
+                       vd_why *why)
+{
+    vd_stmt *used = vd_store_stmt(store, "blob_used");
+    vd_bind_text(used, "digest", digest->hex);
+    vd_err err = vd_stmt_row(used, why);
+    if (err == VD_ABSENT) return vd_fail(why, VD_ABSENT, "this file is not here");
+    if (err) return err;
+    vd_slice_to_chars(vd_slice_str(vd_col_text(used, 0)), ret_content_type, 64);
+    vd_stmt_finish(used);
+    return VD_OK;
+}
+
 static vd_err label_event(vd_store *store, const char *event, vd_why *why)
 {
     vd_ulid id = vd_ulid_new();

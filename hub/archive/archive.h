@@ -32,6 +32,25 @@ VD_MUST_USE vd_err vd_archive_incidents(vd_store *store, const vd_digest *digest
  * one larger than 16384 pixels a side. */
 VD_MUST_USE vd_err vd_archive_scale(vd_slice jpeg, unsigned width_px, vd_buf *into, vd_why *why);
 
+/* ---- files that others than incidents need ---- */
+typedef struct {
+    const char *what, *id; /* who: "pool", "dataset", "run", "model", and which */
+    const char *content_type;
+    bool held;          /* retention leaves it alone */
+    const char *device; /* this device may send it; NULL: its bytes are (put) here otherwise */
+    uint64_t bytes;     /* with a device: as its message says */
+} vd_archive_use;
+/* Who needs a file, so that it may be asked at /api/v1/blobs and, when held, stays. A file that was
+ * put into vd_blobs by the hub itself also needs vd_archive_arrived. */
+VD_MUST_USE vd_err vd_archive_use_add(vd_store *store, const vd_digest *digest,
+                                      const vd_archive_use *use, vd_why *why);
+/* Nothing of it is needed any more. */
+VD_MUST_USE vd_err vd_archive_use_end(vd_store *store, const char *what, const char *id,
+                                      vd_why *why);
+/* The type of a file that somebody needs and that is here; VD_ABSENT otherwise. */
+VD_MUST_USE vd_err vd_archive_used(vd_store *store, const vd_digest *digest,
+                                   char ret_content_type[64], vd_why *why);
+
 /* ---- labelled items ---- */
 /* One item per event of a resolved incident that has a picture and no item yet. Also for late
  * revisions: calling it again adds only what is missing. */

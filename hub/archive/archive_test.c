@@ -201,6 +201,50 @@ VD_TEST(retention_deletes_old_resolved_evidence_and_records_it_and_keeps_the_res
     vd_blobs_free(blobs);
 }
 
+VD_TEST(a_file_that_somebody_holds_outlives_retention_and_a_sample_may_be_sent_by_its_device)
+{
+    VD_AUTO(scene) s = scene_open(tables);
+    char root[160], type[64], path[4096];
+    vd_blobs *blobs = NULL;
+    vd_digest held = { .hex = "" }, loose = { .hex = "" };
+    vd_archive_evidence evidence = { 0 };
+    unsigned count = 0;
+    uint64_t bytes = 0;
+    (void)snprintf(root, sizeof root, "%s/evidence", s.dir);
+    expect_ok(vd_blobs_open(root, &blobs, NULL));
+    expect_ok(vd_blobs_put(blobs, VD_STR("held"), &held, NULL));
+    expect_ok(vd_blobs_put(blobs, VD_STR("loose"), &loose, NULL));
+    vd_archive_use use = {
+        .what = "pool", .id = held.hex, .content_type = "image/png", .device = "yard", .bytes = 4
+    };
+    vd_clock_fake(1000, T0);
+
+    expect_ok(vd_archive_use_add(s.store, &held, &use, NULL));
+    expect_ok(vd_archive_named(s.store, "yard", &held, &evidence, NULL));
+    expect_u64(evidence.bytes, 4);
+    expect_err(vd_archive_named(s.store, "thief", &held, &evidence, NULL), VD_ABSENT);
+    expect_err(vd_archive_used(s.store, &held, type, NULL), VD_ABSENT); /* it has not come yet */
+    expect_ok(vd_archive_arrived(s.store, &held, 4, NULL));
+    expect_ok(vd_archive_arrived(s.store, &loose, 5, NULL));
+    expect_ok(vd_archive_used(s.store, &held, type, NULL));
+    expect_str(type, "image/png");
+    expect_err(vd_archive_used(s.store, &loose, type, NULL), VD_ABSENT);
+
+    use.held = true;
+    expect_ok(vd_archive_use_add(s.store, &held, &use, NULL));
+    vd_clock_fake(1000, T0 + 31 * 86400 * S);
+    vd_archive_retention all = { .days = 30 };
+    expect_ok(vd_archive_sweep(s.store, blobs, &all, 10, &count, NULL));
+    expect_u64(count, 1);
+    expect_ok(vd_blobs_path(blobs, &held, path, sizeof path, &bytes));
+    expect_ok(vd_archive_use_end(s.store, "pool", held.hex, NULL));
+    expect_ok(vd_archive_sweep(s.store, blobs, &all, 10, &count, NULL));
+    expect_u64(count, 1);
+    expect_err(vd_blobs_path(blobs, &held, path, sizeof path, &bytes), VD_ABSENT);
+    vd_clock_fake(-1, -1);
+    vd_blobs_free(blobs);
+}
+
 static void jpeg_of(unsigned width, unsigned height, vd_buf *into)
 {
     struct jpeg_error_mgr trouble;
@@ -271,11 +315,13 @@ VD_TEST(what_is_no_picture_is_refused_and_a_cut_one_does_no_harm)
     expect_ok(vd_archive_scale(vd_slice_of(whole.data, whole.len / 2), 100, &out, &why));
 }
 
-VD_TEST_MAIN(VD_RUN(a_resolved_incident_leaves_a_labelled_item_for_each_event),
-             VD_RUN(a_taken_back_resolution_withdraws_its_items_and_a_new_one_labels_again),
-             VD_RUN(a_picture_that_comes_after_the_verdict_is_labelled_once),
-             VD_RUN(items_come_oldest_first_in_pages),
-             VD_RUN(a_device_may_send_only_what_its_own_event_names),
-             VD_RUN(retention_deletes_old_resolved_evidence_and_records_it_and_keeps_the_rest),
-             VD_RUN(a_snapshot_is_scaled_to_the_width_asked_for),
-             VD_RUN(what_is_no_picture_is_refused_and_a_cut_one_does_no_harm))
+VD_TEST_MAIN(
+    VD_RUN(a_resolved_incident_leaves_a_labelled_item_for_each_event),
+    VD_RUN(a_taken_back_resolution_withdraws_its_items_and_a_new_one_labels_again),
+    VD_RUN(a_picture_that_comes_after_the_verdict_is_labelled_once),
+    VD_RUN(items_come_oldest_first_in_pages),
+    VD_RUN(a_device_may_send_only_what_its_own_event_names),
+    VD_RUN(retention_deletes_old_resolved_evidence_and_records_it_and_keeps_the_rest),
+    VD_RUN(a_file_that_somebody_holds_outlives_retention_and_a_sample_may_be_sent_by_its_device),
+    VD_RUN(a_snapshot_is_scaled_to_the_width_asked_for),
+    VD_RUN(what_is_no_picture_is_refused_and_a_cut_one_does_no_harm))
