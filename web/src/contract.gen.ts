@@ -1020,6 +1020,165 @@ export type Insights = {
   lake: Lake;
 };
 
+/** candidate: registered, nobody has approved it; champion: the approved one of its name; retired: was champion, or was taken out of use */
+export type ModelState = "candidate" | "champion" | "retired";
+export const model_state_words = ["candidate", "champion", "retired"] as const;
+
+export type Model = {
+  digest: Digest;
+  name: string;
+  /** counts up within the name; the registry's tag is v1, v2, ... */
+  version: number;
+  state: ModelState;
+  /** models/NAME */
+  repository: string;
+  /** sha256:... of the OCI manifest that is signed */
+  manifest: string;
+  /** of the .onnx file */
+  bytes: number;
+  classes: string[];
+  /** its working threshold */
+  score_min: number;
+  /** pictures on which a device proves it */
+  reference_pictures: number;
+  /** devices that report it in use */
+  devices: number;
+  registered_at: string;
+  registered_by: string;
+  /** id of the key that signed it */
+  key: string;
+  dataset?: Digest;
+  run?: Ulid;
+  parent?: Digest;
+  approved_at?: string;
+  approved_by?: string;
+  /** approved against or without the gate */
+  forced?: boolean;
+  note?: string;
+};
+
+export type ModelPage = {
+  models: Model[];
+  next?: string;
+};
+
+export type ModelDecision = {
+  at: string;
+  who: string;
+  what: "registered" | "promoted" | "forced" | "refused" | "replaced" | "retired";
+  reason?: string;
+  /** what the gate said, with its figures */
+  verdict?: Record<string, unknown>;
+};
+
+export type ModelDetail = Model & {
+  /** oldest first */
+  history: ModelDecision[];
+};
+
+export type NewModel = {
+  /** words of a-z and 0-9 joined by . _ or -; left out: the run's model's */
+  name?: string;
+  run?: Ulid;
+  weights?: Digest;
+  /** the text of the .model.yaml */
+  descriptor?: string;
+  /** the text of the descriptor's classes_file, when it names one */
+  labels?: string;
+  calibration?: Digest;
+  /** reference pictures: JPEG blobs pushed before, or pictures of the pool; left out: of the dataset's val split */
+  pictures?: Digest[];
+  dataset?: Digest;
+  parent?: Digest;
+  note?: string;
+};
+
+export type Promotion = {
+  /** whose champion it becomes; its own name when left out */
+  name?: string;
+  dataset?: Digest;
+  force?: boolean;
+  /** needed with force */
+  reason?: string;
+};
+
+export type Retirement = {
+  reason: string;
+};
+
+export type Refused = {
+  error: ErrorBody;
+  /** what the gate said, with its figures; absent when nothing was compared yet */
+  verdict?: Record<string, unknown>;
+};
+
+export type Comparison = {
+  champion?: Digest;
+  dataset: Digest;
+};
+
+export type ComparisonRuns = {
+  /** the challenger's, then the champion's */
+  runs: Ulid[];
+};
+
+export type LineageDataset = {
+  digest: Digest;
+  name?: string;
+  made_at?: string;
+  pictures?: number;
+};
+
+export type LineageRun = {
+  run: Ulid;
+  kind?: string;
+  state?: string;
+  who?: string;
+  at?: string;
+};
+
+export type LineageDevice = {
+  device: string;
+  model: ModelRef;
+  cameras?: string[];
+  state?: string;
+  since?: string;
+};
+
+/** Everything before and after one thing; the thing itself is among its kind. */
+export type Lineage = {
+  kind: "picture" | "dataset" | "run" | "model";
+  thing: string;
+  picture_count: number;
+  /** the first 50 */
+  pictures: Digest[];
+  datasets: LineageDataset[];
+  runs: LineageRun[];
+  /** parents and children too */
+  models: Model[];
+  devices: LineageDevice[];
+};
+
+export type ReleaseKey = {
+  algorithm: "ed25519";
+  /** the first 16 hex digits of SHA-256 of the 32 bytes */
+  id: string;
+  /** base64 of the 32 bytes */
+  public: string;
+};
+
+export type Score = {
+  model: ModelRef;
+  width: number;
+  height: number;
+  /** the threshold that held */
+  confidence?: number;
+  /** best first */
+  boxes: Box[];
+  preprocess_us?: number;
+  run_us: number;
+};
+
 export type Change = {
   type: "incident" | "camera" | "device" | "delivery" | "run" | "model" | "rollout" | "pool" | "watch";
   id: string;
