@@ -50,6 +50,19 @@ export const dataset_task_words = ["detection", "classification"] as const;
 export type DatasetSplit = "train" | "val" | "test";
 export const dataset_split_words = ["train", "val", "test"] as const;
 
+export type RunKind = "train" | "evaluate" | "quantize";
+export const run_kind_words = ["train", "evaluate", "quantize"] as const;
+
+export type RunState = "queued" | "leased" | "done" | "failed" | "cancelled";
+export const run_state_words = ["queued", "leased", "done", "failed", "cancelled"] as const;
+
+/** better and fewer_false_alarms may be promoted; the others are refused */
+export type GateOutcome = "better" | "fewer_false_alarms" | "not_shown" | "worse" | "not_comparable";
+export const gate_outcome_words = ["better", "fewer_false_alarms", "not_shown", "worse", "not_comparable"] as const;
+
+export type WorstReason = "missed" | "false_alarm" | "wrong_class" | "misplaced" | "mixed";
+export const worst_reason_words = ["missed", "false_alarm", "wrong_class", "misplaced", "mixed"] as const;
+
 export type Role = "administrator" | "operator" | "viewer";
 export const role_words = ["administrator", "operator", "viewer"] as const;
 
@@ -563,6 +576,284 @@ export type DatasetReport = {
     pictures: SplitCounts;
   }[];
   warnings: Warning[];
+};
+
+/** Every number that decides what comes out. Members of other kinds are refused. */
+export type RunConfig = {
+  dataset: Digest;
+  /** the .onnx to start with, to measure, or to quantise */
+  model: string;
+  /** its descriptor; left out: the registry's */
+  descriptor?: string;
+  /** default 1 */
+  seed?: number;
+  split?: DatasetSplit;
+  /** train: 1..1000, default 20 */
+  epochs?: number;
+  /** train: 1..256, default 8 */
+  batch?: number;
+  /** train: 1e-7..1, default 1e-3 */
+  learning_rate?: number;
+  /** train: 0..1, default 1e-4 */
+  weight_decay?: number;
+  /** train: share of the layers, from the input, that stay as they are: 0..1, default 0.9 */
+  freeze?: number;
+  /** train: default true */
+  augment?: boolean;
+  /** train: epochs without a better validation before it stops early, default 5; 0: never */
+  patience?: number;
+  /** train: seconds between checkpoints, default 30 */
+  checkpoint_s?: number;
+  /** quantize: pictures to calibrate with, 1..2000, default 100 */
+  calibration?: number;
+  /** quantize: most mAP50 that may be lost, 0..0.5, default 0.01 */
+  budget?: number;
+  /** default 0: the worker's choice */
+  threads?: number;
+};
+
+export type NewRun = {
+  kind: RunKind;
+  name?: string;
+  config: RunConfig;
+};
+
+export type RunFile = {
+  name: string;
+  digest: Digest;
+  bytes: number;
+  put_at: string;
+};
+
+/** What was measured at a step: train_loss, val_loss, val_map50, learning_rate and what else the worker names. Of long runs every second point goes, so that about 2000 stay. */
+export type RunPoint = {
+  step: number;
+  at: string;
+  values: Record<string, number>;
+};
+
+export type RunWord = {
+  at: string;
+  text: string;
+};
+
+/** a report in a line */
+export type RunSummary = {
+  map: number | null;
+  map50: number | null;
+  pictures: number;
+  false_alarms_per_picture: number;
+  median_ms?: number | null;
+};
+
+export type Run = {
+  id: Ulid;
+  /** rises with every change */
+  version: number;
+  kind: RunKind;
+  name?: string;
+  state: RunState;
+  config: RunConfig;
+  created_by: string;
+  created_at: string;
+  /** first lease */
+  started_at?: string;
+  updated_at: string;
+  ended_at?: string;
+  /** who holds it, or held it last */
+  worker?: string;
+  /** while it is leased */
+  lease_until?: string;
+  /** how often it was leased */
+  attempts: number;
+  step: number;
+  /** 0: not known yet */
+  steps: number;
+  why?: ErrorBody;
+  files: RunFile[];
+  summary?: RunSummary;
+};
+
+export type RunDetail = Run & {
+  /** the curves, by step */
+  points: RunPoint[];
+  /** what the worker said, oldest first; at most 300 */
+  words: RunWord[];
+};
+
+export type RunPage = {
+  runs: Run[];
+  next?: string;
+  counts: {
+    queued: number;
+    leased: number;
+  };
+};
+
+export type LeaseRequest = {
+  /** a name for people: the machine's */
+  worker: string;
+  kinds: RunKind[];
+};
+
+export type Lease = {
+  lease: Ulid;
+  /** seconds until it ends unless it is renewed */
+  lease_s: number;
+  run: Run;
+};
+
+export type RunProgress = {
+  lease: Ulid;
+  step?: number;
+  steps?: number;
+  /** at most 200 a request; a point is {step, NAME: number, ...} with at most 16 names */
+  points?: Record<string, unknown>[];
+  /** at most 50 a request, 400 bytes each */
+  words?: string[];
+};
+
+export type GoOn = {
+  go_on: boolean;
+  /** when not */
+  why?: string;
+};
+
+export type RunFinish = {
+  lease: Ulid;
+  state: "done" | "failed";
+  why?: ErrorBody;
+  words?: string[];
+};
+
+export type ReportModel = {
+  name: string;
+  digest: Digest;
+};
+
+export type ReportClass = {
+  class: string;
+  /** labelled boxes in the split */
+  truths: number;
+  /** null: the class is not in the split */
+  ap: number | null;
+  ap50: number | null;
+  tp?: number;
+  fp?: number;
+  fn?: number;
+};
+
+/** one camera, or one hour of the day (UTC) */
+export type ReportSlice = {
+  name: string;
+  pictures: number;
+  groups: number;
+  truths: number;
+  map50: number | null;
+  tp: number;
+  fp: number;
+  fn: number;
+};
+
+export type ReportPicture = {
+  picture: Digest;
+  group: string;
+  camera: string;
+  truths: number;
+  /** at IoU 0.5 and the working threshold */
+  tp: number;
+  fp: number;
+  fn: number;
+  /** per class with something to count: [class index, truths, score, hit, score, hit ...] at IoU 0.5, hit 1 or 0, best score first: what the comparison draws from */
+  matches?: number[][];
+};
+
+/** vedette.report/1: a model on a split of a dataset. AP by the COCO definition: 101 recall points, IoU 0.50:0.05:0.95, at most 100 detections a picture; mean over the classes that the split has. */
+export type Report = {
+  format: "vedette.report/1";
+  model: ReportModel;
+  dataset: Digest;
+  split: DatasetSplit;
+  task: DatasetTask;
+  made_at?: string;
+  classes: string[];
+  /** mean over IoU 0.50:0.05:0.95; null: nothing is labelled in the split */
+  map: number | null;
+  map50: number | null;
+  map75: number | null;
+  /** map of small (under 32x32 pixels), medium and large (over 96x96) things */
+  area: {
+    small: number | null;
+    medium: number | null;
+    large: number | null;
+  };
+  /** at the working threshold, IoU 0.5 */
+  recall?: number | null;
+  precision?: number | null;
+  /** classification only */
+  accuracy?: number | null;
+  per_class: ReportClass[];
+  per_camera: ReportSlice[];
+  per_hour: ReportSlice[];
+  /** [recall, precision] at 101 recalls, IoU 0.5, mean over classes */
+  curve: number[][];
+  false_alarms: {
+    per_picture: number;
+    /** the working threshold */
+    at_score: number;
+  };
+  /** at most 24 */
+  worst: {
+    picture: Digest;
+    camera: string;
+    reason: WorstReason;
+    why: string;
+  }[];
+  /** is a score of 0.7 right in 7 of 10 cases */
+  calibration: {
+    /** expected calibration error */
+    error: number | null;
+    bins: ({
+      from: number;
+      to: number;
+      count: number;
+      score: number | null;
+      right: number | null;
+    })[];
+  };
+  latency_ms: {
+    median: number | null;
+    p95: number | null;
+  };
+  pictures: ReportPicture[];
+  /** what is weak in this measurement */
+  words: string[];
+};
+
+/** challenger minus champion */
+export type GateDifference = {
+  champion: number | null;
+  challenger: number | null;
+  difference: number | null;
+  low: number | null;
+  high: number | null;
+};
+
+export type GateVerdict = {
+  promote: boolean;
+  outcome: GateOutcome;
+  /** one line: mAP50 0.871 -> 0.874, 95 % interval -0.012..+0.018: not shown to be better */
+  why: string;
+  confidence: number;
+  margin: number;
+  /** of the bootstrap */
+  draws: number;
+  groups: number;
+  pictures: number;
+  map50: GateDifference;
+  false_alarms: GateDifference;
+  /** what would help, what is weak */
+  words: string[];
 };
 
 export type DatasetDiff = {
