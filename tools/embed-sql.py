@@ -21,7 +21,7 @@ def main():
             sys.exit(f"{path}: the first line must be '-- {path.stem}: ...' and say what a changed row count means")
         rows.append('    { "%s",\n%s },' % (path.stem, c_text(text)))
     pathlib.Path(out).write_text(
-        '#include "vd/store.h"\nextern const vd_sql %s[];\nconst vd_sql %s[] = {\n%s\n    { NULL, NULL },\n};\n'
+        '#include "vd/store.h"\n#pragma GCC diagnostic ignored "-Woverlength-strings"\nextern const vd_sql %s[];\nconst vd_sql %s[] = {\n%s\n    { NULL, NULL },\n};\n'
         % (table, table, "\n".join(rows)), encoding="utf-8")
 
 
