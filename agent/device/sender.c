@@ -44,7 +44,7 @@ static bool topic_of(vd_device *d, const vd_outbox_message *message, vd_buf *int
     bool fits = vd_bag_add(&bag, VD_PROP_MESSAGE_ID, message->id) &&
                 vd_bag_add(&bag, VD_PROP_CONTENT_TYPE, "application/json") &&
                 vd_bag_add(&bag, VD_PROP_CONTENT_ENCODING, "utf-8") &&
-                vd_bag_add(&bag, VD_PROP_TYPE, "event") &&
+                vd_bag_add(&bag, VD_PROP_TYPE, message->kind) &&
                 vd_bag_add(&bag, VD_PROP_CLOCK, vd_utc_text(vd_clock_utc_us(), now));
     vd_topic topic = { .kind = VD_TOPIC_EVENTS,
                        .device = vd_slice_str(d->id.device),

@@ -9,6 +9,7 @@ static vd_err read_message(vd_stmt *stmt, vd_outbox_message *ret_message)
     vd_slice body = vd_col_blob(stmt, 2);
     vd_outbox_message message = { .seq = vd_col_int(stmt, 0), .body_len = body.len };
     vd_slice_to_chars(vd_slice_str(vd_col_text(stmt, 1)), message.id, sizeof message.id);
+    vd_slice_to_chars(vd_slice_str(vd_col_text(stmt, 3)), message.kind, sizeof message.kind);
     message.body = vd_calloc(1, body.len + 1);
     if (!message.body) return VD_FULL;
     if (body.len) memcpy(message.body, body.data, body.len);

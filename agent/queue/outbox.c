@@ -123,10 +123,8 @@ vd_blobs *vd_outbox_blobs(vd_outbox *outbox)
 
 typedef struct {
     outbox_change change;
-    const vd_event *event;
+    const vd_outbox_note *note;
     vd_ulid id;
-    int priority;
-    vd_slice body;
 } acceptance;
 
 static int priority_of(const char *severity)
@@ -136,12 +134,18 @@ static int priority_of(const char *severity)
     return VD_SEVERITY_INFO;
 }
 
-/* Room on the disk that the event's message and its files take. Files that are kept for another
- * message count once. */
+/* Room on the disk that the message and its files take; a file that is not here takes none. */
 static uint64_t bytes_needed(const acceptance *a)
 {
-    uint64_t bytes = a->body.len;
-    for (unsigned i = 0; i < a->event->evidence_count; i++) bytes += a->event->evidence[i].bytes;
+    const vd_outbox_note *note = a->note;
+    uint64_t bytes = note->body.len;
+    for (unsigned i = 0; i < note->file_count; i++) {
+        char path[PATH_ROOM];
+        uint64_t file_bytes = 0;
+        if (!vd_blobs_path(a->change.outbox->blobs, &note->files[i], path, sizeof path,
+                           &file_bytes))
+            bytes += file_bytes;
+    }
     return bytes;
 }
 
@@ -161,7 +165,7 @@ static vd_err need_blob(acceptance *a, vd_store *store, const vd_digest *digest,
     vd_stmt *stmt = vd_store_stmt(store, "outbox_blob_need");
     vd_bind_text(stmt, "digest", digest->hex);
     vd_bind_int(stmt, "bytes", (int64_t)bytes);
-    vd_bind_int(stmt, "priority", a->priority);
+    vd_bind_int(stmt, "priority", a->note->priority);
     vd_bind_int(stmt, "now", vd_clock_utc_us());
     err = vd_stmt_run(stmt, NULL, why);
     if (!err && is_new) {
@@ -173,54 +177,56 @@ static vd_err need_blob(acceptance *a, vd_store *store, const vd_digest *digest,
 
 static vd_err put_message(acceptance *a, vd_store *store, const char *digests, vd_why *why)
 {
+    const vd_outbox_note *note = a->note;
     vd_stmt *stmt = vd_store_stmt(store, "outbox_put");
     vd_bind_int(stmt, "seq", ++a->change.outbox->last_seq);
     vd_bind_text(stmt, "id", a->id.text);
-    vd_bind_text(stmt, "camera", a->event->camera);
-    vd_bind_int(stmt, "priority", a->priority);
+    vd_bind_text(stmt, "kind", note->kind);
+    vd_bind_text(stmt, "camera", note->camera);
+    vd_bind_int(stmt, "priority", note->priority);
     vd_bind_int(stmt, "now", vd_clock_utc_us());
-    vd_bind_int(stmt, "bytes", (int64_t)a->body.len);
+    vd_bind_int(stmt, "bytes", (int64_t)note->body.len);
     vd_bind_text(stmt, "evidence", digests);
-    vd_bind_blob(stmt, "body", a->body);
+    vd_bind_blob(stmt, "body", note->body);
     vd_err err = vd_stmt_run(stmt, NULL, why);
     if (err) return err;
     a->change.messages++;
     a->change.accepted++;
-    outbox_change_bytes(&a->change, (int64_t)a->body.len);
+    outbox_change_bytes(&a->change, (int64_t)note->body.len);
     return VD_OK;
 }
 
 static vd_err accept_job(vd_store *store, void *arg, vd_why *why)
 {
     acceptance *a = arg;
-    const vd_event *event = a->event;
+    const vd_outbox_note *note = a->note;
     char digests[VD_EVENT_EVIDENCE_MAX * VD_SHA256_HEX + 1] = "";
     outbox_delete_doomed_job(a->change.outbox, store);
     vd_err err = outbox_drop_old_job(&a->change, store, why);
-    if (!err) err = outbox_make_room_job(&a->change, store, bytes_needed(a), a->priority, why);
-    for (unsigned i = 0; !err && i < event->evidence_count; i++) {
-        memcpy(digests + (size_t)i * VD_SHA256_HEX, event->evidence[i].digest.hex, VD_SHA256_HEX);
-        err = need_blob(a, store, &event->evidence[i].digest, why);
+    if (!err) err = outbox_make_room_job(&a->change, store, bytes_needed(a), note->priority, why);
+    for (unsigned i = 0; !err && i < note->file_count; i++) {
+        memcpy(digests + (size_t)i * VD_SHA256_HEX, note->files[i].hex, VD_SHA256_HEX);
+        err = need_blob(a, store, &note->files[i], why);
     }
     return err ? err : put_message(a, store, digests, why);
 }
 
-/* Evidence of an event that was not accepted is nobody's: its files go, unless a row names them. */
-static void forget_evidence(vd_outbox *outbox, const vd_event *event)
+/* Files of a message that was not accepted are nobody's: they go, unless a row names them. */
+static void forget_files(vd_outbox *outbox, const vd_outbox_note *note)
 {
-    for (unsigned i = 0; i < event->evidence_count; i++) {
+    for (unsigned i = 0; i < note->file_count; i++) {
         outbox_doomed *node = vd_calloc(1, sizeof *node);
         if (!node) continue;
-        node->digest = event->evidence[i].digest;
+        node->digest = note->files[i];
         pthread_mutex_lock(&outbox->lock);
         node->next = outbox->doomed;
         outbox->doomed = node;
         pthread_mutex_unlock(&outbox->lock);
     }
-    if (event->evidence_count) outbox_post_tidy(outbox);
+    if (note->file_count) outbox_post_tidy(outbox);
 }
 
-/* The loss of the event itself is part of what the hub is told. */
+/* The loss of the message itself is part of what the hub is told. */
 static void count_refused(vd_outbox *outbox)
 {
     pthread_mutex_lock(&outbox->lock);
@@ -228,27 +234,41 @@ static void count_refused(vd_outbox *outbox)
     pthread_mutex_unlock(&outbox->lock);
 }
 
+vd_err vd_outbox_put(vd_outbox *outbox, const vd_outbox_note *note, vd_why *why)
+{
+    if (note->file_count > VD_EVENT_EVIDENCE_MAX)
+        return vd_fail(why, VD_INVALID, "an event has more than %d evidence files",
+                       VD_EVENT_EVIDENCE_MAX);
+    if (note->body.len > VD_EVENT_JSON_MAX || strlen(note->kind) > VD_OUTBOX_KIND_MAX)
+        return vd_fail(why, VD_INVALID, "a message has more than %d bytes", VD_EVENT_JSON_MAX);
+    acceptance a = { .change.outbox = outbox, .note = note, .id = vd_ulid_new() };
+    vd_err err = vd_committer_run(outbox->committer, accept_job, &a, why);
+    outbox_change_apply(&a.change, err == VD_OK);
+    if (err) {
+        if (err == VD_FULL) count_refused(outbox);
+        forget_files(outbox, note);
+    }
+    return err;
+}
+
 vd_err vd_outbox_accept(void *arg, const vd_event *event, vd_why *why)
 {
     vd_outbox *outbox = arg;
+    vd_digest files[VD_EVENT_EVIDENCE_MAX];
     VD_AUTO(vd_buf) body = VD_BUF(VD_EVENT_JSON_MAX);
     if (event->evidence_count > VD_EVENT_EVIDENCE_MAX)
         return vd_fail(why, VD_INVALID, "an event has more than %d evidence files",
                        VD_EVENT_EVIDENCE_MAX);
     vd_err err = vd_event_write(event, &body);
     if (err) return vd_fail(why, err, "the event does not fit into %d bytes", VD_EVENT_JSON_MAX);
-    acceptance a = { .change.outbox = outbox,
-                     .event = event,
-                     .id = vd_ulid_new(),
-                     .priority = priority_of(event->severity),
-                     .body = vd_buf_slice(&body) };
-    err = vd_committer_run(outbox->committer, accept_job, &a, why);
-    outbox_change_apply(&a.change, err == VD_OK);
-    if (err) {
-        if (err == VD_FULL) count_refused(outbox);
-        forget_evidence(outbox, event);
-    }
-    return err;
+    for (unsigned i = 0; i < event->evidence_count; i++) files[i] = event->evidence[i].digest;
+    const vd_outbox_note note = { .kind = "event",
+                                  .camera = event->camera,
+                                  .priority = priority_of(event->severity),
+                                  .body = vd_buf_slice(&body),
+                                  .files = files,
+                                  .file_count = event->evidence_count };
+    return vd_outbox_put(outbox, &note, why);
 }
 
 void vd_outbox_wait(vd_outbox *outbox, int timeout_ms)

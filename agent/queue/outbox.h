@@ -25,12 +25,28 @@ vd_blobs *vd_outbox_blobs(vd_outbox *outbox);
  * deleted. */
 VD_MUST_USE vd_err vd_outbox_accept(void *outbox, const vd_event *event, vd_why *why);
 
+/* A message that is no event, with the same promise: it stays until the hub names it, or the loss
+ * policy drops it. */
+#define VD_OUTBOX_KIND_MAX 16
+#define VD_OUTBOX_LEAST    (-1) /* lost before any event; events have 0 (info) to 4 (critical) */
+typedef struct {
+    const char *kind; /* property `type`: "sample", "sketch" */
+    const char *camera;
+    int priority;
+    vd_slice body;          /* JSON, at most VD_EVENT_JSON_MAX */
+    const vd_digest *files; /* in vd_outbox_blobs, sent once the hub has the message */
+    unsigned file_count;    /* at most VD_EVENT_EVIDENCE_MAX */
+} vd_outbox_note;
+/* Returns after the commit; errors as above. Any thread. */
+VD_MUST_USE vd_err vd_outbox_put(vd_outbox *outbox, const vd_outbox_note *note, vd_why *why);
+
 /* The sender's side, for one thread. Messages are lent out in the order they were accepted; one
  * stays on disk until confirmed. */
 typedef struct {
     int64_t seq;
-    char id[VD_ULID_LEN + 1]; /* message id: "$.mid" */
-    char *body;               /* JSON, owned by the caller: free() */
+    char id[VD_ULID_LEN + 1];          /* message id: "$.mid" */
+    char kind[VD_OUTBOX_KIND_MAX + 1]; /* "event", or a note's */
+    char *body;                        /* JSON, owned by the caller: free() */
     size_t body_len;
 } vd_outbox_message;
 /* The next message with seq > after_seq. VD_ABSENT: none. */

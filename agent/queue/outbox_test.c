@@ -276,6 +276,63 @@ VD_TEST(a_full_quota_loses_the_least_important_and_oldest_and_says_so)
     expect_u64(stats_of(&d).waiting, 4);
 }
 
+static vd_err put_note(desk *d, const char *body, const vd_digest *file)
+{
+    const vd_outbox_note note = { .kind = "sketch",
+                                  .camera = "c1",
+                                  .priority = VD_OUTBOX_LEAST,
+                                  .body = vd_slice_str(body),
+                                  .files = file,
+                                  .file_count = file != NULL };
+    return vd_outbox_put(d->outbox, &note, NULL);
+}
+
+VD_TEST(a_note_waits_like_an_event_over_restarts_and_keeps_its_kind)
+{
+    VD_AUTO(desk) d;
+    desk_new(&d, 0, 0);
+    vd_event event = event_of("c1", "info", 1);
+    vd_event_evidence picture = put_blob(d.outbox, "a picture");
+    accept(&d, &event);
+    expect_ok(put_note(&d, "{\"camera\":\"c1\"}", &picture.digest));
+    desk_reopen(&d);
+
+    vd_outbox_message message;
+    expect_ok(vd_outbox_next(d.outbox, 0, &message));
+    expect_str(message.kind, "event");
+    free(message.body);
+    expect_ok(vd_outbox_next(d.outbox, message.seq, &message));
+    expect_str(message.kind, "sketch");
+    expect_str(message.body, "{\"camera\":\"c1\"}");
+    free(message.body);
+    vd_digest ready;
+    expect_false(blob_to_send(&d, &ready));
+    expect_ok(vd_outbox_confirm(d.outbox, message.seq));
+    desk_reopen(&d);
+    expect_true(blob_to_send(&d, &ready));
+    expect_str(ready.hex, picture.digest.hex);
+}
+
+VD_TEST(notes_of_least_priority_go_before_any_event)
+{
+    VD_AUTO(desk) d;
+    desk_new(&d, 3 * message_bytes(), 0);
+    vd_event event = event_of("c1", "info", 1);
+    char body[512];
+    memset(body, ' ', sizeof body);
+    memcpy(body, "{}", 2);
+    body[sizeof body - 1] = '\0';
+    accept(&d, &event);
+    expect_ok(put_note(&d, body, NULL));
+    accept(&d, &event);
+    accept(&d, &event);
+
+    int64_t seq = 0;
+    for (unsigned n = 0; n < 3; n++) expect_u64(next_track(&d, &seq), 1);
+    expect_u64(next_track(&d, &seq), 0);
+    expect_u64(stats_of(&d).dropped_quota, 1);
+}
+
 VD_TEST(a_less_important_event_is_refused_with_its_evidence)
 {
     VD_AUTO(desk) d = { 0 };
@@ -558,6 +615,8 @@ VD_TEST(a_full_disk_refuses_and_keeps_what_it_has)
 }
 
 VD_TEST_MAIN(VD_RUN(an_event_stays_until_the_hub_names_it),
+             VD_RUN(a_note_waits_like_an_event_over_restarts_and_keeps_its_kind),
+             VD_RUN(notes_of_least_priority_go_before_any_event),
              VD_RUN(messages_go_out_in_the_order_they_were_accepted),
              VD_RUN(evidence_follows_its_event_and_goes_when_the_hub_has_it),
              VD_RUN(evidence_of_two_revisions_is_kept_until_both_are_named),

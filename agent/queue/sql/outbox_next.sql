@@ -1,2 +1,2 @@
 -- outbox_next: reads the first message behind :after.
-SELECT seq, id, body FROM message WHERE seq > :after ORDER BY seq LIMIT 1;
+SELECT seq, id, body, kind FROM message WHERE seq > :after ORDER BY seq LIMIT 1;
