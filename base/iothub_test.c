@@ -63,6 +63,8 @@ VD_TEST(every_topic_reads_back_as_it_was_written)
         { "devices/d1/modules/m1/inputs/in/a=b", VD_TOPIC_MODULE_INPUT },
         { "$iothub/twin/GET/?$rid=1", VD_TOPIC_TWIN_GET },
         { "$iothub/twin/PATCH/properties/reported/?$rid=ab-c", VD_TOPIC_TWIN_REPORT },
+        { "$iothub/twin/PATCH/properties/reported/?$rid=a&clock=2026-11-21T14:02:11Z",
+          VD_TOPIC_TWIN_REPORT },
         { "$iothub/twin/res/204/?$rid=1&$version=7", VD_TOPIC_TWIN_RESULT },
         { "$iothub/twin/res/400/?$rid=1", VD_TOPIC_TWIN_RESULT },
         { "$iothub/twin/PATCH/properties/desired/?$version=3", VD_TOPIC_TWIN_DESIRED },

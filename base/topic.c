@@ -25,6 +25,7 @@ static bool read_query(vd_slice text, vd_topic *topic)
     while (text.len > 0) {
         vd_slice value, key = vd_slice_cut(vd_slice_cut(text, '&', &text), '=', &value);
         if (vd_slice_eq(key, VD_STR("$rid"))) topic->rid = value;
+        if (vd_slice_eq(key, VD_STR(VD_PROP_CLOCK))) topic->clock = value;
         bool is_version = vd_slice_eq(key, VD_STR("$version"));
         if (is_version && !vd_slice_u64(value, INT64_MAX, &topic->version)) return false;
     }
@@ -149,7 +150,9 @@ static bool write_topic(const vd_topic *t, vd_buf *into)
     case VD_TOPIC_MODULE_INPUT: return write_owned(t, into);
     case VD_TOPIC_TWIN_GET: return vd_buf_add_str(into, "$iothub/twin/GET") && add_rid(t, into);
     case VD_TOPIC_TWIN_REPORT:
-        return vd_buf_add_str(into, "$iothub/twin/PATCH/properties/reported") && add_rid(t, into);
+        return vd_buf_add_str(into, "$iothub/twin/PATCH/properties/reported") && add_rid(t, into) &&
+               (!t->clock.len ||
+                (vd_buf_add_str(into, "&" VD_PROP_CLOCK "=") && vd_buf_add(into, t->clock)));
     case VD_TOPIC_TWIN_RESULT:
         return vd_buf_addf(into, "$iothub/twin/res/%u", t->status) && add_rid(t, into) &&
                (!t->version || vd_buf_addf(into, "&$version=%" PRIu64, t->version));

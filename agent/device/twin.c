@@ -295,7 +295,10 @@ static void report(vd_device *d)
     next_rid(d, d->report_rid);
     d->report_sent_us = vd_clock_mono_us();
     d->report_after_us = d->report_sent_us + REPORT_EVERY_US;
-    vd_topic topic = { .kind = VD_TOPIC_TWIN_REPORT, .rid = vd_slice_str(d->report_rid) };
+    char now[VD_UTC_TEXT_ROOM];
+    vd_topic topic = { .kind = VD_TOPIC_TWIN_REPORT,
+                       .rid = vd_slice_str(d->report_rid),
+                       .clock = vd_slice_str(vd_utc_text(vd_clock_utc_us(), now)) };
     mqtt_send(d, &topic, vd_buf_slice(&patch));
 }
 

@@ -50,7 +50,7 @@ typedef enum {
     VD_TOPIC_DEVICEBOUND,   /* devices/D/messages/devicebound/BAG              hub to device */
     VD_TOPIC_MODULE_INPUT,  /* devices/D/modules/M/inputs/NAME/BAG             hub to module */
     VD_TOPIC_TWIN_GET,      /* $iothub/twin/GET/?$rid=R                        device to hub */
-    VD_TOPIC_TWIN_REPORT,   /* $iothub/twin/PATCH/properties/reported/?$rid=R  device to hub */
+    VD_TOPIC_TWIN_REPORT,   /* $iothub/twin/PATCH/properties/reported/?$rid=R[&clock=T]  to hub */
     VD_TOPIC_TWIN_RESULT,   /* $iothub/twin/res/STATUS/?$rid=R[&$version=N]    hub to device */
     VD_TOPIC_TWIN_DESIRED,  /* $iothub/twin/PATCH/properties/desired/?$version=N   to device */
     VD_TOPIC_METHOD_CALL,   /* $iothub/methods/POST/NAME/?$rid=R               hub to device */
@@ -63,6 +63,7 @@ typedef struct {
     vd_slice bag;            /* the same; still encoded */
     vd_slice name;           /* METHOD_CALL, MODULE_INPUT */
     vd_slice rid;            /* at most 64 bytes, as it was sent */
+    vd_slice clock;          /* TWIN_REPORT: RFC 3339, the sender's clock; none: not told */
     uint64_t version;        /* TWIN_RESULT (0: none), TWIN_DESIRED */
     unsigned status;         /* TWIN_RESULT, METHOD_RESULT */
 } vd_topic;

@@ -3,8 +3,9 @@
  * One loop thread owns every connection (MQTT 3.1.1 over TLS in the dialect of PROTOCOLS.md 1).
  * Whatever changes state goes through the hub's committer; a device gets its PUBACK only after the
  * commit that holds its message is on disk. A message with the application property `type=event`
- * and content type application/json is an event and goes to hooks.event inside that commit; every
- * other message is kept in the table `message`; an event that cannot be read is kept in `refused`.
+ * and content type application/json is an event and goes to hooks.event inside that commit; one
+ * with another `type` goes to hooks.note, and what is not taken there, as every other message, is
+ * kept in the table `message`; an event or note that cannot be read is kept in `refused`.
  *
  * The program ignores SIGPIPE (vd_stop_install). Any thread may call any function here, except from
  * inside a hook. Functions that change something wait for the commit. The names `device` are 1-128
@@ -38,6 +39,10 @@ typedef struct {
      * any other error: nothing is answered, the device will send it again. NULL: events are counted
      * and dropped. */
     vd_err (*event)(void *ctx, vd_store *store, const vd_event *event, vd_slice json, vd_why *why);
+    /* The same for a JSON message of another type ("sample", "sketch"). Sets *ret_taken when it is
+     * this hub's own; otherwise it is kept as any message. May be NULL. */
+    vd_err (*note)(void *ctx, vd_store *store, const char *device, const char *type, vd_slice json,
+                   bool *ret_taken, vd_why *why);
     /* From the loop, the committer's thread or a caller of this header; after the commit. Must be
      * quick and must not call the intake. May be NULL. */
     void (*changed)(void *ctx, const char *device, vd_intake_change what);

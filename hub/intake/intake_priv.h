@@ -176,6 +176,8 @@ void session_packet(conn *c, const vd_mqtt_packet *packet);
 void session_ended(conn *c); /* called once, when a ready connection closes */
 
 /* ---- message.c ---- */
+/* What a device says of its clock (RFC 3339) at `now_us`; what cannot be read is not heard. */
+void conn_clock(conn *c, vd_slice told, int64_t now_us);
 void message_take(conn *c, const vd_topic *topic, const vd_mqtt_packet *packet);
 /* The last will of a connection that closes. */
 void message_will(conn *c);

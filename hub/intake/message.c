@@ -1,6 +1,6 @@
 /* message.c - a message from packet to PUBACK.
  *
- *   packet ─▶ message ─▶ committer (event to the hook, telemetry to a table) ─▶ loop ─▶ PUBACK
+ *   packet ─▶ message ─▶ committer (event, note to a hook, else to a table) ─▶ loop ─▶ PUBACK
  *                              └─ refused by the hook ─▶ committer (table refused) ─┘
  *
  * Each connection keeps its unanswered packets in the order they came and answers from the front,
@@ -13,7 +13,9 @@
 #include "vd/clock.h"
 #include "vd/log.h"
 
-typedef enum { KEPT, WAS_EVENT, CAME_BEFORE, WAS_REFUSED } fate;
+#define TYPE_ROOM 17 /* of the property `type`; a longer one is nobody's */
+
+typedef enum { KEPT, WAS_EVENT, WAS_NOTE, CAME_BEFORE, WAS_REFUSED } fate;
 
 struct message {
     command back; /* to the loop, when its job ended */
@@ -25,6 +27,7 @@ struct message {
     uint8_t qos;
     uint16_t id;
     bool is_event;
+    char type[TYPE_ROOM]; /* of a JSON message that is no event; "": none */
     vd_err err;
     fate fate;
     int64_t received_us;
@@ -138,6 +141,16 @@ static vd_err read_event(message *m, vd_arena *arena, vd_json **root, vd_event *
     return err;
 }
 
+static vd_err run_note(vd_store *store, message *m, vd_why *why)
+{
+    const vd_intake_hooks *hooks = &m->intake->config.hooks;
+    bool taken = false;
+    if (!m->type[0] || !hooks->note) return add_telemetry(store, m, why);
+    m->fate = WAS_NOTE;
+    vd_err err = hooks->note(hooks->ctx, store, m->device, m->type, m->body, &taken, why);
+    return err || taken ? err : add_telemetry(store, m, why);
+}
+
 static vd_err run_message(vd_store *store, void *arg, vd_why *why)
 {
     message *m = arg;
@@ -145,7 +158,7 @@ static vd_err run_message(vd_store *store, void *arg, vd_why *why)
     VD_AUTO(vd_json_ptr) root = NULL;
     vd_event event;
     if (m->why[0]) return add_refused(store, m, why);
-    if (!m->is_event) return add_telemetry(store, m, why);
+    if (!m->is_event) return run_note(store, m, why);
     vd_arena_clear(m->intake->event_arena);
     vd_err err = read_event(m, m->intake->event_arena, &root, &event, why);
     if (err) {
@@ -166,7 +179,7 @@ static void on_committed(void *arg, vd_err err, const vd_why *why)
     message *m = arg;
     vd_intake *intake = m->intake;
     m->err = err;
-    m->set_aside = is_refusal(err) && m->fate == WAS_EVENT;
+    m->set_aside = is_refusal(err) && (m->fate == WAS_EVENT || m->fate == WAS_NOTE);
     if (err && why) vd_why_line(why, m->why, sizeof(m->why));
     /* Pushed before job_done, so that the loop still runs. */
     if (!command_push(intake, &m->back)) free(m);
@@ -235,11 +248,10 @@ static void read_bag(message *m, const vd_properties *bag, conn *c)
 {
     const char *type = vd_bag_get(bag, VD_PROP_TYPE), *ct = vd_bag_get(bag, VD_PROP_CONTENT_TYPE);
     const char *clock = vd_bag_get(bag, VD_PROP_CLOCK);
-    int64_t told_us = 0;
-    m->is_event = type && ct && !strcmp(type, "event") && !strncmp(ct, "application/json", 16);
-    if (!c || !clock || !vd_utc_parse(vd_slice_str(clock), &told_us)) return;
-    c->clock_known = true;
-    c->clock_skew_ms = (told_us - m->received_us) / 1000;
+    bool json = type && ct && !strncmp(ct, "application/json", 16);
+    m->is_event = json && !strcmp(type, "event");
+    if (json && !m->is_event) vd_slice_to_chars(vd_slice_str(type), m->type, sizeof m->type);
+    if (c && clock) conn_clock(c, vd_slice_str(clock), m->received_us);
 }
 
 /* One allocation holds the message, its bag with what the hub adds, its id and its body. */

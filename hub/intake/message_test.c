@@ -336,6 +336,48 @@ VD_TEST(the_clock_a_device_tells_becomes_its_skew)
     test_device_close(&device);
 }
 
+VD_TEST(a_device_that_only_reports_tells_its_clock_too)
+{
+    test_device device;
+    vd_intake_device seen;
+    expect_i64(test_device_connect(&device, &hub, "cam-1"), VD_MQTT_ACCEPTED);
+    test_device_subscribe(&device, "$iothub/twin/res/#", 0);
+    test_device_publish(&device,
+                        "$iothub/twin/PATCH/properties/reported/?$rid=1&clock=1970-01-01T00:00:00Z",
+                        VD_STR("{\"agent\":{}}"), 0, 0);
+    received(&device, VD_MQTT_PUBLISH);
+    test_device_send(&device, &(vd_mqtt_packet){ .type = VD_MQTT_PINGREQ });
+    received(&device, VD_MQTT_PINGRESP);
+    expect_ok(vd_intake_device_get(hub.intake, "cam-1", &seen, NULL));
+    expect_true(seen.clock_known && seen.clock_skew_ms < -1000000000);
+    test_device_close(&device);
+}
+
+#define NOTE_TOPIC EVENTS "type=sketch&%24.ct=application%2Fjson&%24.mid=n"
+
+VD_TEST(a_note_goes_to_its_hook_and_what_is_not_taken_stays_a_message)
+{
+    test_device device;
+    expect_i64(test_device_connect(&device, &hub, "cam-1"), VD_MQTT_ACCEPTED);
+    hub.note_taken = true;
+    test_device_publish(&device, NOTE_TOPIC "1", VD_STR("{}"), 1, 1);
+    received(&device, VD_MQTT_PUBACK);
+    expect_u64(hub.notes_seen, 1);
+    expect_str(hub.last_note, "sketch");
+    expect_i64(test_hub_rows(&hub, "message"), 0);
+
+    hub.note_taken = false;
+    test_device_publish(&device, NOTE_TOPIC "2", VD_STR("{}"), 1, 2);
+    received(&device, VD_MQTT_PUBACK);
+    expect_i64(test_hub_rows(&hub, "message"), 1);
+
+    hub.event_answer = VD_INVALID;
+    test_device_publish(&device, NOTE_TOPIC "3", VD_STR("not json"), 1, 3);
+    received(&device, VD_MQTT_PUBACK);
+    expect_i64(test_hub_rows(&hub, "refused"), 1);
+    test_device_close(&device);
+}
+
 #define WITH_HUB(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 VD_TEST_MAIN(WITH_HUB(puback_never_precedes_the_commit),
@@ -352,4 +394,6 @@ VD_TEST_MAIN(WITH_HUB(puback_never_precedes_the_commit),
              WITH_HUB(a_full_disk_answers_nothing_and_takes_the_message_when_there_is_room),
              WITH_HUB(a_broken_connection_leaves_its_will_and_a_goodbye_does_not),
              WITH_HUB(the_retain_flag_becomes_a_property),
-             WITH_HUB(the_clock_a_device_tells_becomes_its_skew))
+             WITH_HUB(the_clock_a_device_tells_becomes_its_skew),
+             WITH_HUB(a_device_that_only_reports_tells_its_clock_too),
+             WITH_HUB(a_note_goes_to_its_hook_and_what_is_not_taken_stays_a_message))

@@ -157,6 +157,14 @@ void session_ended(conn *c)
     hook_changed(intake, c->device, VD_INTAKE_DISCONNECTED);
 }
 
+void conn_clock(conn *c, vd_slice told, int64_t now_us)
+{
+    int64_t told_us = 0;
+    if (!told.len || !vd_utc_parse(told, &told_us)) return;
+    c->clock_known = true;
+    c->clock_skew_ms = (told_us - now_us) / 1000;
+}
+
 /* ---- publish, subscribe ---- */
 
 static void refuse_packet(conn *c, const char *fact, vd_slice topic)
@@ -191,7 +199,10 @@ static void on_publish(conn *c, const vd_mqtt_packet *p)
             refuse_packet(c, "a message for another device is not taken", p->topic);
         return;
     case VD_TOPIC_TWIN_GET:
-    case VD_TOPIC_TWIN_REPORT: twin_request(c, &topic, p); return;
+    case VD_TOPIC_TWIN_REPORT:
+        conn_clock(c, topic.clock, c->seen_utc_us);
+        twin_request(c, &topic, p);
+        return;
     case VD_TOPIC_METHOD_RESULT:
         method_answer(c, &topic, p->payload);
         message_settle(message_expect(c, p));

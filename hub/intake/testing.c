@@ -34,6 +34,17 @@ static vd_err on_event(void *ctx, vd_store *store, const vd_event *event, vd_sli
     return hub->event_answer ? vd_fail(why, hub->event_answer, "the test wants it") : VD_OK;
 }
 
+static vd_err on_note(void *ctx, vd_store *store, const char *device, const char *type,
+                      vd_slice json, bool *ret_taken, vd_why *why)
+{
+    test_hub *hub = ctx;
+    (void)store, (void)json, (void)device;
+    hub->notes_seen++;
+    snprintf(hub->last_note, sizeof(hub->last_note), "%s", type);
+    *ret_taken = hub->note_taken;
+    return hub->event_answer ? vd_fail(why, hub->event_answer, "the test wants it") : VD_OK;
+}
+
 void test_hub_start(test_hub *hub)
 {
     vd_why why = { 0 };
@@ -62,7 +73,7 @@ void test_hub_start(test_hub *hub)
                                 .host_name = "localhost",
                                 .certificate_path = hub->tls.certificate,
                                 .key_path = hub->tls.key,
-                                .hooks = { .ctx = hub, .event = on_event } };
+                                .hooks = { .ctx = hub, .event = on_event, .note = on_note } };
     vd_err err = vd_intake_new(&config, &hub->intake, &why);
     if (!err) err = vd_intake_start(hub->intake, &why);
     if (err) print_error("%s\n", vd_why_line(&why, line, sizeof(line)));

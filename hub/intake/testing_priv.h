@@ -18,7 +18,9 @@ typedef struct {
     vd_store_schema schema;
     /* what the hook was told */
     vd_err event_answer;
-    unsigned events_seen;
+    bool note_taken;
+    unsigned events_seen, notes_seen;
+    char last_note[17];
     char last_event[VD_ULID_LEN + 1];
 } test_hub;
 
