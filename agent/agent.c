@@ -132,7 +132,8 @@ static vd_err open_events(agent *a, vd_why *why)
 
     snprintf(dir, sizeof dir, "%s/clips", c->state_dir);
     vd_err err = vd_dir_make(dir, 0750, why);
-    return err ? err : vd_events_new(&config, &sink, &a->events, why);
+    if (!err) err = vd_events_new(&config, &sink, &a->events, why);
+    return err ? err : vd_outbox_sweep(a->outbox, why);
 }
 
 static vd_err open_turns(agent *a, vd_why *why)

@@ -71,9 +71,9 @@ int main(int argc, char **argv)
     double seconds = bench_seconds_since(start);
     vd_outbox_stats stats;
     vd_outbox_get_stats(outbox, &stats);
-    printf("{\"events\":%llu,\"waiting\":%llu,\"per_second\":%.1f}\n",
-           (unsigned long long)(events / count * count), (unsigned long long)stats.waiting,
-           (double)(events / count * count) / seconds);
+    const unsigned written = events / count * count;
+    printf("{\"events\":%u,\"waiting\":%llu,\"per_second\":%.1f}\n", written,
+           (unsigned long long)stats.waiting, (double)written / seconds);
     vd_outbox_free(outbox);
     return 0;
 }

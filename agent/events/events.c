@@ -59,6 +59,7 @@ vd_err vd_events_new(const vd_events_config *config, const vd_events_sink *sink,
     if (!events->config.device || !events->config.work_dir)
         err = vd_fail(why, VD_FULL, "no memory for the events");
     if (!err) err = empty_dir(config->work_dir, why);
+    if (!err) open_resume(events);
     if (!err && pthread_create(&events->worker, NULL, events_work, events) != 0)
         err = vd_fail(why, VD_FULL, "no thread for the events");
     events->has_worker = !err;

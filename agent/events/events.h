@@ -33,6 +33,7 @@ typedef struct {
 } vd_events_sink;
 
 typedef struct vd_events vd_events;
+/* Ends the events that a killed run left open: `accept` is called for them before this returns. */
 VD_MUST_USE vd_err vd_events_new(const vd_events_config *config, const vd_events_sink *sink,
                                  vd_events **ret_events, vd_why *why);
 /* Cameras are added before their thread starts. */

@@ -280,7 +280,6 @@ void *events_work(void *arg)
 {
     vd_events *events = arg;
     bool stopping = false, look_again = false;
-    open_resume(events);
     while (!stopping) {
         pthread_mutex_lock(&events->lock);
         wait_for_work(events, look_again);

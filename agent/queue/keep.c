@@ -328,13 +328,19 @@ static vd_err sweep_shelf(vd_outbox *outbox, vd_store *store, const char *shelf,
     return err;
 }
 
-vd_err outbox_sweep(vd_outbox *outbox, vd_store *store, const char *blob_dir, vd_why *why)
+static vd_err sweep_job(vd_store *store, void *arg, vd_why *why)
 {
+    vd_outbox *outbox = arg;
     for (unsigned shelf = 0; shelf < 256; shelf++) {
-        char path[4096];
-        snprintf(path, sizeof path, "%s/%02x", blob_dir, shelf);
+        char path[OUTBOX_PATH_ROOM + 4];
+        snprintf(path, sizeof path, "%s/%02x", outbox->blob_dir, shelf);
         vd_err err = sweep_shelf(outbox, store, path, why);
         if (err) return err;
     }
     return VD_OK;
+}
+
+vd_err vd_outbox_sweep(vd_outbox *outbox, vd_why *why)
+{
+    return vd_committer_run(outbox->committer, sweep_job, outbox, why);
 }

@@ -10,7 +10,7 @@
 
 #define COMMIT_ROOM  1024 /* jobs waiting for the committer; more writers wait */
 #define COMMIT_BATCH 256
-#define PATH_ROOM    4096
+#define PATH_ROOM    OUTBOX_PATH_ROOM
 
 extern const vd_sql agent_queue_sql[];
 extern const vd_sql agent_queue_migrations[];
@@ -59,15 +59,14 @@ static vd_err recover(vd_outbox *outbox, vd_store *store, vd_why *why)
 
 static vd_err open_store(vd_outbox *outbox, const char *dir, vd_why *why)
 {
-    char path[PATH_ROOM], blob_dir[PATH_ROOM];
+    char path[PATH_ROOM];
     snprintf(path, sizeof path, "%s/outbox.db", dir);
-    snprintf(blob_dir, sizeof blob_dir, "%s/blobs", dir);
+    snprintf(outbox->blob_dir, sizeof outbox->blob_dir, "%s/blobs", dir);
     vd_store *store = NULL;
     vd_err err = vd_dir_make(dir, 0750, why);
-    if (!err) err = vd_blobs_open(blob_dir, &outbox->blobs, why);
+    if (!err) err = vd_blobs_open(outbox->blob_dir, &outbox->blobs, why);
     if (!err) err = vd_store_open(path, VD_STORE_WRITE, &schema, &store, why);
     if (!err) err = recover(outbox, store, why);
-    if (!err) err = outbox_sweep(outbox, store, blob_dir, why);
     if (!err) err = vd_store_open(path, VD_STORE_READ, &schema, &outbox->reader, why);
     if (!err) err = vd_committer_new(store, COMMIT_ROOM, COMMIT_BATCH, &outbox->committer, why);
     if (err) vd_store_free(store);

@@ -17,6 +17,9 @@ typedef struct {
 typedef struct vd_outbox vd_outbox;
 VD_MUST_USE vd_err vd_outbox_open(const vd_outbox_config *config, vd_outbox **ret_outbox,
                                   vd_why *why);
+/* Deletes files that nothing names any more, such as those a killed run had just written. Call it
+ * at start, after events of that run were ended (they may name such a file) and before new ones. */
+VD_MUST_USE vd_err vd_outbox_sweep(vd_outbox *outbox, vd_why *why);
 vd_outbox *vd_outbox_free(vd_outbox *outbox);
 vd_blobs *vd_outbox_blobs(vd_outbox *outbox);
 /* Returns after the commit. The shape of vd_events_sink.accept. The event's evidence must lie in

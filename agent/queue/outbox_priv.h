@@ -15,6 +15,8 @@
 #include "outbox.h"
 #include "vd/store.h"
 
+#define OUTBOX_PATH_ROOM 4096
+
 typedef struct outbox_doomed {
     struct outbox_doomed *next;
     vd_digest digest;
@@ -24,6 +26,7 @@ struct vd_outbox {
     uint64_t quota_bytes;
     int64_t max_age_us;
     vd_blobs *blobs;
+    char blob_dir[OUTBOX_PATH_ROOM];
     vd_committer *committer;
     pthread_mutex_t read_lock; /* guards `reader` */
     vd_store *reader;
@@ -60,9 +63,6 @@ VD_MUST_USE vd_err outbox_drop_old_job(outbox_change *change, vd_store *store, v
 void outbox_delete_doomed_job(vd_outbox *outbox, vd_store *store);
 /* A job of its own for the above. */
 void outbox_post_tidy(vd_outbox *outbox);
-/* At start: deletes the files that no row names. */
-VD_MUST_USE vd_err outbox_sweep(vd_outbox *outbox, vd_store *store, const char *blob_dir,
-                                vd_why *why);
 void outbox_change_bytes(outbox_change *change, int64_t bytes);
 /* After the commit (kept), or after a job or its commit failed. */
 void outbox_change_apply(outbox_change *change, bool kept);

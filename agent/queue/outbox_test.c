@@ -216,6 +216,7 @@ VD_TEST(evidence_of_two_revisions_is_kept_until_both_are_named)
     expect_false(blob_to_send(&d, &digest)); /* once is enough */
     expect_ok(vd_outbox_confirm(d.outbox, 2));
     desk_reopen(&d);
+    expect_ok(vd_outbox_sweep(d.outbox, NULL));
     expect_false(blob_is_here(&d, &digest));
     event.revision = 3; /* names a file that went long ago */
     accept(&d, &event);
@@ -405,8 +406,25 @@ VD_TEST(files_that_no_message_names_are_swept_at_the_start)
     event.evidence_count = 1;
     accept(&d, &event);
     desk_reopen(&d);
+    expect_ok(vd_outbox_sweep(d.outbox, NULL));
     expect_true(blob_is_here(&d, &kept.digest));
     expect_false(blob_is_here(&d, &orphan.digest));
+}
+
+// covers: QUE-1, RUN-2
+VD_TEST(a_file_written_just_before_a_kill_is_kept_for_the_event_that_ends_after_it)
+{
+    VD_AUTO(desk) d = { 0 };
+    desk_new(&d, 0, 0);
+    vd_event_evidence late = put_blob(d.outbox, "written, then killed");
+    vd_event event = event_of("yard-1", "high", 1);
+    event.evidence = &late;
+    event.evidence_count = 1;
+    desk_reopen(&d);
+    accept(&d, &event); /* the next run ends the event that was left open */
+    expect_ok(vd_outbox_sweep(d.outbox, NULL));
+    expect_true(blob_is_here(&d, &late.digest));
+    expect_u64(stats_of(&d).waiting_blobs, 1);
 }
 
 typedef struct {
@@ -626,6 +644,7 @@ VD_TEST_MAIN(VD_RUN(an_event_stays_until_the_hub_names_it),
              VD_RUN(evidence_goes_before_events_nobody_has_heard_of),
              VD_RUN(what_is_too_old_is_lost_and_counted),
              VD_RUN(files_that_no_message_names_are_swept_at_the_start),
+             VD_RUN(a_file_written_just_before_a_kill_is_kept_for_the_event_that_ends_after_it),
              VD_RUN(many_writers_are_all_kept_each_in_its_order),
              VD_RUN(a_waiting_sender_hears_of_a_new_event),
              VD_RUN(a_writer_killed_at_any_moment_loses_nothing_it_was_told_is_kept),

@@ -249,7 +249,7 @@ int main(int argc, char **argv)
     vd_stop_install();
     vd_log_start("intake-server", VD_LOG_HUMAN, VD_LOG_INFO);
     sem_init(&released, 0, 0);
-    vd_err err = start(argv[1], argc > 2 ? (uint16_t)atoi(argv[2]) : 0, &tls, &why);
+    vd_err err = start(argv[1], argc > 2 ? (uint16_t)strtoul(argv[2], NULL, 10) : 0, &tls, &why);
     if (err) {
         fprintf(stderr, "%s\n", vd_why_line(&why, line, sizeof(line)));
         return 1;
