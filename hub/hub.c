@@ -4,10 +4,12 @@
  *                                                                             └────▶ notifier */
 #include "hub.h"
 
+#include <dirent.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "api.h"
 #include "hub_schema.h"
@@ -24,7 +26,7 @@ static const vd_store_schema schema = { .migrations = hub_migrations, .statement
 
 struct hub {
     hub_config *config;
-    char db_path[4096];
+    char db_path[4096], work_dir[4096];
     vd_secret_key *secret;
     vd_committer *committer;
     vd_store_pool *readers;
@@ -103,7 +105,22 @@ static vd_err open_state(hub *h, vd_why *why)
     if (!err) err = vd_store_pool_new(h->db_path, &schema, READERS, &h->readers, why);
     if (!err) err = vd_dir_make(under(h, "evidence", path), 0750, why);
     if (!err) err = vd_blobs_open(path, &h->blobs, why);
+    if (!err) err = vd_dir_make(under(h, "arriving", h->work_dir), 0750, why);
     return err;
+}
+
+/* What a hub that died left of bodies on their way in. */
+static void sweep_work(const hub *h)
+{
+    char path[4096 + 256];
+    struct dirent *entry;
+    DIR *dir = opendir(h->work_dir);
+    while (dir && (entry = readdir(dir))) {
+        if (strncmp(entry->d_name, "body-", 5) != 0) continue;
+        (void)snprintf(path, sizeof path, "%s/%s", h->work_dir, entry->d_name);
+        (void)unlink(path);
+    }
+    if (dir) (void)closedir(dir);
 }
 
 static vd_err open_tls(hub *h, vd_why *why)
@@ -183,6 +200,7 @@ static vd_err start_api(hub *h, vd_why *why)
         .key_path = h->tls.key,
         .web_dir = c->web_dir[0] ? c->web_dir : NULL,
         .mailbox_dir = c->mailbox_dir[0] ? c->mailbox_dir : NULL,
+        .work_dir = h->work_dir,
         .site = c->site,
         .time_zone = c->time_zone,
         .intake = h->intake,
@@ -212,6 +230,7 @@ static vd_err start_notify(hub *h, vd_why *why)
 vd_err hub_start(hub *h, char first_password[25], vd_why *why)
 {
     hub_config *c = h->config;
+    sweep_work(h);
     vd_err err = start_api(h, why);
     if (err) return err;
     if (!c->public_url[0])

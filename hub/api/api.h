@@ -41,6 +41,7 @@ typedef struct {
     uint16_t port;       /* 0: any free one */
     const char *certificate_path, *key_path;
     const char *web_dir, *mailbox_dir; /* NULL: none */
+    const char *work_dir;              /* what arrives, until it is whole; the blobs' file system */
     const char *site, *time_zone;
     vd_intake *intake;
     vd_committer *committer;

@@ -5,6 +5,8 @@
 
 #include <microhttpd.h>
 
+#include "vd/file.h"
+
 #define ANSWER_BYTES_MAX  (32u << 20)
 #define PREVIEW_BYTES_MAX (2u << 20)
 
@@ -26,9 +28,11 @@ typedef struct {
     const char *method, *path;
     const route *route;
     char param[3][VD_LIMIT_NAME_BYTES + 1];
-    vd_buf body;
-    uint64_t drained; /* bytes of a body nobody wants */
-    vd_err early;     /* refused before the body was read */
+    vd_buf body;         /* of a route without `to_file` */
+    vd_file file;        /* of a route with it: whole when the handler runs, never published. */
+    uint64_t file_bytes; /* vd_blobs_take_file(file.temp_path) keeps it; otherwise it goes */
+    uint64_t drained;    /* bytes of a body nobody wants */
+    vd_err early;        /* refused before the body was read */
     vd_why early_why;
     unsigned early_status;
 
@@ -42,16 +46,18 @@ typedef struct {
 
     unsigned status;               /* a handler may set another one than the error's class gives */
     unsigned retry_after_s;        /* header Retry-After when > 0 */
+    const char *oci_code;          /* of an error under /v2/; NULL: by status */
     struct MHD_Response *response; /* set: the answer */
 } request;
 
 typedef vd_err (*handler)(request *r, vd_why *why);
-typedef enum { OPEN, VIEWER, OPERATOR, ADMINISTRATOR, BY_DEVICE } right;
+typedef enum { OPEN, VIEWER, OPERATOR, ADMINISTRATOR, BY_DEVICE, PULLER } right;
 struct route {
     const char *method, *pattern; /* "{}" stands for one segment */
-    right right;
+    right right;                  /* PULLER: a viewer or any device */
     size_t body_max;
     handler handle;
+    bool to_file; /* the body is written to work_dir as it comes, so that it may be large */
 };
 
 extern const route api_routes[];

@@ -14,8 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "vd/file.h"
 #include "vd/log.h"
+#include "vd/ulid.h"
 
 #define CONNECTIONS_MAX 256u /* a thread each */
 #define DRAIN_MAX       (16u << 20)
@@ -108,8 +108,10 @@ static vd_err check_rights(request *r, vd_why *why)
     right need = r->route->right;
     if (need == OPEN) return VD_OK;
     vd_err err = authenticate(r, why);
-    if (err == VD_DENIED) r->status = MHD_HTTP_UNAUTHORIZED;
+    if (err == VD_DENIED && !r->status) r->status = MHD_HTTP_UNAUTHORIZED;
     if (err) return err;
+    if (need == PULLER && r->caller == DEVICE) return VD_OK;
+    if (need == PULLER) need = VIEWER;
     if (need == BY_DEVICE)
         return r->caller == DEVICE ? VD_OK
                                    : not_signed_in(r, why, "a device's own token is needed here");
@@ -148,7 +150,7 @@ static vd_err check_length(request *r, vd_why *why)
     uint64_t length = 0;
     const char *text = ask_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
     size_t most = r->route ? r->route->body_max : 0;
-    r->body = VD_BUF(most);
+    r->body = VD_BUF(r->route && r->route->to_file ? 0 : most);
     if (!text || (vd_slice_u64(vd_slice_str(text), UINT64_MAX, &length) && length <= most))
         return VD_OK;
     r->status = MHD_HTTP_CONTENT_TOO_LARGE;
@@ -174,6 +176,33 @@ static void on_headers(request *r)
     if (err) keep_early(r, err, &why);
 }
 
+static vd_err too_long(request *r, vd_why *why)
+{
+    r->status = MHD_HTTP_CONTENT_TOO_LARGE;
+    return vd_fail(why, VD_FULL, "the body is longer than %zu bytes", r->route->body_max);
+}
+
+/* A handler finds a file also when the body is empty. */
+static vd_err open_file(request *r, vd_why *why)
+{
+    char path[4096];
+    vd_ulid id = vd_ulid_new();
+    if (r->file.fd >= 0) return VD_OK;
+    (void)snprintf(path, sizeof path, "%s/body-%s", r->api->parts.work_dir, id.text);
+    return vd_file_create(path, 0640, &r->file, why);
+}
+
+static vd_err keep_body(request *r, vd_slice bytes, vd_why *why)
+{
+    if (!r->route) return vd_fail(why, VD_INVALID, "no body is wanted here");
+    if (!r->route->to_file) return vd_buf_add(&r->body, bytes) ? VD_OK : too_long(r, why);
+    if (bytes.len > r->route->body_max - r->file_bytes) return too_long(r, why);
+    vd_err err = open_file(r, why);
+    if (!err) err = vd_file_write(&r->file, bytes, why);
+    r->file_bytes += bytes.len;
+    return err;
+}
+
 static void on_body(request *r, const char *data, size_t len)
 {
     vd_why why = { 0 };
@@ -181,10 +210,8 @@ static void on_body(request *r, const char *data, size_t len)
         r->drained += len;
         return;
     }
-    if (vd_buf_add(&r->body, vd_slice_of(data, len))) return;
-    r->status = MHD_HTTP_CONTENT_TOO_LARGE;
-    (void)vd_fail(&why, VD_FULL, "the body is longer than %zu bytes", r->body.limit);
-    keep_early(r, VD_FULL, &why);
+    vd_err err = keep_body(r, vd_slice_of(data, len), &why);
+    if (err) keep_early(r, err, &why);
 }
 
 static void add_security_headers(request *r)
@@ -223,7 +250,8 @@ static enum MHD_Result on_whole(request *r)
         r->status = r->early_status;
     } else {
         r->status = 0;
-        err = r->route ? r->route->handle(r, &why) : serve_page(r, &why);
+        if (r->route && r->route->to_file) err = open_file(r, &why);
+        if (!err) err = r->route ? r->route->handle(r, &why) : serve_page(r, &why);
     }
     if (err) {
         log_failure(r, err, &why);
@@ -249,6 +277,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
         *state = r;
         r->api = arg;
         r->connection = connection;
+        r->file = VD_FILE_NONE;
         r->method = method;
         r->path = url;
         on_headers(r);
@@ -271,6 +300,7 @@ static void on_done(void *arg, struct MHD_Connection *connection, void **state,
     request *r = *state;
     if (!r) return;
     vd_buf_done(&r->body);
+    vd_file_done(&r->file);
     vd_wipe(r->secret, sizeof r->secret);
     free(r);
     *state = NULL;
