@@ -84,8 +84,8 @@ typedef struct {
 } vd_eval_options;
 /* Writes vedette.report/1 (see contract/openapi.yaml, Report). Pictures that nothing was added for
  * count as empty: VD_INVALID when that is all of them. */
-VD_MUST_USE vd_err vd_eval_report(const vd_eval *eval, const vd_eval_options *options,
-                                  vd_buf *into, vd_why *why);
+VD_MUST_USE vd_err vd_eval_report(const vd_eval *eval, const vd_eval_options *options, vd_buf *into,
+                                  vd_why *why);
 
 /* The figures for callers that want no JSON; NaN: nothing to measure. */
 typedef struct {
@@ -160,8 +160,8 @@ typedef struct {
  * different datasets, splits or pictures are VD_GATE_OUTCOME_NOT_COMPARABLE, with the reason.
  * VD_INVALID only for reports or settings that cannot be read. About 0.1 s for 1,000 pictures. */
 VD_MUST_USE vd_err vd_evaluation_gate(vd_slice champion_report, vd_slice challenger_report,
-                                   const vd_gate_settings *settings, vd_gate_verdict *ret_verdict,
-                                   vd_why *why);
+                                      const vd_gate_settings *settings,
+                                      vd_gate_verdict *ret_verdict, vd_why *why);
 /* One object: GateVerdict of contract/openapi.yaml. */
 void vd_gate_write(const vd_gate_verdict *verdict, vd_json_w *w);
 #endif

@@ -20,17 +20,17 @@
 
 extern const vd_sql training_sql[];
 
-#define VD_RUN_LEASE_S         60
-#define VD_RUN_LOST_MAX        5
-#define VD_RUN_POINTS_MAX      2000 /* beyond it every second one goes */
-#define VD_RUN_POINTS_AT_ONCE  200
-#define VD_RUN_SERIES_MAX      16 /* names in one point */
-#define VD_RUN_WORDS_MAX       300
-#define VD_RUN_WORDS_AT_ONCE   50
-#define VD_RUN_WORD_BYTES      400
-#define VD_RUN_FILE_BYTES      (512u << 20)
-#define VD_RUN_QUEUED_MAX      1000
-#define VD_RUN_FILES_MAX       5
+#define VD_RUN_LEASE_S        60
+#define VD_RUN_LOST_MAX       5
+#define VD_RUN_POINTS_MAX     2000 /* beyond it every second one goes */
+#define VD_RUN_POINTS_AT_ONCE 200
+#define VD_RUN_SERIES_MAX     16 /* names in one point */
+#define VD_RUN_WORDS_MAX      300
+#define VD_RUN_WORDS_AT_ONCE  50
+#define VD_RUN_WORD_BYTES     400
+#define VD_RUN_FILE_BYTES     (512u << 20)
+#define VD_RUN_QUEUED_MAX     1000
+#define VD_RUN_FILES_MAX      5
 
 /* ---- asking for one ---- */
 /* Checks `config` member by member for this kind and writes it whole, with the defaults, sorted by
