@@ -116,7 +116,7 @@ static void sweep_work(const hub *h)
     struct dirent *entry;
     DIR *dir = opendir(h->work_dir);
     while (dir && (entry = readdir(dir))) {
-        if (strncmp(entry->d_name, "body-", 5) != 0) continue;
+        if (strncmp(entry->d_name, ".body-", 6) != 0) continue;
         (void)snprintf(path, sizeof path, "%s/%s", h->work_dir, entry->d_name);
         (void)unlink(path);
     }
