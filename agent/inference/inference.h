@@ -54,4 +54,39 @@ VD_MUST_USE vd_err vd_model_descriptor_check(vd_slice yaml, const char *name, vd
  * picture. */
 VD_MUST_USE vd_err vd_model_run(vd_model *model, const vd_frame *frame,
                                 vd_detections *ret_detections, vd_why *why);
+
+/* What a descriptor says, for those who train, measure or change its model. No model is loaded. */
+typedef struct vd_descriptor vd_descriptor;
+typedef struct {
+    const char *name, *file;
+    const char *input,
+        *output;            /* NULL: the graph's first; output: of centernet and classification */
+    const char *decode;     /* "centernet", "classification", ... */
+    const char *activation; /* of classification, still to be applied: "none", "softmax", ... */
+    bool background;        /* class 0 of the scores is no class */
+    vd_tensor_spec tensor;
+    const char *const *classes;
+    unsigned class_count;
+    float score_min, nms_iou;
+} vd_descriptor_facts;
+/* `path`: the descriptor, or the .onnx file with the descriptor beside it. */
+VD_MUST_USE vd_err vd_descriptor_load(const char *path, vd_descriptor **ret_descriptor,
+                                      vd_why *why);
+vd_descriptor *vd_descriptor_free(vd_descriptor *descriptor); /* returns NULL; NULL is fine */
+const vd_descriptor_facts *vd_descriptor_facts_of(const vd_descriptor *descriptor);
+
+/* A bare graph on numbers, without a descriptor: what training is compared with. One thread. */
+typedef struct vd_graph vd_graph;
+typedef struct {
+    float *data; /* owner: caller, free() */
+    size_t count;
+} vd_numbers;
+/* `onnx` is copied. `threads` 0: as many as cores. */
+VD_MUST_USE vd_err vd_graph_load(vd_slice onnx, int threads, vd_graph **ret_graph, vd_why *why);
+vd_graph *vd_graph_free(vd_graph *graph); /* returns NULL; NULL is fine */
+/* One float input of the given shape; each named output (floats) into ret_outputs. On failure
+ * nothing is given. */
+VD_MUST_USE vd_err vd_graph_run(vd_graph *graph, const char *input, const float *numbers,
+                                const int64_t *dims, unsigned rank, const char *const *outputs,
+                                unsigned output_count, vd_numbers *ret_outputs, vd_why *why);
 #endif
