@@ -1,4 +1,5 @@
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -240,21 +241,102 @@ static void *write_many(void *arg)
     return NULL;
 }
 
-VD_TEST(many_writers_lose_nothing)
+static void expect_many(size_t room, size_t batch)
 {
+    enum { WRITERS = 6 };
     vd_committer *committer = NULL;
-    expect_ok(vd_committer_new(opened(&schema), 4, 16, &committer, NULL));
-    pthread_t threads[4];
-    for (int i = 0; i < 4; i++) pthread_create(&threads[i], NULL, write_many, committer);
-    for (int i = 0; i < 4; i++) {
+    expect_ok(vd_committer_new(opened(&schema), room, batch, &committer, NULL));
+    pthread_t threads[WRITERS];
+    for (int i = 0; i < WRITERS; i++) pthread_create(&threads[i], NULL, write_many, committer);
+    for (int i = 0; i < WRITERS; i++) {
         void *failed = NULL;
         pthread_join(threads[i], &failed);
         expect_true(failed == NULL);
     }
     vd_committer_free(committer);
     vd_store *store = opened(&schema);
-    expect_i64(count_of(store), 200);
+    expect_i64(count_of(store), WRITERS * 50);
     vd_store_free(store);
+}
+
+VD_TEST(many_writers_lose_nothing)
+{
+    expect_many(4, 16);
+}
+
+VD_TEST(writers_whose_job_is_two_groups_away_are_woken_too)
+{
+    expect_many(6, 1);
+}
+
+typedef struct {
+    pthread_t ran_on;
+    sem_t *started, *go;
+} slow_job;
+
+static vd_err run_slow(vd_store *store, void *arg, vd_why *why)
+{
+    (void)why;
+    slow_job *job = arg;
+    job->ran_on = pthread_self();
+    if (job->started) {
+        sem_post(job->started);
+        sem_wait(job->go);
+    }
+    return add(store, "add_thing", "slow", 1, NULL);
+}
+
+VD_TEST(a_lone_writer_commits_in_its_own_thread)
+{
+    vd_committer *committer = NULL;
+    slow_job job = { 0 };
+    expect_ok(vd_committer_new(opened(&schema), 8, 8, &committer, NULL));
+    expect_ok(vd_committer_run(committer, run_slow, &job, NULL));
+    expect_true(pthread_equal(job.ran_on, pthread_self()));
+    vd_store *reader = NULL;
+    expect_ok(vd_store_open(path, VD_STORE_READ, &schema, &reader, NULL));
+    expect_i64(count_of(reader), 1); /* before the committer is closed: run returns after commit */
+    vd_store_free(reader);
+    vd_committer_free(committer);
+}
+
+typedef struct {
+    vd_committer *committer;
+    slow_job job;
+} slow_writer;
+
+static void *write_slowly(void *arg)
+{
+    slow_writer *writer = arg;
+    vd_err err = vd_committer_run(writer->committer, run_slow, &writer->job, NULL);
+    return err ? arg : NULL;
+}
+
+VD_TEST(what_is_posted_while_a_lone_writer_commits_comes_after_it)
+{
+    vd_committer *committer = NULL;
+    sem_t started, go;
+    pthread_t thread;
+    void *failed = NULL;
+    expect_i64(sem_init(&started, 0, 0) | sem_init(&go, 0, 0), 0);
+    expect_ok(vd_committer_new(opened(&schema), 8, 8, &committer, NULL));
+    vd_store *reader = NULL;
+    expect_ok(vd_store_open(path, VD_STORE_READ, &schema, &reader, NULL));
+    slow_writer writer = { committer, { .started = &started, .go = &go } };
+    add_job after = { .id = "after", .told = VD_IO, .reader = reader };
+    expect_i64(pthread_create(&thread, NULL, write_slowly, &writer), 0);
+    sem_wait(&started);
+    expect_ok(vd_committer_post(committer, run_add, note_end, &after));
+    expect_i64(count_of(reader), 0);
+    sem_post(&go);
+    pthread_join(thread, &failed);
+    vd_committer_free(committer);
+    expect_true(failed == NULL);
+    expect_err(after.told, VD_OK);
+    expect_i64(after.seen, 2);
+    vd_store_free(reader);
+    sem_destroy(&started);
+    sem_destroy(&go);
 }
 
 VD_TEST(every_allocation_that_fails_is_told_and_leaves_the_store_usable)
@@ -305,5 +387,8 @@ VD_TEST_MAIN(IN_FOLDER(what_was_written_is_there_after_a_reopen),
              IN_FOLDER(done_is_called_only_after_the_commit_can_be_seen),
              IN_FOLDER(run_waits_and_returns_the_jobs_error_with_its_why),
              IN_FOLDER(many_writers_lose_nothing),
+             IN_FOLDER(writers_whose_job_is_two_groups_away_are_woken_too),
+             IN_FOLDER(a_lone_writer_commits_in_its_own_thread),
+             IN_FOLDER(what_is_posted_while_a_lone_writer_commits_comes_after_it),
              IN_FOLDER(every_allocation_that_fails_is_told_and_leaves_the_store_usable),
              IN_FOLDER(a_pool_lends_what_it_gets_back))

@@ -4,7 +4,7 @@
  *   lend.c     the sender's side: messages and evidence out, confirmed, gone
  *   keep.c     the loss policy (quota, age) and the sweep of files that nothing names
  *
- * Functions named *_job run on the committer's thread, inside a job's savepoint. What a job means
+ * Functions named *_job run inside a committer's job, one at a time. What a job means
  * for memory (figures, files to delete) is collected in an outbox_change and applied after the
  * commit, so a rolled-back job leaves no trace there either. */
 #ifndef VD_OUTBOX_PRIV_H
@@ -30,7 +30,7 @@ struct vd_outbox {
     vd_committer *committer;
     pthread_mutex_t read_lock; /* guards `reader` */
     vd_store *reader;
-    int64_t last_seq;             /* the committer's thread only */
+    int64_t last_seq;             /* jobs only */
     _Atomic int64_t live_bytes;   /* with the jobs of the commit under way */
     _Atomic int64_t next_tidy_us; /* monotonic */
     pthread_mutex_t lock;         /* guards what follows */

@@ -73,10 +73,10 @@ vd_store *vd_store_pool_take(vd_store_pool *pool);
 void vd_store_pool_give(vd_store_pool *pool, vd_store *store);
 vd_store_pool *vd_store_pool_free(vd_store_pool *pool);
 
-/* The one writer: a thread that owns the WRITE connection and commits jobs in groups. Each job runs
- * in its own savepoint: a job that returns an error leaves no trace, the others commit. `done` is
- * called on the committer's thread after the commit is on disk (synced), with the job's error or
- * the commit's. */
+/* The one writer: owns the WRITE connection and commits jobs in groups, one group after the other.
+ * Each job runs in its own savepoint: a job that returns an error leaves no trace, the others
+ * commit. A posted job runs on the committer's thread, and `done` is called there after the commit
+ * is on disk (synced), with the job's error or the commit's. */
 typedef struct vd_committer vd_committer;
 typedef vd_err (*vd_job_fn)(vd_store *store, void *arg, vd_why *why);
 typedef void (*vd_job_done_fn)(void *arg, vd_err err, const vd_why *why);
@@ -87,7 +87,8 @@ VD_MUST_USE vd_err vd_committer_new(vd_store *store, size_t room, size_t batch,
 /* VD_GONE after stop. */
 VD_MUST_USE vd_err vd_committer_post(vd_committer *committer, vd_job_fn run, vd_job_done_fn done,
                                      void *arg);
-/* Posts and waits for the commit; returns the job's error. Not from the committer's thread. */
+/* Returns after the commit, with the job's error or the commit's. The job runs on the committer's
+ * thread, or, when nothing waits there, on the caller's. Not from a job or a `done`. */
 VD_MUST_USE vd_err vd_committer_run(vd_committer *committer, vd_job_fn run, void *arg, vd_why *why);
 /* Finishes what was posted, then ends the thread and closes the store. Returns NULL. */
 vd_committer *vd_committer_free(vd_committer *committer);
