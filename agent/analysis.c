@@ -53,6 +53,15 @@ static void hand_over(lane *l, const vd_fact *facts, unsigned count, vd_frame *f
     if (count) vd_events_facts(l->events, facts, count, frame, detections, l->agent->model);
 }
 
+static void tell_tracks(lane *l, int64_t utc_us)
+{
+    const vd_track *tracks;
+    unsigned count;
+
+    vd_scene_tracks(l->scene, &tracks, &count);
+    vd_events_tracks(l->events, tracks, count, utc_us);
+}
+
 static void close_scene(lane *l)
 {
     static const vd_detections nothing;
@@ -118,6 +127,7 @@ static void look_at(looker *me, lane *l, vd_frame *frame)
         return;
     }
     vd_scene_step(l->scene, &me->detections, utc_us, &facts, &count);
+    tell_tracks(l, utc_us);
     hand_over(l, facts, count, frame, &me->detections);
 }
 

@@ -14,14 +14,19 @@ static const char *const evidence_kinds[] = { "snapshot", "clip", NULL };
 
 /* ---- writing ---- */
 
+static void write_sides(vd_json_w *w, const vd_event_rect *box, int digits)
+{
+    vd_json_w_kv_num(w, "l", (double)box->l, digits);
+    vd_json_w_kv_num(w, "t", (double)box->t, digits);
+    vd_json_w_kv_num(w, "w", (double)box->w, digits);
+    vd_json_w_kv_num(w, "h", (double)box->h, digits);
+}
+
 static void write_rect(vd_json_w *w, const vd_event_rect *box)
 {
     vd_json_w_key(w, "box");
     vd_json_w_object(w);
-    vd_json_w_kv_num(w, "l", (double)box->l, 6);
-    vd_json_w_kv_num(w, "t", (double)box->t, 6);
-    vd_json_w_kv_num(w, "w", (double)box->w, 6);
-    vd_json_w_kv_num(w, "h", (double)box->h, 6);
+    write_sides(w, box, 6);
     vd_json_w_object_end(w);
 }
 
@@ -54,6 +59,20 @@ static void write_inference(vd_json_w *w, const vd_event_box *box)
     if (box->track) vd_json_w_kv_text(w, "id", track);
     vd_json_w_object_end(w);
     vd_json_w_object_end(w);
+}
+
+/* Drawn, not computed with: four digits are a pixel of a picture ten thousand wide. */
+static void write_path(vd_json_w *w, const vd_event *e)
+{
+    vd_json_w_key(w, "path");
+    vd_json_w_list(w);
+    for (unsigned i = 0; i < e->path_count; i++) {
+        vd_json_w_object(w);
+        vd_json_w_kv_int(w, "at_ms", e->path[i].at_ms);
+        write_sides(w, &e->path[i].box, 4);
+        vd_json_w_object_end(w);
+    }
+    vd_json_w_list_end(w);
 }
 
 static void write_evidence(vd_json_w *w, const vd_event_evidence *e)
@@ -108,6 +127,7 @@ static void write_lists(vd_json_w *w, const vd_event *e)
     vd_json_w_list(w);
     for (unsigned i = 0; i < e->evidence_count; i++) write_evidence(w, &e->evidence[i]);
     vd_json_w_list_end(w);
+    if (e->path_count) write_path(w, e);
 }
 
 vd_err vd_event_write(const vd_event *event, vd_buf *into)
@@ -138,7 +158,7 @@ vd_err vd_event_write(const vd_event *event, vd_buf *into)
 typedef struct {
     char id[VD_ULID_LEN + 1];
     vd_event e;
-    const vd_json *model, *boxes, *evidence;
+    const vd_json *model, *boxes, *evidence, *path;
 } raw_event;
 
 #define EVENT(member) offsetof(raw_event, e.member)
@@ -166,6 +186,7 @@ static const vd_json_field event_fields[] = {
     { "boxes", VD_JSON_NODE, offsetof(raw_event, boxes), 0, true },
     { "inferences", VD_JSON_NODE, EVENT(inferences), 0, true },
     { "evidence", VD_JSON_NODE, offsetof(raw_event, evidence), 0, true },
+    { "path", VD_JSON_NODE, offsetof(raw_event, path) },
 };
 
 static vd_err wrong(vd_why *why, const char *member, const char *should)
@@ -359,6 +380,34 @@ static vd_err read_lists(const raw_event *raw, vd_arena *arena, vd_event *e, vd_
     return err;
 }
 
+static vd_err read_place(const vd_json *node, vd_event_place *into, vd_why *why)
+{
+    static const vd_json_field fields[] = {
+        { "at_ms", VD_JSON_INT, 0, 0, true },
+    };
+    int64_t at_ms = 0;
+    vd_err err = vd_json_read(node, fields, VD_COUNT_OF(fields), &at_ms, NULL, why);
+    into->at_ms = at_ms;
+    return err ? err : read_rect(node, &into->box, why);
+}
+
+static vd_err read_path(const vd_json *list, vd_arena *arena, vd_event *e, vd_why *why)
+{
+    if (!list || vd_json_kind_of(list) == VD_JSON_IS_NULL) return VD_OK;
+    vd_err err = open_list(list, "path", VD_EVENT_PATH_MAX, &e->path_count, why);
+    if (err) return err;
+    vd_event_place *places = vd_arena_alloc(arena, (e->path_count + 1) * sizeof(*places));
+    if (!places) return vd_fail(why, VD_FULL, "no memory is left for the event");
+    for (unsigned i = 0; !err && i < e->path_count; i++) {
+        err = read_place(vd_json_at(list, i), &places[i], why);
+        if (!err && i && places[i].at_ms <= places[i - 1].at_ms)
+            err = wrong(why, "at_ms", "later than the one before");
+        err = in_list(err, why, "path", i);
+    }
+    e->path = places;
+    return err;
+}
+
 vd_err vd_event_read(const vd_json *root, vd_arena *arena, vd_event *ret_event, vd_why *why)
 {
     raw_event raw = { 0 };
@@ -366,6 +415,7 @@ vd_err vd_event_read(const vd_json *root, vd_arena *arena, vd_event *ret_event, 
     if (!err) err = check_members(&raw, why);
     if (!err) err = read_model(raw.model, arena, &raw.e, why);
     if (!err) err = read_lists(&raw, arena, &raw.e, why);
+    if (!err) err = read_path(raw.path, arena, &raw.e, why);
     if (!err) *ret_event = raw.e;
     return err;
 }

@@ -15,6 +15,7 @@
 
 #define VD_EVENT_BOXES_MAX    64
 #define VD_EVENT_EVIDENCE_MAX 8
+#define VD_EVENT_PATH_MAX     64 /* one to four places a second of a clip of a usual length */
 #define VD_EVENT_JSON_MAX     65536
 
 typedef struct {
@@ -27,6 +28,12 @@ typedef struct {
     const char *class_name;
     uint64_t track; /* 0: none */
 } vd_event_box;
+
+/* Where the event's thing was at one moment of the clip; times rise. */
+typedef struct {
+    int64_t at_ms; /* from the event's start; below 0 before it */
+    vd_event_rect box;
+} vd_event_place;
 
 typedef struct {
     const char *kind; /* "snapshot" | "clip" */
@@ -59,6 +66,8 @@ typedef struct {
     const vd_json *inferences; /* AVA-shaped array (reading only; the writer makes it from boxes) */
     unsigned evidence_count;
     const vd_event_evidence *evidence;
+    unsigned path_count; /* 0: not known (yet) */
+    const vd_event_place *path;
 } vd_event;
 
 VD_MUST_USE vd_err vd_event_write(const vd_event *event, vd_buf *into);

@@ -6,6 +6,11 @@ static const vd_event_box boxes[] = {
     { { 0, 0, 1, 1 }, 0.25, "car", 0 },
 };
 
+static const vd_event_place places[] = {
+    { -1500, { 0.1f, 0.2f, 0.3f, 0.4f } },
+    { 200, { 0.25f, 0.2f, 0.3f, 0.4f } },
+};
+
 static vd_event sample(const vd_event_evidence *evidence, vd_json *rule)
 {
     vd_event e = {
@@ -32,6 +37,8 @@ static vd_event sample(const vd_event_evidence *evidence, vd_json *rule)
         .boxes = boxes,
         .evidence_count = 1,
         .evidence = evidence,
+        .path_count = 2,
+        .path = places,
     };
     e.id = vd_ulid_new();
     e.model_digest = vd_sha256(VD_STR("model"));
@@ -89,6 +96,9 @@ VD_TEST(an_event_that_was_written_reads_back_the_same)
     expect_near(back.boxes[0].box.w, 0.3, 1e-6);
     expect_u64(back.evidence[0].bytes, 5);
     expect_str(back.evidence[0].digest.hex, evidence.digest.hex);
+    expect_u64(back.path_count, 2);
+    expect_i64(back.path[0].at_ms, -1500);
+    expect_near(back.path[1].box.l, 0.25, 1e-6);
     expect_ok(vd_event_write(&back, &again));
     expect_str(again.data, text.data);
 }
@@ -147,6 +157,9 @@ VD_TEST(each_wrong_member_is_refused_by_name)
         { "\"boxes\":[", "\"boxes\":7,\"old\":[", "'boxes'" },
         { "\"model\":{", "\"model\":{\"x\":1},\"old\":{", "'name'" },
         { "\"inferences\"", "\"old\"", "'inferences'" },
+        { "\"path\":[", "\"path\":7,\"old\":[", "'path'" },
+        { "\"at_ms\":-1500", "\"at_ms\":200", "'at_ms'" },
+        { "\"l\":0.25", "\"l\":2", "'l'" },
     };
     for (size_t i = 0; i < VD_COUNT_OF(bad); i++) {
         vd_why why = { 0 };

@@ -45,6 +45,10 @@ void vd_events_packet(vd_event_camera *camera, const vd_packet *packet);
  * END facts. Waits while 256 facts are ahead. */
 void vd_events_facts(vd_event_camera *camera, const vd_fact *facts, unsigned fact_count,
                      vd_frame *frame, const vd_detections *detections, const vd_model *model);
+/* Where the camera's tracks are in one picture, before its facts are told: an event's path is kept
+ * from its clip's beginning to its end, and travels with the clip. */
+void vd_events_tracks(vd_event_camera *camera, const vd_track *tracks, unsigned count,
+                      int64_t utc_us);
 /* Ends open events and clips of all cameras with what is there, waits for the worker. Later calls
  * do nothing. */
 void vd_events_stop(vd_events *events);

@@ -1,6 +1,7 @@
 /* events_priv.h - what the stage's files share.
  *
  *   analysis thread        note.c     facts and pictures become notes for the worker
+ *                          path.c     where tracks are, for the paths of open events
  *   camera's reader        events.c   packets into the ring and into the taps of open events
  *   worker                 worker.c   notes and taps become events, clips, revisions
  *                          tell.c     one revision to the sink
@@ -20,6 +21,7 @@
 #define NAME_ROOM      64
 #define RULE_JSON_ROOM 16384
 #define SNAPSHOT_MAX   (16u << 20)
+#define STEPS_KEPT     1024 /* of all tracks of a camera: some seconds before an event begins */
 
 /* One picture's evidence: the JPEG and what was seen in it, the event's own box first. */
 typedef struct {
@@ -31,10 +33,23 @@ typedef struct {
     char class_name[VD_EVENT_BOXES_MAX][NAME_ROOM];
 } shot;
 
-/* What an open event still gets of its camera's packets. */
+typedef struct {
+    int64_t utc_us;
+    uint64_t track;
+    vd_event_rect box;
+} path_step;
+/* Where a track was, thinned as it grows. Starts as zero. */
+typedef struct {
+    unsigned count;
+    int64_t every_us;
+    path_step step[VD_EVENT_PATH_MAX];
+} track_path;
+
+/* What an open event still gets of its camera's packets, and the way of its track meanwhile. */
 typedef struct tap {
     struct tap *next;
-    uint64_t visit;
+    uint64_t visit, track;
+    track_path path;
     packet_line line;
     event_stream *stream; /* of the clip; NULL until the first key frame */
     int64_t until_us, last_us;
@@ -73,6 +88,7 @@ typedef struct open_event {
     bool was_refused;
     int64_t retry_mono_us, close_mono_us; /* 0: at once; never */
     tap *tap;                             /* NULL: the clip is finished or there is none */
+    track_path path;                      /* as of the last look at the tap */
     clip *clip;
     int64_t clip_start_us, clip_end_us;
     int clip_width_px, clip_height_px;
@@ -87,6 +103,9 @@ struct vd_event_camera {
     open_event *open; /* the worker's */
     pthread_mutex_t lock;
     packet_ring ring;
+    path_step recent[STEPS_KEPT]; /* circular */
+    unsigned recent_next;
+    int64_t recent_us;
     tap *taps;
     bool stopped;
 };
@@ -112,7 +131,7 @@ note *note_free(note *n); /* returns NULL */
 shot *shot_free(shot *s);
 
 /* Taps; each call takes the camera's lock. */
-tap *tap_open(vd_event_camera *camera, uint64_t visit, int64_t start_us);
+tap *tap_open(vd_event_camera *camera, uint64_t visit, uint64_t track, int64_t start_us);
 /* Moves what arrived into `into`; true when nothing more will come. */
 bool tap_drain(vd_event_camera *camera, tap *t, packet_line *into);
 /* The tap ends at until_us if it would not end before; what is still missing until then. */
@@ -120,6 +139,14 @@ void tap_limit(vd_event_camera *camera, tap *t, int64_t until_us, int64_t *ret_m
 /* The same on the analysis thread, as soon as the end is known: packets come meanwhile. */
 void tap_limit_visit(vd_event_camera *camera, uint64_t visit, int64_t until_us);
 tap *tap_close(vd_event_camera *camera, tap *t); /* returns NULL */
+
+/* What is known of the track since from_us; the camera's lock is held. */
+void path_begin(vd_event_camera *camera, tap *t, int64_t from_us);
+void path_read(vd_event_camera *camera, const tap *t,
+               track_path *into); /* takes the camera's lock */
+/* Room for VD_EVENT_PATH_MAX; returns how many. */
+unsigned path_places(const track_path *p, int64_t start_us, vd_event_place *into);
+vd_event_rect event_rect_of(const vd_box *box); /* cut to the picture */
 
 void events_wake(vd_events *events);
 void *events_work(void *events);

@@ -28,8 +28,7 @@ static float clamp_unit(float x)
     return x > 0 ? fminf(x, 1) : 0; /* also for what is no number */
 }
 
-/* Boxes travel within the picture. */
-static vd_event_rect rect_of(const vd_box *box)
+vd_event_rect event_rect_of(const vd_box *box)
 {
     float l = clamp_unit(box->l), t = clamp_unit(box->t);
     return (vd_event_rect){ l, t, clamp_unit(box->l + box->w) - l,
@@ -42,9 +41,10 @@ static void add_box(shot *s, const vd_model *model, const vd_box *box, float sco
     const char *name = vd_model_class_name(model, class_id);
     char *copy = s->class_name[s->box_count];
     vd_slice_to_chars(vd_slice_str(name ? name : "unknown"), copy, NAME_ROOM);
-    s->box[s->box_count++] = (vd_event_box){
-        .box = rect_of(box), .score = (double)clamp_unit(score), .class_name = copy, .track = track
-    };
+    s->box[s->box_count++] = (vd_event_box){ .box = event_rect_of(box),
+                                             .score = (double)clamp_unit(score),
+                                             .class_name = copy,
+                                             .track = track };
 }
 
 /* The event's own box, then what else the model saw by its own working threshold, surest first. */
@@ -117,7 +117,7 @@ static bool fill_begin(note *n, const vd_fact *fact, const vd_frame *frame, cons
     memcpy(n->rule_id, rule->id, sizeof n->rule_id);
     memcpy(n->zone, rule->zone, sizeof n->zone);
     memcpy(n->rule_version, rule->version, sizeof n->rule_version);
-    n->tap = tap_open(n->camera, fact->visit, fact->entered_utc_us);
+    n->tap = tap_open(n->camera, fact->visit, fact->track.id, fact->entered_utc_us);
     return n->tap != NULL;
 }
 

@@ -22,18 +22,21 @@ static void tap_offer(tap *t, event_packet *packet, uint64_t bytes_max)
     t->last_us = packet->utc_us;
 }
 
-tap *tap_open(vd_event_camera *camera, uint64_t visit, int64_t start_us)
+tap *tap_open(vd_event_camera *camera, uint64_t visit, uint64_t track, int64_t start_us)
 {
     const vd_events_config *config = &camera->events->config;
     tap *t = vd_calloc(1, sizeof *t);
     if (!t) return NULL;
     t->visit = visit;
+    t->track = track;
     t->until_us = start_us + config->clip_max_ms * 1000;
     t->last_us = start_us;
+    int64_t from_us = start_us - config->pre_roll_ms * 1000;
     pthread_mutex_lock(&camera->lock);
     const packet_line *line = &camera->ring.line;
-    size_t from = packet_ring_find(&camera->ring, start_us - config->pre_roll_ms * 1000);
+    size_t from = packet_ring_find(&camera->ring, from_us);
     for (; from < line->count; from++) tap_offer(t, packet_line_at(line, from), UINT64_MAX);
+    path_begin(camera, t, from_us);
     t->next = camera->taps;
     camera->taps = t;
     pthread_mutex_unlock(&camera->lock);

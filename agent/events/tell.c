@@ -54,6 +54,7 @@ vd_err event_tell(vd_event_camera *camera, open_event *e, vd_why *why)
 {
     vd_events *events = camera->events;
     vd_event_evidence evidence[2];
+    vd_event_place places[VD_EVENT_PATH_MAX];
     vd_err err = put_snapshot(events, e->shot, why);
     if (err) return err;
     if (e->was_refused && !e->clip_accepted) e->has_clip = clip_is_here(events, e);
@@ -61,6 +62,8 @@ vd_err event_tell(vd_event_camera *camera, open_event *e, vd_why *why)
     if (e->shot->has_jpeg) evidence[event.evidence_count++] = e->shot->evidence;
     if (e->has_clip) evidence[event.evidence_count++] = e->clip_evidence;
     event.evidence = evidence;
+    if (e->has_clip) event.path_count = path_places(&e->path, event.start_utc_us, places);
+    event.path = places;
     if (!e->ended) open_save(events, &event);
     err = events->sink.accept(events->sink.ctx, &event, why);
     if (err) return err;

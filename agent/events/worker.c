@@ -179,6 +179,7 @@ static vd_err keep_clip(vd_event_camera *camera, open_event *e, vd_why *why)
 static void clip_finish(vd_event_camera *camera, open_event *e)
 {
     vd_why why = { 0 };
+    path_read(camera, e->tap, &e->path);
     e->tap = tap_close(camera, e->tap);
     if (!e->clip) return; /* not one packet came */
     vd_err err = keep_clip(camera, e, &why);
