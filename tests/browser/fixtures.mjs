@@ -56,6 +56,7 @@ function eventOf(one, shot, startMs, endMs, track) {
         model: MODEL,
         boxes: shot.boxes,
         inferences: [],
+        ...(endMs ? { path: shot.path } : {}),
         evidence: [
             {
                 kind: "snapshot",

@@ -144,7 +144,7 @@ it("what, when, where, score, why, history and deliveries are told", async () =>
     const page = await show(toIncident(second()));
     const side = page.locator(".detail-aside");
     await side.waitFor();
-    const text = await side.innerText();
+    const text = (await side.innerText()).replaceAll("\u00a0", " ");
     for (const said of [
         "person in gate",
         "yard-1",
@@ -178,6 +178,25 @@ it("the clip plays, is stepped frame by frame and marks where the event starts",
     await page.waitForFunction((t) => document.querySelector("video").currentTime < t, on);
     const mark = Number(await page.locator(".scrub-mark line").getAttribute("x1"));
     assert.ok(Math.abs(mark - (5 / 14) * 100) < 2, `the mark is at ${mark} %`);
+});
+
+// covers: WEB-1
+it("over the clip the box goes where its thing goes, and can be switched off", async () => {
+    const page = await show(toIncident(second()));
+    await page.getByRole("button", { name: "Clip" }).click();
+    await page.waitForFunction(() => document.querySelector("video")?.currentTime > 0.3);
+    await page.getByRole("button", { name: "Pause" }).click();
+    const video = page.locator("video");
+    const { path } = second().events[0];
+    for (const want of [path[3], path[path.length - 4]]) {
+        await video.evaluate((el, s) => (el.currentTime = s), 5 + want.at_ms / 1000);
+        await page.waitForFunction(
+            (l) => Math.abs(document.querySelector(".stage .box-line").getAttribute("x") - l) < 2,
+            want.l * 100,
+        );
+    }
+    await page.keyboard.press("b");
+    await page.waitForFunction(() => !document.querySelector(".stage .box"));
 });
 
 // covers: WEB-1

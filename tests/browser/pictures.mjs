@@ -9,6 +9,13 @@ export const VIDEO = "/usr/share/doc/opencv-doc/examples/data/vtest.avi";
 export const PRE_ROLL_S = 5;
 
 const person = (l, t, w, h, score) => ({ box: { l, t, w, h }, score, class: "person" });
+/** By the same seconds: where the first person goes, [ms, l, t, w, h in thousandths], as our tracker saw it. */
+const paths = JSON.parse(readFileSync(new URL("paths.json", import.meta.url), "utf8"));
+const pathOf = (at) =>
+    paths[at].map(([at_ms, ...sides]) => {
+        const [l, t, w, h] = sides.map((s) => s / 1000);
+        return { at_ms, l, t, w, h };
+    });
 /** Seconds into the video, and the people a model would see there (marked by hand). */
 const moments = [
     {
@@ -113,6 +120,7 @@ export function makePictures() {
             const clip = readFileSync(mp4);
             return {
                 boxes: m.boxes,
+                path: pathOf(m.at),
                 preRollS: m.at - from,
                 picture: { bytes: picture, digest: digestOf(picture) },
                 clip: { bytes: clip, digest: digestOf(clip) },

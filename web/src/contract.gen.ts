@@ -148,6 +148,16 @@ export type Box = {
   track?: number;
 };
 
+/** Where an event's thing was at one moment of the clip. */
+export type Place = {
+  /** from the event's start; below 0 before it */
+  at_ms: number;
+  l: number;
+  t: number;
+  w: number;
+  h: number;
+};
+
 export type Evidence = {
   kind: "snapshot" | "clip";
   digest: Digest;
@@ -205,6 +215,8 @@ export type Event = {
   boxes: Box[];
   inferences: Record<string, unknown>[];
   evidence: Evidence[];
+  /** the event's own box while the clip runs, times rising; comes with the clip */
+  path?: Place[];
 };
 
 export type Incident = {

@@ -120,6 +120,7 @@ const evidence = members<c.Evidence>({
   height: maybe(number),
   arrived: maybe(truth),
 });
+const place = members<c.Place>({ at_ms: number, l: number, t: number, w: number, h: number });
 const event = members<c.Event>({
   id: text,
   revision: number,
@@ -145,6 +146,7 @@ const event = members<c.Event>({
   boxes: list(box),
   inferences: list(anyMembers),
   evidence: list(evidence),
+  path: maybe(list(place)),
 });
 
 const incidentShape: { [K in keyof c.Incident]-?: Decoder<c.Incident[K]> } = {

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { askWidth, cropAround } from "./crop";
 import { did, gathered, saidText } from "./history";
 import { mailPicture } from "./mime";
+import { placeAt } from "./path";
 import { sseReader } from "./sse";
 import { ago, clock, lasted, offset, short, useZone, zoneName } from "./time";
 import { keptTop, windowOf } from "./window";
@@ -29,10 +30,22 @@ test("times are those of the site's zone, and an unknown zone is UTC", () => {
 // covers: WEB-1
 test("durations and places in a clip", () => {
   assert.deepEqual(
-    [lasted(0, 9400), lasted(0, 38_000), lasted(0, 150_000), lasted(0, 7_500_000)],
-    ["9.4 s", "38 s", "2 min 30 s", "2 h 5 min"],
+    [9400, 38_000, 72_000, 119_800, 150_000, 7_500_000, 7_199_000].map((ms) => lasted(0, ms)),
+    ["9.4 s", "38 s", "1 min 12 s", "2 min 0 s", "2 min 30 s", "2 h 5 min", "2 h 0 min"],
   );
   assert.deepEqual([offset(-5), offset(0), offset(9.26)], ["−5.0 s", "0.0 s", "+9.3 s"]);
+});
+
+// covers: WEB-1
+test("the box moves between the places that are known, and is gone where nobody saw it", () => {
+  const at = (at_ms: number, l: number) => ({ at_ms, l, t: 0.5, w: 0.1, h: 0.2 });
+  const path = [at(-1000, 0.1), at(0, 0.2), at(1000, 0.4), at(9000, 0.6)];
+  assert.equal(placeAt(path, -1000)?.l, 0.1);
+  assert.ok(Math.abs((placeAt(path, 500)?.l ?? 0) - 0.3) < 1e-9);
+  assert.equal(placeAt(path, -1100)?.l, 0.1);
+  assert.equal(placeAt(path, 9100)?.l, 0.6);
+  for (const nowhere of [-2000, 5000, 12_000]) assert.equal(placeAt(path, nowhere), undefined);
+  assert.equal(placeAt([], 0), undefined);
 });
 
 // covers: WEB-1

@@ -66,9 +66,11 @@ export function ago(at: string | number, now: number): string {
 export function lasted(fromMs: number, toMs: number): string {
   const s = Math.max(0, (toMs - fromMs) / 1000);
   if (s < 10) return `${s.toFixed(1)} s`;
-  if (s < 120) return `${Math.round(s)} s`;
-  if (s < 7200) return `${Math.floor(s / 60)} min ${Math.round(s % 60)} s`;
-  return `${Math.floor(s / 3600)} h ${Math.round((s % 3600) / 60)} min`;
+  if (s < 59.5) return `${Math.round(s)} s`;
+  const whole = Math.round(s);
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  const minutes = Math.round(s / 60);
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 /** "−5.0 s", "+9.2 s": a place in a clip, counted from the event's start. */

@@ -64,7 +64,7 @@ export function whoText(who: string): string {
   return who.startsWith("device:") ? who.slice("device:".length) : who;
 }
 export function percent(score: number): string {
-  return `${Math.round(score * 100)} %`;
+  return `${Math.round(score * 100)}\u00a0%`;
 }
 export function many(n: number, one: string, more = `${one}s`): string {
   return `${n.toLocaleString("en")} ${n === 1 ? one : more}`;

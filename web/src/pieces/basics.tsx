@@ -10,11 +10,15 @@ import { Check, Copy } from "./icons";
 /** Relative, with the exact one on title; a tap shows the exact one, for hands without a pointer. */
 export function Ago({ at, suffix = "" }: { at: string; suffix?: string }) {
   const now = useNow();
+  const [whole, setWhole] = useState(false);
   const said = ago(at, now);
+  /* In a link a tap goes where the link goes. */
+  const tap = (e: MouseEvent) =>
+    (e.currentTarget as Element).closest("a, button") || setWhole(!whole);
   return (
-    <time class="num" dateTime={at} title={exact(at)}>
-      {said}
-      {said === "now" ? "" : suffix}
+    <time class="num" dateTime={at} title={exact(at)} onClick={tap}>
+      {whole ? exact(at) : said}
+      {whole || said === "now" ? "" : suffix}
     </time>
   );
 }

@@ -1,8 +1,9 @@
 // The clip, stepped by frame. The bar counts from the event's start: −5 s ──●──── +9 s.
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { ComponentChildren, RefObject } from "preact";
-import type { Event, Evidence } from "../contract.gen";
+import type { Event, Evidence, Place, Rect, Severity } from "../contract.gen";
 import { evidenceUrl } from "../api/client";
+import { placeAt } from "../logic/path";
 import { offset } from "../logic/time";
 import { Pause, Play, StepBack, StepOn } from "./icons";
 import { keysOf } from "./keys";
@@ -31,13 +32,59 @@ function useFrameTime(
   return known;
 }
 
+/** The event's own box, moved with each picture that is shown: drawn by hand, the page is not redrawn. */
+function MovingBox({
+  video,
+  path,
+  fromMs,
+  severity,
+}: {
+  video: RefObject<HTMLVideoElement>;
+  path: readonly Place[];
+  fromMs: number;
+  severity: Severity;
+}) {
+  const box = useRef<SVGGElement>(null);
+  useEffect(() => {
+    const el = video.current;
+    if (!el) return;
+    const draw = (atS: number) => moveTo(box.current, placeAt(path, atS * 1000 + fromMs));
+    let handle = 0;
+    const see: VideoFrameRequestCallback = (_, meta) => {
+      draw(meta.mediaTime);
+      handle = el.requestVideoFrameCallback(see);
+    };
+    handle = el.requestVideoFrameCallback(see);
+    draw(el.currentTime);
+    return () => el.cancelVideoFrameCallback(handle);
+  }, [path, fromMs]);
+  return (
+    <svg class="vectors" viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
+      <g ref={box} class={`box main severity-${severity}`}>
+        <rect class="box-shade" vector-effect="non-scaling-stroke" />
+        <rect class="box-line" vector-effect="non-scaling-stroke" />
+      </g>
+    </svg>
+  );
+}
+function moveTo(box: SVGGElement | null, at: Rect | undefined): void {
+  if (!box) return;
+  box.toggleAttribute("hidden", !at);
+  const sides = at && { x: at.l, y: at.t, width: at.w, height: at.h };
+  for (const rect of sides ? box.children : [])
+    for (const [name, share] of Object.entries(sides ?? {}))
+      rect.setAttribute(name, String(share * 100));
+}
+
 export function Clip({
   clip,
   event,
+  boxes,
   children,
 }: {
   clip: Evidence;
   event: Event;
+  boxes: boolean;
   children?: ComponentChildren;
 }) {
   const video = useRef<HTMLVideoElement>(null);
@@ -107,6 +154,14 @@ export function Clip({
           onError={() => set((s) => ({ ...s, failed: true }))}
         />
         {children}
+        {boxes && event.path && (
+          <MovingBox
+            video={video}
+            path={event.path}
+            fromMs={Date.parse(clip.start) - Date.parse(event.start)}
+            severity={event.severity}
+          />
+        )}
       </Stage>
       <Transport
         {...state}

@@ -30,7 +30,7 @@ export function About({ one, event }: { one: IncidentDetail; event: Event | unde
         <dd class="num">
           {event ? percent(event.score) : one.score === undefined ? "–" : percent(one.score)}
           {event?.score_min !== undefined && (
-            <span class="quiet"> at least {percent(event.score_min)} asked</span>
+            <span class="quiet"> at best, {percent(event.score_min)} needed</span>
           )}
         </dd>
         <dt>Severity</dt>

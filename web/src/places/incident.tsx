@@ -192,10 +192,11 @@ function Evidence({ one, event }: { one: IncidentDetail; event: Event | undefine
     [],
   );
   const clipHere = clip && clip.arrived !== false;
+  const boxesHere = mode === "picture" || Boolean(event?.path?.length);
   return (
     <figure class="evidence">
       {mode === "clip" && clip && event ? (
-        <Clip clip={clip} event={event} key={clip.digest}>
+        <Clip clip={clip} event={event} boxes={boxesOn} key={clip.digest}>
           <Vectors zone={zone} severity={one.severity} />
         </Clip>
       ) : (
@@ -252,10 +253,10 @@ function Evidence({ one, event }: { one: IncidentDetail; event: Event | undefine
           <button
             type="button"
             class="switch switch-box"
-            aria-pressed={boxesOn && mode === "picture"}
-            disabled={mode === "clip"}
+            aria-pressed={boxesOn && boxesHere}
+            disabled={!boxesHere}
             onClick={() => setBoxes(!boxesOn)}
-            title="b"
+            title={boxesHere ? "b" : "Where it went was not kept with this clip"}
           >
             Boxes
           </button>
