@@ -36,10 +36,8 @@ typedef struct {
     double score;
     unsigned box_count;
     vd_event_box first_box;
-    unsigned evidence_count;
+    unsigned evidence_count, path_count;
     vd_event_evidence evidence[2];
-    unsigned path_count;
-    vd_event_place path[VD_EVENT_PATH_MAX];
 } told;
 
 typedef struct {
@@ -128,7 +126,6 @@ static void copy_event(told *t, const vd_event *event)
     vd_slice_to_chars(vd_slice_str(event->id.text), t->id, sizeof t->id);
     for (unsigned i = 0; i < event->evidence_count; i++) t->evidence[i] = event->evidence[i];
     t->path_count = event->path_count;
-    for (unsigned i = 0; i < event->path_count; i++) t->path[i] = event->path[i];
     expect_ok(vd_event_write(event, &json));
     vd_slice_to_chars(vd_buf_slice(&json), t->json, sizeof t->json);
 }
@@ -330,6 +327,8 @@ VD_TEST(an_event_is_told_at_once_and_its_clip_begins_before_it)
     stage_new(&s);
     film_make(&f, s.dir, "film.mp4", "-bf 2");
     feed(&s, &f, -1, 4.2);
+    vd_track track = { .id = 4, .seen = true, .box = { 0.2f, 0.5f, 0.1f, 0.2f } };
+    vd_events_tracks(s.camera, &track, 1, START_US + 3 * SECOND);
     tell_fact(&s, VD_FACT_BEGIN, 3.5, 4.0, 0.5f);
     expect_told(&s, 1);
     feed(&s, &f, 4.2, 6.5);
@@ -348,6 +347,8 @@ VD_TEST(an_event_is_told_at_once_and_its_clip_begins_before_it)
     expect_str(end->id, start->id);
     expect_i64(end->end_us, START_US + 6 * SECOND);
     expect_near(end->score, 0.6, 1e-6);
+    expect_u64(start->path_count, 0); /* the path comes with the clip */
+    expect_u64(end->path_count, 1);
 
     const vd_event_evidence *clip = evidence_of(end, "clip");
     unsigned first = 0; /* the key frame at or before 3.5 s - 2 s */
@@ -358,46 +359,6 @@ VD_TEST(an_event_is_told_at_once_and_its_clip_begins_before_it)
     expect_near(clip->end_utc_us, START_US + 7 * SECOND, 100000); /* end and post-roll */
     expect_near(count, (7.0 - 1.0) * 10, 3);
     expect_index_first(&s, clip);
-}
-
-/* Ten pictures a second with the event's track and another; the box goes right, a hundredth each.
- */
-static void walk(stage *s, int from, int until)
-{
-    for (int n = from; n < until; n++) {
-        vd_track track[] = { { .id = 9, .seen = true, .box = { 0.8f, 0, 0.1f, 0.1f } },
-                             { .id = 4, .box = { 0.01f * (float)n, 0.5f, 0.1f, 0.2f } } };
-        track[1].seen = n % 10 != 3; /* now and then it is only guessed where it is */
-        vd_events_tracks(s->camera, track, 2, START_US + n * SECOND / 10);
-    }
-}
-
-/* covers: EVT-1 */
-VD_TEST(the_clip_comes_with_the_path_of_its_track_thinned_and_in_order)
-{
-    VD_AUTO(stage) s = { 0 };
-    VD_AUTO(film) f = { 0 };
-    stage_new(&s);
-    film_make(&f, s.dir, "film.mp4", "-bf 0");
-    feed(&s, &f, -1, 4.2);
-    walk(&s, 0, 40);
-    tell_fact(&s, VD_FACT_BEGIN, 3.5, 4.0, 0.5f);
-    walk(&s, 40, 120);
-    expect_told(&s, 1);
-    feed(&s, &f, 4.2, 13); /* six seconds, then the clip is full */
-    expect_told(&s, 2);
-
-    expect_u64(s.told[0].path_count, 0);
-    const told *t = &s.told[1];
-    const vd_event_place *first = &t->path[0], *last = &t->path[t->path_count - 1];
-    expect_true(t->path_count > VD_EVENT_PATH_MAX / 2 && t->path_count <= VD_EVENT_PATH_MAX);
-    expect_i64(first->at_ms, -2000); /* the pre-roll, from before the event was known */
-    expect_near(first->box.l, 0.15, 1e-6);
-    expect_near((double)last->at_ms, 6000, 400);
-    for (unsigned i = 1; i < t->path_count; i++) {
-        expect_true(t->path[i].at_ms > t->path[i - 1].at_ms);
-        expect_near(t->path[i].box.l, 0.35 + (double)t->path[i].at_ms / 10000, 1e-5);
-    }
 }
 
 VD_TEST(the_own_box_comes_first_then_what_else_the_model_saw)
@@ -626,7 +587,6 @@ VD_TEST(every_revision_is_an_event_that_can_be_read)
 }
 
 VD_TEST_MAIN(VD_RUN(an_event_is_told_at_once_and_its_clip_begins_before_it),
-             VD_RUN(the_clip_comes_with_the_path_of_its_track_thinned_and_in_order),
              VD_RUN(the_own_box_comes_first_then_what_else_the_model_saw),
              VD_RUN(a_stream_without_parameter_sets_beside_it_gives_a_clip_that_plays),
              VD_RUN(a_long_event_gets_its_clip_while_it_goes_on),

@@ -103,6 +103,27 @@ it("what I acknowledge is mine until it is resolved, and its place says so", asy
 });
 
 // covers: WEB-1
+it("a device has its page: what is wrong with it, its cameras, its last incidents, its twin", async () => {
+    const page = await show("/devices");
+    await page.getByRole("link", { name: "dock-box" }).click();
+    await page.getByRole("heading", { level: 1, name: "dock-box" }).waitFor();
+    await seen(page, "3 events dropped by its loss policy");
+    await seen(page, "Its clock is 4.2 s behind");
+    await seen(page, "None yet. They appear here by themselves.");
+    await page.getByLabel("Its cameras").getByText("Its device is away.").waitFor();
+    await page.goto(`${hub.url}/devices/yard-box`);
+    await page.locator(".recent-link").nth(2).waitFor();
+    const asked = hub.asked.findLast((a) => a.query?.get("limit") === "6");
+    assert.equal(asked.query.get("device"), "yard-box");
+    await page.getByText("Reported").click();
+    await seen(page, '"fps": 10');
+    await page.locator(".recent-link").first().click();
+    await page.getByRole("heading", { level: 1, name: /loading bay/ }).waitFor();
+    await page.goto(`${hub.url}/devices/nobody`);
+    await seen(page, "This device is not known");
+});
+
+// covers: WEB-1
 it("an incident that opens appears by itself", async () => {
     const page = await show("/incidents");
     await page.locator(".row").nth(3).waitFor();

@@ -29,13 +29,19 @@ const ready = {
     incidents: ".row",
     incident: ".history li",
     cameras: ".camera-card",
+    camera: ".recent-link",
     devices: ".device",
+    device: ".recent-link",
     deliveries: ".delivery",
     "deliveries/mailbox": ".mail-row",
     settings: ".users li",
 };
 const addressOf = (place) =>
-    place === "incident" ? `/incidents/${hub.site.incidents[1].id}` : `/${place}`;
+    ({
+        incident: `/incidents/${hub.site.incidents[1].id}`,
+        camera: "/cameras/yard-box/yard-1",
+        device: "/devices/yard-box",
+    })[place] ?? `/${place}`;
 async function visit(page, place) {
     await page.goto(hub.url + addressOf(place));
     await page.locator(ready[place]).first().waitFor({ state: "attached" });

@@ -327,6 +327,16 @@ export class ScriptedHub {
             return json(res, 200, {
                 connection_string: `HostName=hub.example.org;DeviceId=${id};SharedAccessKey=dGhpcyBpcyBub3QgYSByZWFsIGtleSBvZiBhbnlib2R5`,
             });
+        if (what === "twin")
+            return json(res, 200, {
+                device: id,
+                etag: "7",
+                tags: {},
+                properties: {
+                    desired: { $version: 1, $metadata: {} },
+                    reported: { agent: { version: "0.1.0" }, cameras: { "yard-1": { fps: 10 } } },
+                },
+            });
         if (req.method === "PATCH")
             Object.assign(one, body, body.enabled ? {} : { connected: false });
         return json(res, 200, one);

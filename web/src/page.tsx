@@ -34,7 +34,12 @@ const places: Place[] = [
     icon: icons.Cameras,
     show: (route) => <CamerasPlace route={route} />,
   },
-  { name: "devices", title: "Devices", icon: icons.Devices, show: () => <DevicesPlace /> },
+  {
+    name: "devices",
+    title: "Devices",
+    icon: icons.Devices,
+    show: (route) => <DevicesPlace route={route} />,
+  },
   {
     name: "deliveries",
     title: "Deliveries",

@@ -141,6 +141,7 @@ export const api = {
   createDevice: (body: c.NewDevice) => ask("/devices", { method: "POST", body, read: d.device }),
   updateDevice: (id: string, body: c.DeviceChange) =>
     ask(`/devices/${at(id)}`, { method: "PATCH", body, read: d.device }),
+  twin: (id: string) => ask(`/devices/${at(id)}/twin`, { read: d.twin }),
   deviceConnection: (id: string) =>
     ask(`/devices/${at(id)}/connection-string`, { read: d.connectionString }),
   deliveries: (query: URLSearchParams) => ask(`/deliveries?${query}`, { read: d.deliveryPage }),

@@ -264,6 +264,12 @@ export const device = members<c.Device>({
   clock_skew_ms: maybe(number),
 });
 export const devicePage = members<c.DevicePage>({ devices: list(device) });
+export const twin = members<c.Twin>({
+  device: text,
+  etag: text,
+  tags: anyMembers,
+  properties: members<c.Twin["properties"]>({ desired: anyMembers, reported: anyMembers }),
+});
 export const connectionString = members<c.ConnectionString>({ connection_string: text });
 const mail = members<c.Mail>({
   id: text,

@@ -9,7 +9,8 @@ import { useAsk } from "../state/ask";
 import { useNow } from "../state/app";
 import type { Route } from "../state/route";
 import { ago, exact } from "../logic/time";
-import { cameraText, many, percent, shortDigest } from "../logic/words";
+import { cameraText, percent, shortDigest } from "../logic/words";
+import { RecentIncidents } from "./recent";
 
 const OLD_MS = 10_000;
 const EVERY_MS = 1000;
@@ -311,7 +312,9 @@ function OneCamera({ one, name }: { one: Camera | undefined; name: string }) {
             <dl class="facts">
               <dt>Device</dt>
               <dd>
-                <bdi>{one.device}</bdi>
+                <a href={`/devices/${encodeURIComponent(one.device)}`}>
+                  <bdi>{one.device}</bdi>
+                </a>
                 {one.device_connected ? "" : ", away"}
               </dd>
               <dt>Picture</dt>
@@ -365,11 +368,7 @@ function OneCamera({ one, name }: { one: Camera | undefined; name: string }) {
               </p>
             </section>
           ))}
-          <a class="button" href={`/incidents?state=all&camera=${encodeURIComponent(one.camera)}`}>
-            {one.open_incidents
-              ? `${many(one.open_incidents, "open incident")} of this camera`
-              : "Incidents of this camera"}
-          </a>
+          <RecentIncidents device={one.device} camera={one.camera} />
         </div>
       </div>
     </div>

@@ -156,7 +156,8 @@ function Mailbox({ page, chosen }: { page: MailPage; chosen: string | undefined 
         </p>
       </Empty>
     );
-  const mail = page.mails.find((m) => m.id === chosen);
+  /* With room beside the list the newest is open at once. */
+  const mail = page.mails.find((m) => m.id === chosen) ?? (chosen ? undefined : page.mails[0]);
   return (
     <div class={`mailbox${chosen ? " with-chosen" : ""}`}>
       <ul class="mails">
@@ -165,7 +166,7 @@ function Mailbox({ page, chosen }: { page: MailPage; chosen: string | undefined 
             <a
               class="mail-row"
               href={`/deliveries/mailbox/${encodeURIComponent(m.id)}`}
-              aria-current={m.id === chosen ? "true" : undefined}
+              aria-current={m.id === mail?.id ? "true" : undefined}
             >
               <span class="mail-top">
                 <strong dir="auto">{m.subject}</strong>
@@ -183,7 +184,7 @@ function Mailbox({ page, chosen }: { page: MailPage; chosen: string | undefined 
           <OneMail key={mail.id} mail={mail} />
         ) : (
           <div class="detail-none">
-            <p>Choose a mail to read it.</p>
+            <p>This mail is not here any more.</p>
           </div>
         )}
       </div>

@@ -15,13 +15,32 @@ import {
 import { Devices as DevicesIcon, Plus } from "../pieces/icons";
 import { amend, refresh, useAsk } from "../state/ask";
 import { notice, useApp } from "../state/app";
+import type { Route } from "../state/route";
 import { many } from "../logic/words";
+import { OneDevice } from "./device";
 
-export function DevicesPlace() {
+export function DevicesPlace({ route }: { route: Route }) {
   const { user } = useApp();
   const view = useAsk<DevicePage>("devices", () => api.devices(), ["device"]);
   const [adding, setAdding] = useState(false);
   const mayChange = user?.role === "administrator";
+  const id = route.rest[0];
+  if (id !== undefined)
+    return (
+      <Asked
+        view={view}
+        what="Devices"
+        waiting={
+          <div class="page">
+            <Skeleton lines={4} />
+          </div>
+        }
+      >
+        {({ devices }) => (
+          <OneDevice one={devices.find((d) => d.id === id)} id={id} mayChange={mayChange} />
+        )}
+      </Asked>
+    );
   const add = mayChange && (
     <button type="button" class="button primary" onClick={() => setAdding(true)}>
       <Plus />
@@ -75,18 +94,28 @@ function byNeed(a: Device, b: Device): number {
 
 const SKEW_WORTH_MS = 2000;
 
-function DeviceRow({ one, mayChange }: { one: Device; mayChange: boolean }) {
-  const state = !one.enabled ? "disabled" : one.connected ? "live" : "away";
+const stateOf = (d: Device) => (!d.enabled ? "disabled" : d.connected ? "live" : "away");
+const stateWord = { live: "Connected", away: "Away", disabled: "Disabled" } as const;
+
+export function DeviceSign({ one }: { one: Device }) {
   return (
-    <li class={`device device-${state}`}>
+    <span class={`sign sign-${stateOf(one)}`}>
+      <i />
+      {stateWord[stateOf(one)]}
+    </span>
+  );
+}
+
+function DeviceRow({ one, mayChange }: { one: Device; mayChange: boolean }) {
+  return (
+    <li class={`device device-${stateOf(one)}`}>
       <div class="device-who">
         <h2>
-          <bdi>{one.id}</bdi>
+          <a href={`/devices/${encodeURIComponent(one.id)}`}>
+            <bdi>{one.id}</bdi>
+          </a>
         </h2>
-        <span class={`sign sign-${state}`}>
-          <i />
-          {state === "live" ? "Connected" : state === "away" ? "Away" : "Disabled"}
-        </span>
+        <DeviceSign one={one} />
       </div>
       <dl class="device-facts">
         <div>
@@ -108,26 +137,32 @@ function DeviceRow({ one, mayChange }: { one: Device; mayChange: boolean }) {
           <dd class="num">{one.version ?? "–"}</dd>
         </div>
       </dl>
-      <div class="device-warn">
-        {one.queue_dropped ? (
-          <p class="warn-text">
-            <span class="num">{many(one.queue_dropped, "event")}</span> dropped by its loss policy
-          </p>
-        ) : null}
-        {one.clock_skew_ms !== undefined && Math.abs(one.clock_skew_ms) > SKEW_WORTH_MS ? (
-          <p class="warn-text">
-            Its clock is{" "}
-            <span class="num">{(Math.abs(one.clock_skew_ms) / 1000).toFixed(1)} s</span>{" "}
-            {one.clock_skew_ms > 0 ? "ahead" : "behind"}
-          </p>
-        ) : null}
-      </div>
+      <DeviceWarnings one={one} />
       {mayChange && <DeviceActions one={one} />}
     </li>
   );
 }
 
-function DeviceActions({ one }: { one: Device }) {
+export function DeviceWarnings({ one }: { one: Device }) {
+  return (
+    <div class="device-warn">
+      {one.queue_dropped ? (
+        <p class="warn-text">
+          <span class="num">{many(one.queue_dropped, "event")}</span> dropped by its loss policy
+        </p>
+      ) : null}
+      {one.clock_skew_ms !== undefined && Math.abs(one.clock_skew_ms) > SKEW_WORTH_MS ? (
+        <p class="warn-text">
+          Its clock is{" "}
+          <span class="num">{(Math.abs(one.clock_skew_ms) / 1000).toFixed(1)} s</span>{" "}
+          {one.clock_skew_ms > 0 ? "ahead" : "behind"}
+        </p>
+      ) : null}
+    </div>
+  );
+}
+
+export function DeviceActions({ one }: { one: Device }) {
   const [asking, setAsking] = useState<"disable" | "connection">();
   const { busy, failure, send } = useSending();
   const change = (enabled: boolean) =>
