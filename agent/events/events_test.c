@@ -1,5 +1,4 @@
 #include "events.h"
-
 #include <ftw.h>
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
