@@ -45,7 +45,7 @@ export const shots = {
     cameras: { path: "/cameras", ready: ".picture-age" },
     camera: { path: "/cameras/yard-box/yard-1", ready: ".zone" },
     devices: { path: "/devices", ready: ".device" },
-    device: { path: "/devices/dock-box", ready: ".recent, .own-cameras" },
+    device: { path: "/devices/yard-box", ready: ".recent-link" },
     deliveries: { path: "/deliveries", ready: ".delivery" },
     mailbox: {
         path: (s) => `/deliveries/mailbox/${s.mails[1].id}`,
