@@ -22,6 +22,17 @@ VD_MUST_USE vd_err vd_frame_jpeg(const vd_frame *frame, int width_px, int qualit
 /* Decodes a baseline or progressive JPEG of at most 64 megapixels into an own frame. */
 VD_MUST_USE vd_err vd_frame_from_jpeg(vd_slice jpeg, vd_frame **ret_frame, vd_why *why);
 
+/* What a picture looks like, in numbers that are cheap and do not depend on its size or range: one
+ * pass over about a hundred lines. */
+typedef struct {
+    double brightness; /* mean luma, 0..255 */
+    double contrast;   /* its standard deviation, 0..128 */
+    double sharpness;  /* variance of the Laplacian of neighbouring pixels; 0: nothing to see */
+    double saturation; /* mean distance from grey, 0..180 */
+    double colour_u, colour_v; /* mean chroma less grey: a cast; -128..127 */
+} vd_look;
+vd_look vd_frame_look(const vd_frame *frame);
+
 typedef enum { VD_FIT_LETTERBOX, VD_FIT_STRETCH } vd_fit;
 typedef enum { VD_LAYOUT_NCHW, VD_LAYOUT_NHWC } vd_layout;
 typedef struct {
