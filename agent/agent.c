@@ -193,6 +193,7 @@ vd_err agent_start(agent *a, const agent_config *config, vd_why *why)
     if (!err) rulebook_start(a);
     if (!err) err = open_link(a, connection, why);
     if (!err) err = analysis_start(a, why);
+    if (!err) err = figures_serve(a, why);
     for (unsigned i = 0; !err && i < a->lane_count; i++) lane_start(&a->lane[i]);
     vd_wipe(connection, sizeof connection);
     return err;
@@ -210,6 +211,8 @@ void agent_stop(agent *a)
 {
     stop_cameras(a);
     analysis_stop(a);
+    a->port = vd_metrics_port_free(a->port);
+    if (a->outbox) watch_finish(a);
     if (a->events) vd_events_stop(a->events);
     if (a->link) {
         vd_device_flush(a->link, FLUSH_MS);

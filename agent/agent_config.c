@@ -25,6 +25,9 @@ agent_config agent_config_default(void)
         .snapshot_quality = 85,
         .quota_mb = 2048,
         .max_age_ms = 30 * DAY_MS,
+        .window_ms = 3600000,
+        .local_address = "127.0.0.1",
+        .local_port = -1,
         .log_level = VD_LOG_INFO,
         .log_format = VD_LOG_AUTO,
     };
@@ -185,6 +188,27 @@ static vd_err read_queue(const vd_config_node *root, agent_config *c, vd_why *wh
     return err;
 }
 
+static vd_err read_watch(const vd_config_node *root, agent_config *c, vd_why *why)
+{
+    static const char *const keys[] = { "window", NULL };
+    const vd_config_node *node;
+
+    vd_err err = section(root, "watch", keys, &node, why);
+    if (!err) err = vd_config_duration_ms(node, "window", 1000, DAY_MS, &c->window_ms, why);
+    return err;
+}
+
+static vd_err read_local(const vd_config_node *root, agent_config *c, vd_why *why)
+{
+    static const char *const keys[] = { "address", "port", NULL };
+    const vd_config_node *node;
+
+    vd_err err = section(root, "local", keys, &node, why);
+    if (!err) err = vd_config_text(node, "address", &c->local_address, why);
+    if (!err) err = vd_config_int(node, "port", -1, 65535, &c->local_port, why);
+    return err;
+}
+
 static vd_err read_log(const vd_config_node *root, agent_config *c, vd_why *why)
 {
     static const char *const keys[] = { "level", "format", NULL };
@@ -200,8 +224,9 @@ static vd_err read_log(const vd_config_node *root, agent_config *c, vd_why *why)
 
 static vd_err read_all(const vd_config_node *root, agent_config *c, vd_why *why)
 {
-    static const char *const keys[] = { "hub",   "device",   "state_dir", "model", "cameras",
-                                        "rules", "evidence", "queue",     "log",   NULL };
+    static const char *const keys[] = { "hub",     "device", "state_dir", "model",
+                                        "cameras", "rules",  "evidence",  "queue",
+                                        "watch",   "local",  "log",       NULL };
 
     vd_err err = vd_config_only(root, keys, why);
     if (!err) err = read_hub(root, c, why);
@@ -212,6 +237,8 @@ static vd_err read_all(const vd_config_node *root, agent_config *c, vd_why *why)
     if (!err) err = read_rules(root, c, why);
     if (!err) err = read_evidence(root, c, why);
     if (!err) err = read_queue(root, c, why);
+    if (!err) err = read_watch(root, c, why);
+    if (!err) err = read_local(root, c, why);
     if (!err) err = read_log(root, c, why);
     return err;
 }

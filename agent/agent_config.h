@@ -31,6 +31,9 @@ typedef struct {
     const vd_config_node *rules; /* NULL: none */
     int64_t pre_roll_ms, post_roll_ms, clip_max_ms, ring_mb, snapshot_width, snapshot_quality;
     int64_t quota_mb, max_age_ms;
+    int64_t window_ms; /* of the watch */
+    const char *local_address;
+    int64_t local_port; /* -1: no local port; 0: any free one */
     int log_level, log_format;
 } agent_config;
 

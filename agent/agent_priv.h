@@ -7,6 +7,8 @@
  *   lane.c          one camera: its packets and pictures go their ways   (camera's reader thread)
  *   analysis.c      the one thread that looks at pictures                (analysis thread)
  *   rulebook.c      which rules hold for which camera: file, hub         (main, link thread)
+ *   watch.c         statistics of each camera's window, to the outbox     (main thread)
+ *   figures.c       the local port and its figures                        (the port's thread)
  *   report.c        what the hub's page shows of us                      (main thread)
  *
  * One lock (`lock`) guards what threads share of the lanes. */
@@ -16,8 +18,10 @@
 
 #include "agent_config.h"
 #include "device.h"
+#include "sketches.h"
 #include "turns.h"
 #include "vd/iothub.h"
+#include "vd/metrics_serve.h"
 
 #define SECRET_ROOM 1024
 
@@ -34,7 +38,9 @@ typedef struct {
     char password[SECRET_ROOM];
     vd_camera *camera; /* NULL: could not be started, see `why` */
     vd_event_camera *events;
-    vd_why why; /* why it could not be started */
+    vd_sketches *sketches;
+    vd_histogram inference; /* seconds a picture took */
+    vd_why why;             /* why it could not be started */
 
     /* under the agent's lock */
     uint64_t analysis_errors;
@@ -70,6 +76,7 @@ struct agent {
 
     char *twin_rules; /* what the hub wants, JSON; NULL: nothing */
     int64_t started_utc_us;
+    vd_metrics_port *port; /* NULL: none wanted */
 };
 
 /* agent.c */
@@ -109,9 +116,19 @@ void rulebook_start(agent *a);
 /* The shape of vd_device_sink.rules. */
 vd_err rulebook_from_hub(void *agent, vd_slice json, vd_why *why);
 
+/* watch.c */
+vd_err watch_add(lane *l);
+void watch_tick(agent *a); /* about once a second */
+void watch_finish(agent *a);
+
+/* figures.c */
+void figures_init(lane *l);
+vd_err figures_serve(agent *a, vd_why *why);
+
 /* report.c */
 typedef struct {
     int64_t figures_us; /* monotonic: when figures were told last */
+    int64_t changed_us; /* monotonic: when a state changed last */
     char states[AGENT_CAMERAS_MAX];
     uint64_t failed;
 } report_state;

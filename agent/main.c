@@ -50,6 +50,7 @@ static void run(agent *a)
            vd_text_i64(a->lane_count, cameras), "hub", a->link ? "yes" : "no", NULL);
     do {
         report_tick(a, &state);
+        watch_tick(a);
     } while (!vd_stop_wait(TICK_MS));
     vd_log(VD_LOG_INFO, "agent.stopping", "ending events and stopping", NULL);
 }
