@@ -33,6 +33,13 @@ typedef struct {
 } vd_look;
 vd_look vd_frame_look(const vd_frame *frame);
 
+/* PNG (libpng; what is transparent shows white) and BMP (24 or 32 bits, not compressed), the same
+ * limits. VD_INVALID: a kind or a size that is not taken; VD_CORRUPT: damaged or cut short. */
+VD_MUST_USE vd_err vd_frame_from_png(vd_slice png, vd_frame **ret_frame, vd_why *why);
+VD_MUST_USE vd_err vd_frame_from_bmp(vd_slice bmp, vd_frame **ret_frame, vd_why *why);
+/* Whichever of the three its first bytes say. */
+VD_MUST_USE vd_err vd_frame_from_image(vd_slice bytes, vd_frame **ret_frame, vd_why *why);
+
 typedef enum { VD_FIT_LETTERBOX, VD_FIT_STRETCH } vd_fit;
 typedef enum { VD_LAYOUT_NCHW, VD_LAYOUT_NHWC } vd_layout;
 typedef struct {
