@@ -48,11 +48,9 @@ export function Vectors({ boxes = [], zone = [], severity = "info", scoreMin = 0
 
 /** Names stand in HTML above the vectors: their size is that of text, not of the picture. */
 export function BoxNames({ boxes = [] }: { boxes?: readonly Box[] | undefined }) {
-  const told: Box[] = [];
-  for (const b of boxes) if (told.length < 12 && !told.some((o) => covers(o, b))) told.push(b);
   return (
     <>
-      {told.map((b, n) => (
+      {boxes.slice(0, 12).map((b, n) => (
         <span
           key={n}
           class={`box-name${n === 0 ? " main" : ""}${b.box.t < 0.06 ? " inside" : ""}`}
@@ -64,15 +62,9 @@ export function BoxNames({ boxes = [] }: { boxes?: readonly Box[] | undefined })
     </>
   );
 }
-/** A name that would lie over another is not told: the surer one came first. */
-function covers(one: Box, other: Box): boolean {
-  return Math.abs(one.box.l - other.box.l) < 0.16 && Math.abs(one.box.t - other.box.t) < 0.06;
-}
-function place(el: HTMLElement | null, { box }: Box): void {
-  const right = box.l > 0.7; /* near the edge it grows to the left */
-  el?.style.setProperty("left", right ? "auto" : `${box.l * 100}%`);
-  el?.style.setProperty("right", right ? `${Math.max(0, 1 - box.l - box.w) * 100}%` : "auto");
-  el?.style.setProperty("top", `${box.t * 100}%`);
+function place(el: HTMLElement | null, b: Box): void {
+  el?.style.setProperty("left", `${Math.min(b.box.l, 0.86) * 100}%`);
+  el?.style.setProperty("top", `${b.box.t * 100}%`);
 }
 
 const AGAIN_MS = [2000, 4000, 8000, 15_000, 30_000];
@@ -146,40 +138,26 @@ export function Stage({
   );
 }
 
-const headline = (digest: string) =>
-  evidenceUrl(digest, askWidth(960, Math.min(2, window.devicePixelRatio || 1)));
-
-/** A better picture of the same thing takes the place of the old one when it is here, with its own boxes. */
-function useLoaded(digest: string, overlay: Overlay): { digest: string; overlay: Overlay } {
-  const [held, hold] = useState({ digest, overlay });
-  const latest = useRef(overlay);
-  latest.current = overlay;
-  useEffect(() => {
-    if (held.digest === digest) return;
-    const next = new Image();
-    next.onload = () => hold({ digest, overlay: latest.current });
-    next.src = headline(digest);
-    return () => {
-      next.onload = null;
-    };
-  }, [digest, held.digest]);
-  return held.digest === digest ? { digest, overlay } : held;
-}
-
 /** The headline picture. */
-export function Picture(wanted: { digest: string; alt: string; overlay: Overlay }) {
-  const { alt } = wanted;
-  const { digest, overlay } = useLoaded(wanted.digest, wanted.overlay);
+export function Picture({
+  digest,
+  alt,
+  overlay,
+}: {
+  digest: string;
+  alt: string;
+  overlay: Overlay;
+}) {
   const [shown, setShown] = useState(false);
   const { round, failed, fail, again } = useAgain();
   return (
     <>
       <img
-        key={round}
+        key={`${digest}${round}`}
         class={`stage-picture${shown ? " shown" : ""}`}
         alt={alt}
         decoding="async"
-        src={headline(digest)}
+        src={evidenceUrl(digest, askWidth(960, Math.min(2, window.devicePixelRatio || 1)))}
         onLoad={() => setShown(true)}
         onError={fail}
       />

@@ -138,8 +138,6 @@ function DeliveryRow({ one }: { one: Delivery }) {
   );
 }
 
-const roomBeside = window.matchMedia("(min-width: 761px)");
-
 function Mailbox({ page, chosen }: { page: MailPage; chosen: string | undefined }) {
   if (!page.enabled)
     return (
@@ -159,8 +157,7 @@ function Mailbox({ page, chosen }: { page: MailPage; chosen: string | undefined 
       </Empty>
     );
   /* With room beside the list the newest is open at once. */
-  const first = chosen || !roomBeside.matches ? undefined : page.mails[0];
-  const mail = page.mails.find((m) => m.id === chosen) ?? first;
+  const mail = page.mails.find((m) => m.id === chosen) ?? (chosen ? undefined : page.mails[0]);
   return (
     <div class={`mailbox${chosen ? " with-chosen" : ""}`}>
       <ul class="mails">

@@ -61,11 +61,6 @@ export function OneDevice({
   );
 }
 
-function clockText(skewMs: number): string {
-  const s = (Math.abs(skewMs) / 1000).toFixed(1);
-  return s === "0.0" ? "as the hub's" : `${s} s ${skewMs > 0 ? "ahead of" : "behind"} the hub's`;
-}
-
 function DeviceCard({ one }: { one: Device }) {
   return (
     <section class="card" aria-label="Device">
@@ -84,7 +79,9 @@ function DeviceCard({ one }: { one: Device }) {
         </dd>
         <dt>Clock</dt>
         <dd class="num">
-          {one.clock_skew_ms === undefined ? "–" : clockText(one.clock_skew_ms)}
+          {one.clock_skew_ms === undefined
+            ? "–"
+            : `${(one.clock_skew_ms / 1000).toFixed(1)} s from the hub's`}
         </dd>
         <dt>Created</dt>
         <dd>

@@ -71,8 +71,7 @@ export function IncidentPlace({ id, query }: { id: string; query: URLSearchParam
 function Detail({ one, back }: { one: IncidentDetail; back: preact.ComponentChildren }) {
   const main =
     one.events.find((e) => e.evidence.some((v) => v.digest === one.snapshot)) ?? one.events[0];
-  /* What is looked at stays: a better event that joins does not slip under the eyes, nor stop a clip. */
-  const [chosen, choose] = useState(main?.id);
+  const [chosen, choose] = useState<string>();
   const event = one.events.find((e) => e.id === chosen) ?? main;
   const trouble = troubleOf(one.id);
   return (
@@ -204,7 +203,7 @@ function Evidence({ one, event }: { one: IncidentDetail; event: Event | undefine
         <Stage of={picture}>
           {digest ? (
             <Picture
-              key={event?.id}
+              key={digest}
               digest={digest}
               alt={`${one.title}, camera ${one.camera}`}
               overlay={{
