@@ -21,7 +21,8 @@
 #define READERS      8
 #define SWEEP_FILES  50
 
-static const vd_sql *const tables[] = { intake_sql, incident_sql, people_sql, archive_sql, NULL };
+static const vd_sql *const tables[] = { intake_sql,  incident_sql, people_sql,
+                                        archive_sql, training_sql, NULL };
 static const vd_store_schema schema = { .migrations = hub_migrations, .statements = tables };
 
 struct hub {

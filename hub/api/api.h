@@ -6,6 +6,7 @@
 #define VD_API_H
 #include "archive.h"
 #include "intake.h"
+#include "runs.h"
 
 /* ---- live: what changed, to everyone who listens ---- */
 #define VD_LIVE_RING                                                                               \
