@@ -20,12 +20,13 @@ typedef struct {
 } agent_camera;
 
 typedef struct {
-    vd_config *text; /* owns all strings; NULL: the defaults */
-    const char *connection_string_file, *ca_file;
+    vd_config *text;  /* owns all strings; NULL: the defaults */
+    const char *path; /* of the file; NULL: none. Borrowed from whoever loaded it */
+    const char *connection_string_file, *ca_file, *release_key;
     int64_t https_port;
     const char *device, *state_dir;
     const char *model_path, *model_library;
-    int64_t model_threads;
+    int64_t model_threads, model_trial_ms;
     agent_camera camera[AGENT_CAMERAS_MAX];
     unsigned camera_count;
     const vd_config_node *rules; /* NULL: none */

@@ -5,6 +5,7 @@
  *   agent_config.c  the configuration file
  *   agent.c         everything is opened, started, stopped in order
  *   lane.c          one camera: its packets and pictures go their ways   (camera's reader thread)
+ *   swap.c          which model looks, and how another takes over       (updater, main thread)
  *   analysis.c      the one thread that looks at pictures                (analysis thread)
  *   rulebook.c      which rules hold for which camera: file, hub         (main, link thread)
  *   watch.c         statistics of each camera's window, to the outbox     (main thread)
@@ -51,7 +52,7 @@ typedef struct {
     unsigned preview_waiters;
     vd_frame *preview;
 
-    /* analysis thread only */
+    /* under model_use: the looker's, or the swap's while nobody looks */
     vd_scene *scene;
     int64_t last_utc_us;
 } lane;
@@ -69,8 +70,12 @@ struct agent {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* monotonic clock */
     bool stopping;
-    vd_model *model; /* made before the analysis thread or by it; then only it runs it */
+    /* Read with `lock` or model_use held, changed with both; run by the analysis thread. */
+    vd_model *model;
     vd_why model_why;
+    pthread_rwlock_t model_use; /* reading: somebody uses the model; taken before `lock` */
+    vd_models *models;          /* NULL: no hub that could send one */
+    vd_model *next_model;       /* the updater's: loaded, not yet in use */
     unsigned lane_count;
     lane lane[AGENT_CAMERAS_MAX];
 
@@ -99,9 +104,20 @@ vd_err lane_preview(void *agent, const char *camera, vd_buf *ret_jpeg, int64_t *
 
 /* analysis.c */
 vd_err analysis_start(agent *a, vd_why *why);
-void analysis_stop(agent *a); /* ends visits; blocks until their facts are handed over */
+void analysis_stop(agent *a);     /* ends visits; blocks until their facts are handed over */
+void analysis_end_scene(lane *l); /* visits end; model_use is held */
+
+/* swap.c */
+void swap_init(agent *a);
+/* Loads the model: what the hub sent last if there is a hub, else our own. */
+vd_err swap_open(agent *a, bool hub, vd_why *why);
+/* After the link is open. */
+vd_err swap_start(agent *a, vd_why *why);
 /* Tries to load the model; the reason is kept for the twin when it cannot. */
-void analysis_load_model(agent *a);
+void swap_load(agent *a);
+vd_model_options swap_options(const agent_config *config);
+/* The shape of vd_device_sink.model. */
+vd_err swap_wish(void *agent, vd_slice json, vd_why *why);
 
 /* rulebook.c */
 /* Reads the rules that hold for a camera: a list (each entry names its cameras or holds for all) or
@@ -133,4 +149,5 @@ typedef struct {
     uint64_t failed;
 } report_state;
 void report_tick(agent *a, report_state *state);
+void report_model(agent *a); /* any thread */
 #endif

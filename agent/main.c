@@ -1,7 +1,10 @@
 /* main.c - vedette-agent: the program beside the cameras. */
 #include <libavutil/log.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include "agent_priv.h"
 #include "vd/program.h"
@@ -12,6 +15,11 @@ static const vd_option options[] = {
     { "config", 'c', "FILE", "The configuration; the installed one when left out.", false },
     { "check-config", 0, NULL, "Check the configuration, say what is wrong, and exit.", false },
     { "print-config", 0, NULL, "Print the commented default configuration, its manual, and exit.",
+      false },
+    { "self-test", 0, "FOLDER",
+      "Run an installed model on its reference pictures, say whether it is fit, and exit; the "
+      "agent "
+      "does so before it uses a model that the hub sent.",
       false },
 };
 
@@ -70,6 +78,22 @@ static vd_err work(const agent_config *config, vd_why *why)
     return err;
 }
 
+static void say_step(const char *step)
+{
+    printf("%s\n", step);
+    fflush(stdout);
+}
+
+/* In a process of its own: it ends with the agent, and gives way to it. */
+static vd_err self_test(const agent_config *config, const char *folder, vd_why *why)
+{
+    vd_model_options model_options = swap_options(config);
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (nice(10) < 0) say_step("no nicer");
+    return vd_models_check(folder, &model_options, say_step, why);
+}
+
 int main(int argc, char **argv)
 {
     VD_AUTO(agent_config) config = agent_config_default();
@@ -89,6 +113,8 @@ int main(int argc, char **argv)
     if (!err && vd_args_has(&program, &args, "check-config")) {
         err = check(&config, &why);
         if (!err) printf("%s is good: %u camera(s)\n", path, config.camera_count);
+    } else if (!err && vd_args_has(&program, &args, "self-test")) {
+        err = self_test(&config, vd_args_get(&program, &args, "self-test", ""), &why);
     } else if (!err) {
         err = work(&config, &why);
     }

@@ -33,10 +33,11 @@ static void report_agent(agent *a)
     report(a, "agent", &w, &text);
 }
 
-static void report_model(agent *a)
+void report_model(agent *a)
 {
     VD_AUTO(vd_buf) text = VD_BUF(4096);
     vd_json_w w = vd_json_writer(&text);
+    char line[800];
 
     pthread_mutex_lock(&a->lock);
     vd_json_w_object(&w);
@@ -44,11 +45,10 @@ static void report_model(agent *a)
         vd_json_w_kv_text(&w, "name", vd_model_name(a->model));
         vd_json_w_kv_text(&w, "digest", vd_model_digest(a->model)->hex);
     } else {
-        vd_json_w_kv_text(&w, "why", a->model_why.fact);
-        vd_json_w_kv_text(&w, "detail", a->model_why.detail);
-        vd_json_w_kv_text(&w, "hint", a->model_why.hint);
+        vd_json_w_kv_text(&w, "missing", vd_why_line(&a->model_why, line, sizeof line));
     }
     pthread_mutex_unlock(&a->lock);
+    if (a->models) vd_models_report(a->models, &w);
     report(a, "model", &w, &text);
 }
 
@@ -153,13 +153,13 @@ void report_tick(agent *a, report_state *state)
     bool changed = states_changed(a, state);
 
     if (!a->link) return;
+    report_model(a); /* its figures are rounded: it differs seldom */
     if (changed) state->changed_us = now_us;
     bool settling = now_us - state->changed_us < SETTLE_US;
     int64_t every_us = settling ? SETTLE_EVERY_US : FIGURES_EVERY_US;
     if (!changed && state->figures_us && now_us - state->figures_us < every_us) return;
     state->figures_us = now_us;
     report_agent(a);
-    report_model(a);
     if (report_cameras(a, true) && report_cameras(a, false))
         vd_log(VD_LOG_WARN, "twin.full", "the cameras do not fit into the twin", NULL);
     report_queue(a);
