@@ -19,6 +19,7 @@ struct vd_api {
     uint16_t port;
     vd_throttle *throttle;
     previews *previews;
+    struct basics *basics;
 };
 
 typedef struct route route;
@@ -92,9 +93,22 @@ VD_MUST_USE vd_err need_digest(request *r, vd_digest *ret_digest, vd_why *why);
 
 /* ---- who asks (session.c) ---- */
 VD_MUST_USE vd_err authenticate(request *r, vd_why *why);
+VD_MUST_USE vd_err by_secret(request *r, const char *secret, bool token, vd_why *why);
+VD_MUST_USE vd_err check_password(request *r, const char *name, const char *password,
+                                  vd_user *ret_user, vd_why *why);
+/* Only under /v2/ (basic.c). */
+typedef struct basics basics;
+VD_MUST_USE basics *basics_new(void);
+basics *basics_free(basics *b);
+VD_MUST_USE vd_err by_basic(request *r, const char *encoded, vd_why *why);
 
 /* ---- the page's files (files.c) ---- */
 vd_err serve_page(request *r, vd_why *why);
+
+/* ---- /v2/, which has its own paths and errors (registry.c) ---- */
+bool is_registry(const char *path);
+const route *registry_route(const request *r);
+void write_registry_error(request *r, unsigned status, vd_json_w *w, const vd_why *why);
 
 /* ---- previews (cameras.c) ---- */
 VD_MUST_USE vd_err previews_new(vd_intake *intake, previews **ret_previews, vd_why *why);
