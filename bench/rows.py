@@ -145,7 +145,7 @@ class G9(Row):
     messages = 200
 
     def prepare(self):
-        if not shutil.which("mosquitto") or not shutil.which("mosquitto_pub"):
+        if not all(shutil.which(name) for name in ("mosquitto", "mosquitto_pub", "mosquitto_sub", "stdbuf")):
             raise Missing("mosquitto is not there")
         self.file = self.folder / "yard.mp4"
         subprocess.run(["ffmpeg", "-v", "error", "-i", FOOTAGE, "-c:v", "libx264", "-preset", "veryfast", "-g", "10", "-bf", "0", "-pix_fmt", "yuv420p", "-an", self.file], check=True)
@@ -165,7 +165,7 @@ class G9(Row):
         return run.figures["p95_ms"]
 
     def message_ms(self):
-        listener = subprocess.Popen(["mosquitto_sub", "-p", str(self.port), "-q", "1", "-t", "bench", "-d"], stdout=subprocess.PIPE, text=True)
+        listener = subprocess.Popen(["stdbuf", "-oL", "mosquitto_sub", "-p", str(self.port), "-q", "1", "-t", "bench", "-d"], stdout=subprocess.PIPE, text=True)
         for line in listener.stdout:
             if "SUBACK" in line or "Subscribed" in line:
                 break

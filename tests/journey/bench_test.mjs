@@ -149,6 +149,13 @@ test('a row that is not there is refused with the names of those that are', () =
   assert.equal(run.results, undefined);
 });
 
+// covers: RUN-4
+test('the README shows a table of every row, with date and machine', () => {
+  const shown = between(fs.readFileSync(path.join(ROOT, 'README.md'), 'utf8'));
+  assert.match(shown, /^\d{4}-\d\d-\d\d, \d+ cores/);
+  for (const row of ['G2', 'G5/1', 'G5/4', 'G5/16', 'G9', 'G10/many', 'G10/one']) assert.ok(cells(shown, row), row);
+});
+
 after(() => {
   for (const folder of folders) fs.rmSync(folder, { recursive: true, force: true });
 });
