@@ -21,7 +21,8 @@
 #define READERS      8
 #define SWEEP_FILES  50
 
-static const vd_sql *const tables[] = { intake_sql, incident_sql, people_sql, archive_sql, NULL };
+static const vd_sql *const tables[] = { intake_sql,   incident_sql, people_sql, archive_sql,
+                                        training_sql, registry_sql, NULL };
 static const vd_store_schema schema = { .migrations = hub_migrations, .statements = tables };
 
 struct hub {
@@ -33,6 +34,7 @@ struct hub {
     vd_blobs *blobs;
     vd_tls_files tls;
     vd_live *live;
+    vd_registry *registry;
     vd_intake *intake;
     _Atomic(vd_notify *) notify; /* woken by the live thread, which starts earlier */
     vd_api *api;
@@ -123,6 +125,25 @@ static void sweep_work(const hub *h)
     if (dir) (void)closedir(dir);
 }
 
+static void on_model(void *arg, const char *model)
+{
+    hub *h = arg;
+    vd_live_tell_later(h->live, VD_LIVE_MODEL, model, 0);
+}
+
+static vd_err open_registry(hub *h, vd_why *why)
+{
+    char key[4096];
+    const vd_registry_parts parts = { .committer = h->committer,
+                                      .readers = h->readers,
+                                      .blobs = h->blobs,
+                                      .key_path = under(h, "release.key", key),
+                                      .work_dir = h->work_dir,
+                                      .changed = on_model,
+                                      .arg = h };
+    return vd_registry_new(&parts, &h->registry, why);
+}
+
 static vd_err open_tls(hub *h, vd_why *why)
 {
     char path[4096];
@@ -157,6 +178,7 @@ vd_err hub_open(hub_config *config, hub **ret_hub, vd_why *why)
     tzset();
     vd_err err = open_state(h, why);
     if (!err) err = vd_live_new(h->committer, on_committed, h, &h->live, why);
+    if (!err) err = open_registry(h, why);
     if (!err) err = open_tls(h, why);
     if (!err) err = open_intake(h, why);
     if (err) {
@@ -209,6 +231,7 @@ static vd_err start_api(hub *h, vd_why *why)
         .blobs = h->blobs,
         .live = h->live,
         .notify = h->notify,
+        .registry = h->registry,
     };
     return vd_api_start(&parts, &h->api, why);
 }
@@ -263,6 +286,7 @@ hub *hub_close(hub *h)
     h->live = vd_live_free(h->live);
     vd_notify_stop(notify);
     vd_intake_free(h->intake);
+    vd_registry_free(h->registry);
     vd_blobs_free(h->blobs);
     vd_store_pool_free(h->readers);
     if (h->committer) vd_committer_free(h->committer);

@@ -6,6 +6,8 @@
 #define VD_API_H
 #include "archive.h"
 #include "intake.h"
+#include "registry.h"
+#include "runs.h"
 
 /* ---- live: what changed, to everyone who listens ---- */
 #define VD_LIVE_RING                                                                               \
@@ -49,6 +51,7 @@ typedef struct {
     vd_blobs *blobs;
     vd_live *live;
     vd_notify *notify;
+    vd_registry *registry;
 } vd_api_parts; /* all borrowed, outliving the server */
 
 typedef struct vd_api vd_api;

@@ -183,8 +183,8 @@ function LineBanner() {
         </>
       ) : (
         <>
-          <strong>Offline.</strong> {since} You can go on reading what is loaded; decisions wait
-          until the hub is back.
+          <strong>Offline.</strong> {since} You can go on reading what is loaded, and decide when
+          the hub is back.
         </>
       )}
     </div>

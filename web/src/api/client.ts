@@ -25,14 +25,16 @@ export function whenSignedOut(call: () => void): void {
   onSignedOut = call;
 }
 
-function unreachable(): Failure {
+function unreachable(changing: boolean): Failure {
   return new Failure(0, {
     class: "retry",
     fact: "The hub did not answer.",
     detail: navigator.onLine
       ? "It may be restarting, or the network in between is down."
       : "This device has no network.",
-    hint: "This page tries again by itself.",
+    hint: changing
+      ? "Whether it was done is not known: look when the hub is back, then try again."
+      : "Reading is tried again by itself.",
   });
 }
 
@@ -93,7 +95,7 @@ export async function ask<T>(path: string, how: Ask<T>): Promise<T> {
     raw = answer.status === 204 ? "" : await answer.text();
   } catch (error) {
     if (error instanceof Failure || how.signal?.aborted) throw error;
-    throw unreachable();
+    throw unreachable(how.method !== undefined && how.method !== "GET" && !how.signingIn);
   }
   return decoded(raw, how.read);
 }
