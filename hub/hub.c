@@ -21,8 +21,8 @@
 #define READERS      8
 #define SWEEP_FILES  50
 
-static const vd_sql *const tables[] = { intake_sql,   incident_sql, people_sql, archive_sql,
-                                        training_sql, registry_sql, NULL };
+static const vd_sql *const tables[] = { intake_sql, incident_sql, people_sql,   archive_sql,
+                                        watch_sql,  training_sql, registry_sql, NULL };
 static const vd_store_schema schema = { .migrations = hub_migrations, .statements = tables };
 
 struct hub {
@@ -37,19 +37,20 @@ struct hub {
     vd_registry *registry;
     vd_intake *intake;
     _Atomic(vd_notify *) notify; /* woken by the live thread, which starts earlier */
+    _Atomic(vd_watch *) watch;   /* likewise */
     vd_api *api;
 };
 
 /* ---- an event's way through the stages, inside intake's commit ---- */
 
-static vd_err on_event(void *arg, vd_store *store, const vd_event *event, vd_slice json,
-                       vd_why *why)
+static vd_err take_event(hub *h, vd_store *store, const vd_event *event, vd_slice json,
+                         vd_incident_outcome *ret_outcome, vd_why *why)
 {
-    hub *h = arg;
     unsigned deliveries = 0;
     vd_incident_outcome outcome;
     vd_err err = vd_incident_take(store, event->device, event, json, h->config->incident_gap_ms,
                                   &outcome, why);
+    if (!err) *ret_outcome = outcome;
     if (err || !outcome.changed) return err;
     if (outcome.opened)
         err = vd_notify_opened(store, &h->config->notify, outcome.incident.text, &deliveries, why);
@@ -61,6 +62,41 @@ static vd_err on_event(void *arg, vd_store *store, const vd_event *event, vd_sli
            event->camera, "rule", event->rule_id, NULL);
     vd_live_tell_later(h->live, VD_LIVE_INCIDENT, outcome.incident.text, outcome.version);
     if (deliveries) vd_live_tell_later(h->live, VD_LIVE_DELIVERY, outcome.incident.text, 0);
+    return VD_OK;
+}
+
+static vd_err on_event(void *arg, vd_store *store, const vd_event *event, vd_slice json,
+                       vd_why *why)
+{
+    vd_incident_outcome outcome;
+    if (strcmp(event->kind, VD_WATCH_RULE) == 0)
+        return vd_fail(why, VD_DENIED, "a drift is found by the hub, no device can tell one");
+    return take_event(arg, store, event, json, &outcome, why);
+}
+
+static vd_err on_drift(void *arg, vd_store *store, const vd_event *event, vd_slice json,
+                       vd_incident_outcome *ret_outcome, vd_why *why)
+{
+    return take_event(arg, store, event, json, ret_outcome, why);
+}
+
+static void on_watch(void *arg, const char *device, const char *camera)
+{
+    hub *h = arg;
+    char id[VD_LIMIT_NAME_BYTES + 40];
+    (void)snprintf(id, sizeof id, "%s/%s", device, camera);
+    vd_live_tell_later(h->live, VD_LIVE_WATCH, id, 0);
+}
+
+/* Messages that are no events, by their type. */
+static vd_err on_note(void *arg, vd_store *store, const char *device, const char *type,
+                      vd_slice json, bool *ret_taken, vd_why *why)
+{
+    hub *h = arg;
+    *ret_taken = true;
+    if (strcmp(type, "sketch") == 0)
+        return vd_watch_take(store, &h->config->watch, device, json, why);
+    *ret_taken = false;
     return VD_OK;
 }
 
@@ -84,7 +120,9 @@ static void on_committed(void *arg)
 {
     hub *h = arg;
     vd_notify *notify = h->notify;
+    vd_watch *watch = h->watch;
     if (notify) vd_notify_wake(notify);
+    if (watch) vd_watch_wake(watch);
 }
 
 /* ---- opening ---- */
@@ -164,7 +202,7 @@ static vd_err open_intake(hub *h, vd_why *why)
         .host_name = h->config->host_name,
         .certificate_path = h->tls.certificate,
         .key_path = h->tls.key,
-        .hooks = { .ctx = h, .event = on_event, .changed = on_device },
+        .hooks = { .ctx = h, .event = on_event, .note = on_note, .changed = on_device },
     };
     return vd_intake_new(&config, &h->intake, why);
 }
@@ -174,6 +212,9 @@ vd_err hub_open(hub_config *config, hub **ret_hub, vd_why *why)
     hub *h = calloc(1, sizeof *h);
     if (!h) return vd_fail(why, VD_FULL, "no memory");
     h->config = config;
+    config->watch.ctx = h;
+    config->watch.event = on_drift;
+    config->watch.changed = on_watch;
     setenv("TZ", config->time_zone, 1);
     tzset();
     vd_err err = open_state(h, why);
@@ -231,6 +272,8 @@ static vd_err start_api(hub *h, vd_why *why)
         .blobs = h->blobs,
         .live = h->live,
         .notify = h->notify,
+        .watch = &h->config->watch,
+        .metrics_token = c->metrics_token,
         .registry = h->registry,
     };
     return vd_api_start(&parts, &h->api, why);
@@ -250,6 +293,18 @@ static vd_err start_notify(hub *h, vd_why *why)
     return err;
 }
 
+static vd_err start_watch(hub *h, vd_why *why)
+{
+    const vd_watch_parts parts = { .config = &h->config->watch,
+                                   .intake = h->intake,
+                                   .committer = h->committer,
+                                   .readers = h->readers };
+    vd_watch *watch = NULL;
+    vd_err err = vd_watch_start(&parts, &watch, why);
+    h->watch = watch;
+    return err;
+}
+
 vd_err hub_start(hub *h, char first_password[25], vd_why *why)
 {
     hub_config *c = h->config;
@@ -261,6 +316,7 @@ vd_err hub_start(hub *h, char first_password[25], vd_why *why)
                        vd_api_port(h->api));
     c->notify.public_url = c->public_url;
     err = start_notify(h, why);
+    if (!err) err = start_watch(h, why);
     if (!err) err = vd_intake_start(h->intake, why);
     return err ? err : first_administrator(h, first_password, why);
 }
@@ -282,9 +338,11 @@ hub *hub_close(hub *h)
     if (h->intake) vd_intake_stop(h->intake);
     vd_api_stop(h->api);
     vd_notify *notify = h->notify;
+    vd_watch *watch = h->watch;
     if (h->intake) vd_intake_join(h->intake);
     h->live = vd_live_free(h->live);
     vd_notify_stop(notify);
+    vd_watch_stop(watch);
     vd_intake_free(h->intake);
     vd_registry_free(h->registry);
     vd_blobs_free(h->blobs);

@@ -8,6 +8,7 @@
 #include "intake.h"
 #include "registry.h"
 #include "runs.h"
+#include "watch.h"
 
 /* ---- live: what changed, to everyone who listens ---- */
 #define VD_LIVE_RING                                                                               \
@@ -51,6 +52,8 @@ typedef struct {
     vd_blobs *blobs;
     vd_live *live;
     vd_notify *notify;
+    const vd_watch_config *watch;
+    const char *metrics_token; /* opens GET /metrics and nothing else; "": none */
     vd_registry *registry;
 } vd_api_parts; /* all borrowed, outliving the server */
 
