@@ -1,0 +1,2 @@
+-- pool_counts: reads only.
+SELECT state, COUNT(*) FROM pool GROUP BY state;
