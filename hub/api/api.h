@@ -4,11 +4,8 @@
  * readers, every change through the committer. Live changes are told only after their commit. */
 #ifndef VD_API_H
 #define VD_API_H
-#include "archive.h"
+#include "dataset.h"
 #include "intake.h"
-#include "registry.h"
-#include "runs.h"
-#include "watch.h"
 
 /* ---- live: what changed, to everyone who listens ---- */
 #define VD_LIVE_RING                                                                               \
@@ -52,9 +49,6 @@ typedef struct {
     vd_blobs *blobs;
     vd_live *live;
     vd_notify *notify;
-    const vd_watch_config *watch;
-    const char *metrics_token; /* opens GET /metrics and nothing else; "": none */
-    vd_registry *registry;
 } vd_api_parts; /* all borrowed, outliving the server */
 
 typedef struct vd_api vd_api;

@@ -150,10 +150,23 @@ vd_err acknowledge_incident(request *r, vd_why *why)
     return err ? err : decide(r, &d, why);
 }
 
+/* What a verdict leaves for the laboratory, and takes back. */
+static vd_err label_events(vd_store *store, const char *incident, vd_why *why)
+{
+    vd_err err = vd_archive_label(store, incident, why);
+    return err ? err : vd_pool_from_incident(store, incident, why);
+}
+
+static vd_err withdraw_labels(vd_store *store, const char *incident, vd_why *why)
+{
+    vd_err err = vd_archive_withdraw(store, incident, why);
+    return err ? err : vd_pool_withdraw(store, incident, why);
+}
+
 vd_err resolve_incident(request *r, vd_why *why)
 {
     VD_AUTO(vd_json_ptr) body = NULL;
-    decision d = { .step = vd_incident_resolve, .then = vd_archive_label };
+    decision d = { .step = vd_incident_resolve, .then = label_events };
     vd_err err = ask_json(r, &body, why);
     if (!err) err = need_version(body, &d.change.version, why);
     if (!err) err = need_text(body, "verdict", 32, &d.change.verdict, why);
@@ -164,7 +177,7 @@ vd_err resolve_incident(request *r, vd_why *why)
 vd_err reopen_incident(request *r, vd_why *why)
 {
     VD_AUTO(vd_json_ptr) body = NULL;
-    decision d = { .step = vd_incident_reopen, .then = vd_archive_withdraw };
+    decision d = { .step = vd_incident_reopen, .then = withdraw_labels };
     vd_err err = ask_json(r, &body, why);
     if (!err) err = need_version(body, &d.change.version, why);
     return err ? err : decide(r, &d, why);

@@ -1,2 +1,0 @@
--- run_point_count: reads only.
-SELECT COUNT(*) FROM run_point WHERE run = :run;
