@@ -157,9 +157,11 @@ static vd_err add_lanes(agent *a, vd_why *why)
 static vd_err open_link(agent *a, const char *connection, vd_why *why)
 {
     vd_device_config config = link_config(a->config, connection);
-    vd_device_sink sink = {
-        .ctx = a, .rules = rulebook_from_hub, .picture = lane_preview, .status = on_link
-    };
+    vd_device_sink sink = { .ctx = a,
+                            .rules = rulebook_from_hub,
+                            .model = swap_wish,
+                            .picture = lane_preview,
+                            .status = on_link };
 
     if (!connection[0]) return VD_OK;
     return vd_device_start(&config, a->outbox, &sink, &a->link, why);
@@ -172,6 +174,7 @@ static void agent_init(agent *a, const agent_config *config)
     a->config = config;
     a->started_utc_us = vd_clock_utc_us();
     pthread_mutex_init(&a->lock, NULL);
+    swap_init(a);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&a->changed, &attr);
@@ -189,10 +192,12 @@ vd_err agent_start(agent *a, const agent_config *config, vd_why *why)
     if (!err) err = open_events(a, why);
     if (!err) err = open_turns(a, why);
     if (!err) err = add_lanes(a, why);
-    if (!err) analysis_load_model(a);
+    if (!err) err = swap_open(a, connection[0] != '\0', why);
     if (!err) rulebook_start(a);
     if (!err) err = open_link(a, connection, why);
+    if (!err) err = swap_start(a, why);
     if (!err) err = analysis_start(a, why);
+    if (!err) err = figures_serve(a, why);
     for (unsigned i = 0; !err && i < a->lane_count; i++) lane_start(&a->lane[i]);
     vd_wipe(connection, sizeof connection);
     return err;
@@ -208,8 +213,11 @@ static void stop_cameras(agent *a)
 
 void agent_stop(agent *a)
 {
+    vd_models_stop(a->models);
     stop_cameras(a);
     analysis_stop(a);
+    a->port = vd_metrics_port_free(a->port);
+    if (a->outbox) watch_finish(a);
     if (a->events) vd_events_stop(a->events);
     if (a->link) {
         vd_device_flush(a->link, FLUSH_MS);
@@ -220,8 +228,10 @@ void agent_stop(agent *a)
     if (a->events) vd_events_free(a->events);
     vd_turns_free(a->turns);
     for (unsigned i = 0; i < a->lane_count; i++) lane_free(&a->lane[i]);
+    a->models = vd_models_free(a->models);
     if (a->model) vd_model_free(a->model);
     if (a->outbox) vd_outbox_free(a->outbox);
     pthread_cond_destroy(&a->changed);
     pthread_mutex_destroy(&a->lock);
+    pthread_rwlock_destroy(&a->model_use);
 }

@@ -13,11 +13,13 @@ agent_config agent_config_default(void)
     return (agent_config){
         .connection_string_file = "",
         .ca_file = "",
+        .release_key = "",
         .https_port = 8443,
         .device = "agent",
         .state_dir = "var/agent",
         .model_path = "",
         .model_library = "",
+        .model_trial_ms = 120000,
         .pre_roll_ms = 5000,
         .post_roll_ms = 5000,
         .clip_max_ms = 60000,
@@ -25,6 +27,9 @@ agent_config agent_config_default(void)
         .snapshot_quality = 85,
         .quota_mb = 2048,
         .max_age_ms = 30 * DAY_MS,
+        .window_ms = 3600000,
+        .local_address = "127.0.0.1",
+        .local_port = -1,
         .log_level = VD_LOG_INFO,
         .log_format = VD_LOG_AUTO,
     };
@@ -40,25 +45,28 @@ static vd_err section(const vd_config_node *root, const char *name, const char *
 
 static vd_err read_hub(const vd_config_node *root, agent_config *c, vd_why *why)
 {
-    static const char *const keys[] = { "connection_string_file", "ca_file", "https_port", NULL };
+    static const char *const keys[] = { "connection_string_file", "ca_file", "https_port",
+                                        "release_key", NULL };
     const vd_config_node *hub;
 
     vd_err err = section(root, "hub", keys, &hub, why);
     if (!err) err = vd_config_text(hub, "connection_string_file", &c->connection_string_file, why);
     if (!err) err = vd_config_text(hub, "ca_file", &c->ca_file, why);
     if (!err) err = vd_config_int(hub, "https_port", 1, 65535, &c->https_port, why);
+    if (!err) err = vd_config_text(hub, "release_key", &c->release_key, why);
     return err;
 }
 
 static vd_err read_model(const vd_config_node *root, agent_config *c, vd_why *why)
 {
-    static const char *const keys[] = { "path", "threads", "library", NULL };
+    static const char *const keys[] = { "path", "threads", "library", "trial", NULL };
     const vd_config_node *model;
 
     vd_err err = section(root, "model", keys, &model, why);
     if (!err) err = vd_config_text(model, "path", &c->model_path, why);
     if (!err) err = vd_config_text(model, "library", &c->model_library, why);
     if (!err) err = vd_config_int(model, "threads", 0, 256, &c->model_threads, why);
+    if (!err) err = vd_config_duration_ms(model, "trial", 1, 7 * DAY_MS, &c->model_trial_ms, why);
     return err;
 }
 
@@ -185,6 +193,27 @@ static vd_err read_queue(const vd_config_node *root, agent_config *c, vd_why *wh
     return err;
 }
 
+static vd_err read_watch(const vd_config_node *root, agent_config *c, vd_why *why)
+{
+    static const char *const keys[] = { "window", NULL };
+    const vd_config_node *node;
+
+    vd_err err = section(root, "watch", keys, &node, why);
+    if (!err) err = vd_config_duration_ms(node, "window", 1000, DAY_MS, &c->window_ms, why);
+    return err;
+}
+
+static vd_err read_local(const vd_config_node *root, agent_config *c, vd_why *why)
+{
+    static const char *const keys[] = { "address", "port", NULL };
+    const vd_config_node *node;
+
+    vd_err err = section(root, "local", keys, &node, why);
+    if (!err) err = vd_config_text(node, "address", &c->local_address, why);
+    if (!err) err = vd_config_int(node, "port", -1, 65535, &c->local_port, why);
+    return err;
+}
+
 static vd_err read_log(const vd_config_node *root, agent_config *c, vd_why *why)
 {
     static const char *const keys[] = { "level", "format", NULL };
@@ -200,8 +229,9 @@ static vd_err read_log(const vd_config_node *root, agent_config *c, vd_why *why)
 
 static vd_err read_all(const vd_config_node *root, agent_config *c, vd_why *why)
 {
-    static const char *const keys[] = { "hub",   "device",   "state_dir", "model", "cameras",
-                                        "rules", "evidence", "queue",     "log",   NULL };
+    static const char *const keys[] = { "hub",     "device", "state_dir", "model",
+                                        "cameras", "rules",  "evidence",  "queue",
+                                        "watch",   "local",  "log",       NULL };
 
     vd_err err = vd_config_only(root, keys, why);
     if (!err) err = read_hub(root, c, why);
@@ -212,6 +242,8 @@ static vd_err read_all(const vd_config_node *root, agent_config *c, vd_why *why)
     if (!err) err = read_rules(root, c, why);
     if (!err) err = read_evidence(root, c, why);
     if (!err) err = read_queue(root, c, why);
+    if (!err) err = read_watch(root, c, why);
+    if (!err) err = read_local(root, c, why);
     if (!err) err = read_log(root, c, why);
     return err;
 }
@@ -234,7 +266,9 @@ vd_err agent_config_load(const char *path, agent_config *ret_config, vd_why *why
     vd_config *text = NULL;
     vd_err err = vd_config_load(path, &text, why);
 
-    return err ? err : finish(text, ret_config, why);
+    if (!err) err = finish(text, ret_config, why);
+    if (!err) ret_config->path = path;
+    return err;
 }
 
 vd_err agent_config_parse(vd_slice yaml, const char *name, agent_config *ret_config, vd_why *why)

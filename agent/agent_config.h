@@ -20,17 +20,21 @@ typedef struct {
 } agent_camera;
 
 typedef struct {
-    vd_config *text; /* owns all strings; NULL: the defaults */
-    const char *connection_string_file, *ca_file;
+    vd_config *text;  /* owns all strings; NULL: the defaults */
+    const char *path; /* of the file; NULL: none. Borrowed from whoever loaded it */
+    const char *connection_string_file, *ca_file, *release_key;
     int64_t https_port;
     const char *device, *state_dir;
     const char *model_path, *model_library;
-    int64_t model_threads;
+    int64_t model_threads, model_trial_ms;
     agent_camera camera[AGENT_CAMERAS_MAX];
     unsigned camera_count;
     const vd_config_node *rules; /* NULL: none */
     int64_t pre_roll_ms, post_roll_ms, clip_max_ms, ring_mb, snapshot_width, snapshot_quality;
     int64_t quota_mb, max_age_ms;
+    int64_t window_ms; /* of the watch */
+    const char *local_address;
+    int64_t local_port; /* -1: no local port; 0: any free one */
     int log_level, log_format;
 } agent_config;
 

@@ -5,8 +5,11 @@
  *   agent_config.c  the configuration file
  *   agent.c         everything is opened, started, stopped in order
  *   lane.c          one camera: its packets and pictures go their ways   (camera's reader thread)
+ *   swap.c          which model looks, and how another takes over       (updater, main thread)
  *   analysis.c      the one thread that looks at pictures                (analysis thread)
  *   rulebook.c      which rules hold for which camera: file, hub         (main, link thread)
+ *   watch.c         statistics of each camera's window, to the outbox     (main thread)
+ *   figures.c       the local port and its figures                        (the port's thread)
  *   report.c        what the hub's page shows of us                      (main thread)
  *
  * One lock (`lock`) guards what threads share of the lanes. */
@@ -16,8 +19,10 @@
 
 #include "agent_config.h"
 #include "device.h"
+#include "sketches.h"
 #include "turns.h"
 #include "vd/iothub.h"
+#include "vd/metrics_serve.h"
 
 #define SECRET_ROOM 1024
 
@@ -34,7 +39,9 @@ typedef struct {
     char password[SECRET_ROOM];
     vd_camera *camera; /* NULL: could not be started, see `why` */
     vd_event_camera *events;
-    vd_why why; /* why it could not be started */
+    vd_sketches *sketches;
+    vd_histogram inference; /* seconds a picture took */
+    vd_why why;             /* why it could not be started */
 
     /* under the agent's lock */
     uint64_t analysis_errors;
@@ -45,7 +52,7 @@ typedef struct {
     unsigned preview_waiters;
     vd_frame *preview;
 
-    /* analysis thread only */
+    /* under model_use: the looker's, or the swap's while nobody looks */
     vd_scene *scene;
     int64_t last_utc_us;
 } lane;
@@ -63,13 +70,18 @@ struct agent {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* monotonic clock */
     bool stopping;
-    vd_model *model; /* made before the analysis thread or by it; then only it runs it */
+    /* Read with `lock` or model_use held, changed with both; run by the analysis thread. */
+    vd_model *model;
     vd_why model_why;
+    pthread_rwlock_t model_use; /* reading: somebody uses the model; taken before `lock` */
+    vd_models *models;          /* NULL: no hub that could send one */
+    vd_model *next_model;       /* the updater's: loaded, not yet in use */
     unsigned lane_count;
     lane lane[AGENT_CAMERAS_MAX];
 
     char *twin_rules; /* what the hub wants, JSON; NULL: nothing */
     int64_t started_utc_us;
+    vd_metrics_port *port; /* NULL: none wanted */
 };
 
 /* agent.c */
@@ -92,9 +104,20 @@ vd_err lane_preview(void *agent, const char *camera, vd_buf *ret_jpeg, int64_t *
 
 /* analysis.c */
 vd_err analysis_start(agent *a, vd_why *why);
-void analysis_stop(agent *a); /* ends visits; blocks until their facts are handed over */
+void analysis_stop(agent *a);     /* ends visits; blocks until their facts are handed over */
+void analysis_end_scene(lane *l); /* visits end; model_use is held */
+
+/* swap.c */
+void swap_init(agent *a);
+/* Loads the model: what the hub sent last if there is a hub, else our own. */
+vd_err swap_open(agent *a, bool hub, vd_why *why);
+/* After the link is open. */
+vd_err swap_start(agent *a, vd_why *why);
 /* Tries to load the model; the reason is kept for the twin when it cannot. */
-void analysis_load_model(agent *a);
+void swap_load(agent *a);
+vd_model_options swap_options(const agent_config *config);
+/* The shape of vd_device_sink.model. */
+vd_err swap_wish(void *agent, vd_slice json, vd_why *why);
 
 /* rulebook.c */
 /* Reads the rules that hold for a camera: a list (each entry names its cameras or holds for all) or
@@ -109,11 +132,22 @@ void rulebook_start(agent *a);
 /* The shape of vd_device_sink.rules. */
 vd_err rulebook_from_hub(void *agent, vd_slice json, vd_why *why);
 
+/* watch.c */
+vd_err watch_add(lane *l);
+void watch_tick(agent *a); /* about once a second */
+void watch_finish(agent *a);
+
+/* figures.c */
+void figures_init(lane *l);
+vd_err figures_serve(agent *a, vd_why *why);
+
 /* report.c */
 typedef struct {
     int64_t figures_us; /* monotonic: when figures were told last */
+    int64_t changed_us; /* monotonic: when a state changed last */
     char states[AGENT_CAMERAS_MAX];
     uint64_t failed;
 } report_state;
 void report_tick(agent *a, report_state *state);
+void report_model(agent *a); /* any thread */
 #endif

@@ -1,6 +1,5 @@
 /* analysis.c - the one thread that looks at pictures, in the order of turns.h. */
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "agent_priv.h"
 #include "vd/clock.h"
@@ -12,40 +11,6 @@ typedef struct {
     vd_detections detections;
     rule_set rules;
 } looker;
-
-static const char *model_path(const agent_config *config)
-{
-    static const char *const places[] = { "var/models/centernet.onnx",
-                                          "/var/lib/vedette/models/centernet.onnx" };
-
-    if (config->model_path[0]) return config->model_path;
-    return access(places[0], R_OK) == 0 || access(places[1], R_OK) != 0 ? places[0] : places[1];
-}
-
-void analysis_load_model(agent *a)
-{
-    const char *path = model_path(a->config);
-    vd_model_options options = {
-        .library = a->config->model_library[0] ? a->config->model_library : NULL,
-        .threads = (int)a->config->model_threads,
-    };
-    vd_model *model = NULL;
-    vd_why why = { 0 };
-
-    vd_err err = vd_model_load(path, &options, &model, &why);
-    pthread_mutex_lock(&a->lock);
-    a->model = err ? NULL : model;
-    a->model_why = why;
-    pthread_mutex_unlock(&a->lock);
-    if (err)
-        vd_log_why(VD_LOG_ERROR, "model.refused",
-                   "the model cannot be used, pictures are not "
-                   "looked at",
-                   &why, "model", path, NULL);
-    else
-        vd_log(VD_LOG_INFO, "model.loaded", "the model is ready", "model", vd_model_name(model),
-               "digest", vd_model_digest(model)->hex, NULL);
-}
 
 static void hand_over(lane *l, const vd_fact *facts, unsigned count, vd_frame *frame,
                       const vd_detections *detections)
@@ -62,7 +27,7 @@ static void tell_tracks(lane *l, int64_t utc_us)
     vd_events_tracks(l->events, tracks, count, utc_us);
 }
 
-static void close_scene(lane *l)
+void analysis_end_scene(lane *l)
 {
     static const vd_detections nothing;
     const vd_fact *facts;
@@ -79,7 +44,7 @@ static void heed_clock(lane *l, int64_t utc_us)
     if (l->last_utc_us && utc_us < l->last_utc_us - BACK_JUMP_US) {
         vd_log(VD_LOG_WARN, "camera.clock", "the camera's time went back, its visits end", "camera",
                l->config->id, NULL);
-        close_scene(l);
+        analysis_end_scene(l);
         l->scene = vd_scene_free(l->scene);
     }
     l->last_utc_us = utc_us;
@@ -122,13 +87,25 @@ static void look_at(looker *me, lane *l, vd_frame *frame)
     heed_clock(l, utc_us);
     vd_err err = scene_ready(me, l);
     if (!err) err = vd_model_run(l->agent->model, frame, &me->detections, &why);
+    vd_models_picture(l->agent->models, err ? &why : NULL);
     if (err) {
         note_failure(l, &why);
         return;
     }
+    vd_histogram_add(&l->inference,
+                     (double)(me->detections.preprocess_us + me->detections.run_us) / 1e6);
+    vd_sketches_seen(l->sketches, &me->detections, l->agent->model);
     vd_scene_step(l->scene, &me->detections, utc_us, &facts, &count);
     tell_tracks(l, utc_us);
     hand_over(l, facts, count, frame, &me->detections);
+}
+
+static bool model_there(agent *a)
+{
+    pthread_mutex_lock(&a->lock);
+    bool there = a->model != NULL;
+    pthread_mutex_unlock(&a->lock);
+    return there;
 }
 
 static void *analysis_run(void *arg)
@@ -139,18 +116,22 @@ static void *analysis_run(void *arg)
     vd_turn turn;
 
     while (me && vd_turns_take(a->turns, &turn)) {
-        if (!a->model && vd_clock_mono_us() - tried_us > MODEL_RETRY_US) {
-            analysis_load_model(a);
+        if (!model_there(a) && vd_clock_mono_us() - tried_us > MODEL_RETRY_US) {
+            swap_load(a);
             tried_us = vd_clock_mono_us();
         }
+        pthread_rwlock_rdlock(&a->model_use);
         if (!turn.frame)
-            close_scene(&a->lane[turn.camera]);
+            analysis_end_scene(&a->lane[turn.camera]);
         else if (a->model)
             look_at(me, &a->lane[turn.camera], turn.frame);
+        pthread_rwlock_unlock(&a->model_use);
         vd_frame_unref(turn.frame);
         vd_turns_done(a->turns, turn.camera);
     }
-    for (unsigned i = 0; i < a->lane_count; i++) close_scene(&a->lane[i]);
+    pthread_rwlock_rdlock(&a->model_use);
+    for (unsigned i = 0; i < a->lane_count; i++) analysis_end_scene(&a->lane[i]);
+    pthread_rwlock_unlock(&a->model_use);
     free(me);
     return NULL;
 }

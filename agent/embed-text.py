@@ -9,4 +9,4 @@ import sys
 name, out, source = sys.argv[1:]
 lines = pathlib.Path(source).read_text(encoding="utf-8").splitlines()
 body = "\n".join('    "%s\\n"' % line.replace("\\", "\\\\").replace('"', '\\"') for line in lines)
-pathlib.Path(out).write_text(f"extern const char {name}[];\nconst char {name}[] =\n{body};\n", encoding="utf-8")
+pathlib.Path(out).write_text(f'#pragma GCC diagnostic ignored "-Woverlength-strings"\n' + f"extern const char {name}[];\nconst char {name}[] =\n{body};\n", encoding="utf-8")

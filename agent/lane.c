@@ -36,6 +36,7 @@ static void on_picture(void *ctx, const vd_picture *picture)
         pthread_cond_broadcast(&a->changed);
     }
     pthread_mutex_unlock(&a->lock);
+    vd_sketches_picture(l->sketches, frame);
     vd_turns_put(a->turns, lane_number(l), frame);
 }
 
@@ -112,7 +113,9 @@ vd_err lane_add(lane *l, agent *a, const agent_camera *config, vd_why *why)
 {
     l->agent = a;
     l->config = config;
-    return vd_events_add_camera(a->events, config->id, &l->events, why);
+    figures_init(l);
+    vd_err err = vd_events_add_camera(a->events, config->id, &l->events, why);
+    return err ? err : watch_add(l);
 }
 
 void lane_start(lane *l)
@@ -128,6 +131,7 @@ void lane_free(lane *l)
 {
     vd_frame_unref(l->preview);
     vd_scene_free(l->scene);
+    vd_sketches_free(l->sketches); /* before the camera: it may hold a picture */
     if (l->camera) vd_camera_free(l->camera);
     free(l->rules);
     free(l->rules_text);

@@ -1,7 +1,10 @@
 /* main.c - vedette-agent: the program beside the cameras. */
 #include <libavutil/log.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include "agent_priv.h"
 #include "vd/program.h"
@@ -12,6 +15,11 @@ static const vd_option options[] = {
     { "config", 'c', "FILE", "The configuration; the installed one when left out.", false },
     { "check-config", 0, NULL, "Check the configuration, say what is wrong, and exit.", false },
     { "print-config", 0, NULL, "Print the commented default configuration, its manual, and exit.",
+      false },
+    { "self-test", 0, "FOLDER",
+      "Run an installed model on its reference pictures, say whether it is fit, and exit; the "
+      "agent "
+      "does so before it uses a model that the hub sent.",
       false },
 };
 
@@ -50,6 +58,7 @@ static void run(agent *a)
            vd_text_i64(a->lane_count, cameras), "hub", a->link ? "yes" : "no", NULL);
     do {
         report_tick(a, &state);
+        watch_tick(a);
     } while (!vd_stop_wait(TICK_MS));
     vd_log(VD_LOG_INFO, "agent.stopping", "ending events and stopping", NULL);
 }
@@ -67,6 +76,22 @@ static vd_err work(const agent_config *config, vd_why *why)
     vd_log_stop();
     free(a);
     return err;
+}
+
+static void say_step(const char *step)
+{
+    printf("%s\n", step);
+    fflush(stdout);
+}
+
+/* In a process of its own: it ends with the agent, and gives way to it. */
+static vd_err self_test(const agent_config *config, const char *folder, vd_why *why)
+{
+    vd_model_options model_options = swap_options(config);
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (nice(10) < 0) say_step("no nicer");
+    return vd_models_check(folder, &model_options, say_step, why);
 }
 
 int main(int argc, char **argv)
@@ -88,6 +113,8 @@ int main(int argc, char **argv)
     if (!err && vd_args_has(&program, &args, "check-config")) {
         err = check(&config, &why);
         if (!err) printf("%s is good: %u camera(s)\n", path, config.camera_count);
+    } else if (!err && vd_args_has(&program, &args, "self-test")) {
+        err = self_test(&config, vd_args_get(&program, &args, "self-test", ""), &why);
     } else if (!err) {
         err = work(&config, &why);
     }

@@ -4,11 +4,15 @@
 
 #include "agent_priv.h"
 #include "vd/clock.h"
+#include "vd/file.h"
 #include "vd/json.h"
 #include "vd/program.h"
 
 #define FIGURES_EVERY_US 30000000
-#define CAMERAS_BYTES    24576 /* leaves room for the others in the twin's 32 KiB */
+#define SETTLE_US        15000000 /* so long after a change figures are told more often */
+#define SETTLE_EVERY_US  3000000
+#define DISK_STEP        67108864ull /* free room is told in steps: it trembles too */
+#define CAMERAS_BYTES    24576       /* leaves room for the others in the twin's 32 KiB */
 
 static void report(agent *a, const char *section, vd_json_w *w, const vd_buf *text)
 {
@@ -24,13 +28,16 @@ static void report_agent(agent *a)
     vd_json_w_object(&w);
     vd_json_w_kv_text(&w, "version", vd_version);
     vd_json_w_kv_time(&w, "started", a->started_utc_us);
+    vd_json_w_kv_int(&w, "disk_free",
+                     (int64_t)(vd_disk_free_bytes(a->config->state_dir) / DISK_STEP * DISK_STEP));
     report(a, "agent", &w, &text);
 }
 
-static void report_model(agent *a)
+void report_model(agent *a)
 {
     VD_AUTO(vd_buf) text = VD_BUF(4096);
     vd_json_w w = vd_json_writer(&text);
+    char line[800];
 
     pthread_mutex_lock(&a->lock);
     vd_json_w_object(&w);
@@ -38,11 +45,10 @@ static void report_model(agent *a)
         vd_json_w_kv_text(&w, "name", vd_model_name(a->model));
         vd_json_w_kv_text(&w, "digest", vd_model_digest(a->model)->hex);
     } else {
-        vd_json_w_kv_text(&w, "why", a->model_why.fact);
-        vd_json_w_kv_text(&w, "detail", a->model_why.detail);
-        vd_json_w_kv_text(&w, "hint", a->model_why.hint);
+        vd_json_w_kv_text(&w, "missing", vd_why_line(&a->model_why, line, sizeof line));
     }
     pthread_mutex_unlock(&a->lock);
+    if (a->models) vd_models_report(a->models, &w);
     report(a, "model", &w, &text);
 }
 
@@ -110,6 +116,7 @@ static void report_queue(agent *a)
     vd_json_w_kv_int(&w, "waiting", (int64_t)stats.waiting);
     vd_json_w_kv_int(&w, "waiting_blobs", (int64_t)stats.waiting_blobs);
     vd_json_w_kv_int(&w, "bytes", (int64_t)stats.bytes);
+    vd_json_w_kv_int(&w, "oldest_s", (int64_t)(stats.oldest_age_ms / 60000 * 60));
     vd_json_w_kv_int(&w, "dropped", (int64_t)(stats.dropped_quota + stats.dropped_age));
     vd_json_w_kv_int(&w, "dropped_quota", (int64_t)stats.dropped_quota);
     vd_json_w_kv_int(&w, "dropped_age", (int64_t)stats.dropped_age);
@@ -130,7 +137,7 @@ static bool states_changed(agent *a, report_state *state)
         unsigned rules = l->rules_text ? vd_sha256(vd_slice_str(l->rules_text)).hex[0] : 0;
         pthread_mutex_unlock(&a->lock);
         char mark = (char)(1 + (unsigned)status.state * 31 + (unsigned)status.restarts * 7 +
-                           (unsigned)status.width_px + rules);
+                           (unsigned)status.width_px + rules + (status.fps > 0 ? 113 : 0));
         changed = changed || state->states[i] != mark;
         state->states[i] = mark;
     }
@@ -146,10 +153,13 @@ void report_tick(agent *a, report_state *state)
     bool changed = states_changed(a, state);
 
     if (!a->link) return;
-    if (!changed && state->figures_us && now_us - state->figures_us < FIGURES_EVERY_US) return;
+    report_model(a); /* its figures are rounded: it differs seldom */
+    if (changed) state->changed_us = now_us;
+    bool settling = now_us - state->changed_us < SETTLE_US;
+    int64_t every_us = settling ? SETTLE_EVERY_US : FIGURES_EVERY_US;
+    if (!changed && state->figures_us && now_us - state->figures_us < every_us) return;
     state->figures_us = now_us;
     report_agent(a);
-    report_model(a);
     if (report_cameras(a, true) && report_cameras(a, false))
         vd_log(VD_LOG_WARN, "twin.full", "the cameras do not fit into the twin", NULL);
     report_queue(a);

@@ -252,7 +252,11 @@ vd_err rulebook_from_hub(void *agent_ptr, vd_slice json, vd_why *why)
     const vd_config_node *hub = err ? NULL : vd_config_root(config);
     if (!err && !vd_config_is_map(hub))
         err = vd_fail(why, VD_INVALID, "desired 'rules' is an object: camera to list of rules");
-    if (!err) err = read_all(a, hub, sets, why);
+    if (!err) {
+        pthread_rwlock_rdlock(&a->model_use); /* the model stays while its classes are asked */
+        err = read_all(a, hub, sets, why);
+        pthread_rwlock_unlock(&a->model_use);
+    }
     for (unsigned i = 0; i < a->lane_count; i++) {
         if (err)
             free(sets[i]);

@@ -122,6 +122,22 @@ vd_err vd_blobs_take_file(vd_blobs *blobs, const char *path, vd_digest *ret_dige
     return err;
 }
 
+vd_err vd_blobs_take_file_as(vd_blobs *blobs, const char *path, const vd_digest *digest,
+                             vd_why *why)
+{
+    vd_digest have;
+    vd_err err = vd_sha256_file(path, &have, why);
+    if (err) return err;
+    if (strcmp(have.hex, digest->hex) != 0) {
+        vd_fail(why, VD_CORRUPT, "the bytes do not match their digest");
+        vd_why_detail(why, "named %s, arrived %s", digest->hex, have.hex);
+        vd_why_hint(why, "send them again from the start");
+        return VD_CORRUPT;
+    }
+    err = sync_file(path, why);
+    return err ? err : move_in(blobs, path, digest, why);
+}
+
 vd_err vd_blobs_path(vd_blobs *blobs, const vd_digest *digest, char *into, size_t room,
                      uint64_t *ret_bytes)
 {

@@ -105,6 +105,20 @@ VD_TEST(a_finished_file_is_taken_over)
     expect_err(vd_blobs_take_file(blobs, test_path(&dir, "clip.mp4"), &digest, NULL), VD_ABSENT);
 }
 
+VD_TEST(a_finished_file_is_not_taken_over_under_another_name_than_its_own)
+{
+    VD_AUTO(test_dir) dir = test_dir_new();
+    VD_AUTO(blobs_ptr) blobs = blobs_in(&dir);
+    char path[PATH_MAX];
+    uint64_t bytes = 0;
+    vd_digest right = vd_sha256(VD_STR("weights")), wrong = vd_sha256(VD_STR("other"));
+    expect_ok(vd_file_save(test_path(&dir, "upload"), 0640, VD_STR("weights"), NULL));
+    expect_err(vd_blobs_take_file_as(blobs, test_path(&dir, "upload"), &wrong, NULL), VD_CORRUPT);
+    expect_err(vd_blobs_path(blobs, &wrong, path, sizeof(path), &bytes), VD_ABSENT);
+    expect_ok(vd_blobs_take_file_as(blobs, test_path(&dir, "upload"), &right, NULL));
+    expect_blob(blobs, &right, VD_STR("weights"));
+}
+
 VD_TEST(parts_that_follow_each_other_become_the_blob)
 {
     VD_AUTO(test_dir) dir = test_dir_new();
@@ -224,6 +238,7 @@ VD_TEST_MAIN(VD_RUN(sha_256_matches_the_published_vectors), VD_RUN(hmac_matches_
              VD_RUN(a_digest_is_64_lower_case_digits_with_or_without_prefix),
              VD_RUN(a_blob_is_found_under_its_digest_and_twice_is_once),
              VD_RUN(a_finished_file_is_taken_over),
+             VD_RUN(a_finished_file_is_not_taken_over_under_another_name_than_its_own),
              VD_RUN(parts_that_follow_each_other_become_the_blob),
              VD_RUN(an_empty_blob_arrives_in_one_empty_part),
              VD_RUN(a_part_elsewhere_or_too_long_changes_nothing),

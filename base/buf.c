@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FIRST_ROOM = 64 };
+enum { FIRST_ROOM = 256 };
 
 /* Makes room for `more` bytes and the closing NUL. */
 static bool buf_reserve(vd_buf *buf, size_t more)
@@ -47,10 +47,16 @@ bool vd_buf_add_byte(vd_buf *buf, uint8_t byte)
 
 bool vd_buf_addf(vd_buf *buf, const char *format, ...)
 {
+    const size_t left = buf->room - buf->len; /* with the NUL; mostly enough */
     va_list args;
     va_start(args, format);
-    int len = vsnprintf(NULL, 0, format, args);
+    int len = vsnprintf(left ? buf->data + buf->len : NULL, left, format, args);
     va_end(args);
+    if (len >= 0 && (size_t)len < left) {
+        buf->len += (size_t)len;
+        return true;
+    }
+    if (left) buf->data[buf->len] = '\0';
     if (len < 0 || !buf_reserve(buf, (size_t)len)) return false;
 
     va_start(args, format);

@@ -24,6 +24,18 @@ VD_TEST(refused_bytes_leave_the_content_as_it_was)
     expect_str(buf.data, "12345678");
 }
 
+VD_TEST(formatted_text_that_passes_the_limit_leaves_the_content_as_it_was)
+{
+    vd_buf buf = VD_BUF(600);
+    for (int i = 0; i < 60; i++) expect_true(vd_buf_addf(&buf, "%010d", i)); /* grows under way */
+    expect_u64(buf.len, 600);
+    expect_false(vd_buf_addf(&buf, "%d", 7));
+    expect_u64(buf.len, 600);
+    expect_u64(strlen(buf.data), 600);
+    expect_str(buf.data + 590, "0000000059");
+    vd_buf_done(&buf);
+}
+
 VD_TEST(dropping_from_the_front_keeps_the_rest)
 {
     VD_AUTO(vd_buf) buf = VD_BUF(16);
@@ -68,6 +80,7 @@ VD_TEST(memory_that_ends_leaves_the_content_as_it_was)
 
 VD_TEST_MAIN(VD_RUN(buffer_grows_to_its_limit_and_not_beyond),
              VD_RUN(refused_bytes_leave_the_content_as_it_was),
+             VD_RUN(formatted_text_that_passes_the_limit_leaves_the_content_as_it_was),
              VD_RUN(dropping_from_the_front_keeps_the_rest), VD_RUN(clear_keeps_the_room),
              VD_RUN(an_empty_add_still_closes_with_nul),
              VD_RUN(memory_that_ends_leaves_the_content_as_it_was))

@@ -1,6 +1,7 @@
 #include "vd/fault.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,8 +34,15 @@ static bool alloc_fails(void)
     return true;
 }
 
+/* As if the power went: no handler, no flush. */
+void vd_fault_step(void)
+{
+    if (vd_fault_due(VD_FAULT_DEATH)) raise(SIGKILL);
+}
+
 static bool write_fails(void)
 {
+    vd_fault_step();
     if (!vd_fault_due(VD_FAULT_WRITE)) return false;
     errno = ENOSPC;
     return true;
@@ -68,4 +76,9 @@ int vd_fsync(int fd)
 int vd_rename(const char *from, const char *to)
 {
     return write_fails() ? -1 : rename(from, to);
+}
+
+int vd_link(const char *from, const char *to)
+{
+    return write_fails() ? -1 : link(from, to);
 }

@@ -220,11 +220,12 @@ vd_stmt *vd_store_stmt(vd_store *store, const char *name)
 
 static int place(const vd_stmt *stmt, const char *name)
 {
-    char full[72];
-    snprintf(full, sizeof(full), ":%s", name);
-    int at = sqlite3_bind_parameter_index(stmt->handle, full);
-    assert(at > 0 && "the statement has this parameter");
-    return at;
+    for (int at = sqlite3_bind_parameter_count(stmt->handle); at > 0; at--) {
+        const char *full = sqlite3_bind_parameter_name(stmt->handle, at);
+        if (full && strcmp(full + 1, name) == 0) return at;
+    }
+    assert(false && "the statement has this parameter");
+    return 0;
 }
 
 void vd_bind_int(vd_stmt *stmt, const char *name, int64_t value)

@@ -65,7 +65,8 @@ int main(int argc, char **argv)
     int64_t start = vd_clock_mono_us();
     for (unsigned i = 0; i < count; i++) {
         writers[i] = (writer){ outbox, events / count, i };
-        if (pthread_create(&threads[i], NULL, write_events, &writers[i])) return 1;
+        if (pthread_create(&threads[i], NULL, write_events, &writers[i]))
+            bench_need(vd_fail(&why, VD_FULL, "writer %u cannot be started", i), &why);
     }
     for (unsigned i = 0; i < count; i++) pthread_join(threads[i], NULL);
     double seconds = bench_seconds_since(start);

@@ -86,6 +86,9 @@ typedef struct {
 void table_print(const vd_json *list, const column *columns, size_t count);
 /* name: value lines of one object. */
 void fields_print(const vd_json *object, const column *columns, size_t count);
+/* A finished JSON text: as it is, or its fields, or the rows of its member `list`. */
+vd_err doc_print(const vd_buf *text, const column *columns, size_t count, bool json,
+                 const char *list, vd_why *why);
 void json_line(const vd_json *node); /* to stdout */
 const vd_json *member_at(const vd_json *object, const char *dotted);
 
@@ -107,6 +110,7 @@ vd_err run_incident_resolve(cli *c, vd_why *why);
 vd_err run_camera_list(cli *c, vd_why *why);
 vd_err run_camera_show(cli *c, vd_why *why);
 vd_err run_model_import(cli *c, vd_why *why);
+vd_err run_model_quantize(cli *c, vd_why *why);
 vd_err run_model_list(cli *c, vd_why *why);
 vd_err run_model_show(cli *c, vd_why *why);
 vd_err run_dataset_export(cli *c, vd_why *why);

@@ -36,21 +36,6 @@ vd_err model_path_of(const cli *c, const char *name, char *into, size_t room, vd
     return VD_ABSENT;
 }
 
-static vd_err print_doc(const vd_buf *text, const column *columns, size_t count, bool json,
-                        const char *list, vd_why *why)
-{
-    VD_AUTO(vd_json_ptr) root = NULL;
-
-    if (json) {
-        puts(text->data);
-        return VD_OK;
-    }
-    vd_err err = vd_json_parse(vd_buf_slice(text), API_BYTES, 32, &root, why);
-    if (!err && list) table_print(vd_json_get(root, list), columns, count);
-    if (!err && !list) fields_print(root, columns, count);
-    return err;
-}
-
 vd_err run_model_import(cli *c, vd_why *why)
 {
     static const column fields[] = {
@@ -78,7 +63,7 @@ vd_err run_model_import(cli *c, vd_why *why)
     vd_json_w_kv_int(&w, "nodes", result.node_count);
     vd_json_w_object_end(&w);
     err = vd_json_w_end(&w);
-    return err ? err : print_doc(&text, fields, VD_COUNT_OF(fields), c->json, NULL, why);
+    return err ? err : doc_print(&text, fields, VD_COUNT_OF(fields), c->json, NULL, why);
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)
@@ -142,7 +127,7 @@ vd_err run_model_list(cli *c, vd_why *why)
     vd_json_w_list_end(&w);
     vd_json_w_object_end(&w);
     vd_err err = vd_json_w_end(&w);
-    return err ? err : print_doc(&text, columns, VD_COUNT_OF(columns), c->json, "models", why);
+    return err ? err : doc_print(&text, columns, VD_COUNT_OF(columns), c->json, "models", why);
 }
 
 static vd_err show_model(const cli *c, const vd_model *model, const char *path, vd_why *why)
@@ -167,7 +152,7 @@ static vd_err show_model(const cli *c, const vd_model *model, const char *path, 
     vd_json_w_list_end(&w);
     vd_json_w_object_end(&w);
     vd_err err = vd_json_w_end(&w);
-    if (!err) err = print_doc(&text, fields, VD_COUNT_OF(fields), c->json, NULL, why);
+    if (!err) err = doc_print(&text, fields, VD_COUNT_OF(fields), c->json, NULL, why);
     for (unsigned i = 0; !err && !c->json && i < vd_model_class_count(model); i++)
         printf("%s%s", i ? ", " : "\n", vd_model_class_name(model, i));
     if (!err && !c->json) putchar('\n');

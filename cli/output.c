@@ -114,3 +114,18 @@ void json_line(const vd_json *node)
     else
         puts("{}");
 }
+
+vd_err doc_print(const vd_buf *text, const column *columns, size_t count, bool json,
+                 const char *list, vd_why *why)
+{
+    VD_AUTO(vd_json_ptr) root = NULL;
+
+    if (json) {
+        puts(text->data);
+        return VD_OK;
+    }
+    vd_err err = vd_json_parse(vd_buf_slice(text), API_BYTES, 32, &root, why);
+    if (!err && list) table_print(vd_json_get(root, list), columns, count);
+    if (!err && !list) fields_print(root, columns, count);
+    return err;
+}

@@ -47,6 +47,17 @@ static const vd_option import_options[] = {
     { "outputs", 0, "NAMES", "Outputs to keep, separated by commas.", false },
     { "models", 0, "DIR", "Where models are: ./var/models, else /var/lib/vedette/models.", false },
 };
+static const vd_option quantize_options[] = {
+    { "pictures", 0, "DIR",
+      "JPEG files like those the model will see: every other one calibrates, the rest judge.",
+      false },
+    { "budget", 0, "POINTS", "What may be lost, in points of 100; 1 when left out.", false },
+    { "ranges", 0, "HOW", "mse (default), min-max or percentile.", false },
+    { "threads", 0, "N", "Threads of one inference; 0, or left out: as many as cores.", false },
+    { "out", 'o', "DIR", "Where to put it: the folder of --models when left out.", false },
+    { "name", 0, "NAME", "The new model's name; the old one's with -int8 when left out.", false },
+    { "models", 0, "DIR", "Where models are: ./var/models, else /var/lib/vedette/models.", false },
+};
 static const vd_option export_options[] = {
     { "format", 0, "FORMAT", "coco.", false },
     { "verdict", 0, "VERDICT", "Only items with this verdict.", false },
@@ -100,6 +111,10 @@ const cli_verb cli_verbs[] = {
       run_model_list },
     { "model show", "MODEL", 1, 1, "load a model and show what it is", NULL, OPTIONS(model_options),
       run_model_show },
+    { "model quantize", "MODEL", 1, 1, "make a model smaller and faster with 8-bit integers",
+      "Layers that hurt stay float, until the new model agrees with the old one but for --budget "
+      "points; otherwise it is refused and nothing is written.",
+      OPTIONS(quantize_options), run_model_quantize },
     { "dataset export", "DIR", 1, 1, "write labelled pictures as a dataset",
       "Writes DIR/images and DIR/annotations.json; DIR appears only when it is whole.",
       OPTIONS(export_options), run_dataset_export },

@@ -8,7 +8,7 @@
 #include "limits.h"
 #include "vd/iothub.h"
 
-static const char *const kinds[] = { "zone", NULL };
+static const char *const kinds[] = { "zone", "drift", NULL };
 static const char *const time_sources[] = { "rtcp", "arrival", "file", NULL };
 static const char *const evidence_kinds[] = { "snapshot", "clip", NULL };
 
@@ -140,6 +140,7 @@ vd_err vd_event_write(const vd_event *event, vd_buf *into)
     vd_json_w_kv_text(&w, "device", event->device);
     vd_json_w_kv_text(&w, "camera", event->camera);
     vd_json_w_kv_text(&w, "kind", event->kind);
+    if (event->title) vd_json_w_kv_text(&w, "title", event->title);
     vd_json_w_kv_text(&w, "severity", event->severity);
     write_rule_and_times(&w, event);
     vd_json_w_kv_int(&w, "track", (int64_t)event->track);
@@ -169,6 +170,7 @@ static const vd_json_field event_fields[] = {
     { "device", VD_JSON_TEXT, EVENT(device), VD_LIMIT_NAME_BYTES, true },
     { "camera", VD_JSON_TEXT, EVENT(camera), 32, true },
     { "kind", VD_JSON_TEXT, EVENT(kind), 16, true },
+    { "title", VD_JSON_TEXT, EVENT(title), 200 },
     { "severity", VD_JSON_TEXT, EVENT(severity), 16, true },
     { "rule_id", VD_JSON_TEXT, EVENT(rule_id), VD_LIMIT_NAME_BYTES, true },
     { "rule_version", VD_JSON_TEXT, EVENT(rule_version), VD_LIMIT_NAME_BYTES, true },

@@ -49,7 +49,8 @@ typedef struct {
     uint64_t revision; /* from 1 */
     const char *phase; /* "start" | "update" | "end" */
     const char *device, *camera;
-    const char *kind; /* "zone" */
+    const char *kind;  /* "zone" | "drift" */
+    const char *title; /* what happened in words; NULL: the kind, zone and class tell */
     const char *severity;
     const char *rule_id, *rule_version, *zone;
     const vd_json *rule; /* the rule's canonical JSON (zone polygon, thresholds) */

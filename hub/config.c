@@ -28,6 +28,7 @@ static const hub_config defaults = {
                 .picture_wait_ms = 15000,
                 .retry_first_ms = 10000,
                 .retry_most_ms = 3600000 },
+    .watch = { .learn = 24, .false_alarms_per_year = 1 },
     .retention = { .days = 90, .keep_labelled = true },
     .log_format = VD_LOG_AUTO,
     .log_level = VD_LOG_INFO,
@@ -213,6 +214,26 @@ static vd_err read_retention(node *at, vd_archive_retention *c, vd_why *why)
     return err;
 }
 
+static vd_err read_watch(node *at, vd_watch_config *c, vd_why *why)
+{
+    static const char *const keys[] = { "learn", "false_alarms_per_year", NULL };
+    if (!at) return VD_OK;
+    vd_err err = vd_config_only(at, keys, why);
+    if (!err) err = vd_config_int(at, "learn", 4, 336, &c->learn, why);
+    return err ? err
+               : vd_config_num(at, "false_alarms_per_year", 0.001, 1000, &c->false_alarms_per_year,
+                               why);
+}
+
+static vd_err read_metrics(node *at, hub_config *c, vd_why *why)
+{
+    static const char *const keys[] = { "token_file", NULL };
+    if (!at) return VD_OK;
+    vd_err err = vd_config_only(at, keys, why);
+    return err ? err
+               : read_secret(at, "token_file", c->metrics_token, sizeof c->metrics_token, why);
+}
+
 static vd_err read_log(node *at, hub_config *c, vd_why *why)
 {
     static const char *const keys[] = { "format", "level", NULL };
@@ -254,11 +275,11 @@ static vd_err read_url(node *root, hub_config *c, vd_why *why)
 
 static vd_err read_root(node *root, hub_config *c, vd_why *why)
 {
-    static const char *const keys[] = { "site",        "time_zone",    "state_dir",
-                                        "https",       "mqtt",         "host_name",
-                                        "names",       "public_url",   "web_dir",
-                                        "mailbox_dir", "incident_gap", "notify",
-                                        "retention",   "log",          NULL };
+    static const char *const keys[] = { "site",      "time_zone",   "state_dir",    "https",
+                                        "mqtt",      "host_name",   "names",        "public_url",
+                                        "web_dir",   "mailbox_dir", "incident_gap", "notify",
+                                        "retention", "watch",       "metrics",      "log",
+                                        NULL };
     unsigned names = 0;
     vd_err err = vd_config_only(root, keys, why);
     if (!err) err = vd_config_text(root, "site", &c->site, why);
@@ -276,6 +297,8 @@ static vd_err read_root(node *root, hub_config *c, vd_why *why)
         err = vd_config_duration_ms(root, "incident_gap", 0, 86400000, &c->incident_gap_ms, why);
     if (!err) err = read_notify(vd_config_get(root, "notify"), &c->notify, why);
     if (!err) err = read_retention(vd_config_get(root, "retention"), &c->retention, why);
+    if (!err) err = read_watch(vd_config_get(root, "watch"), &c->watch, why);
+    if (!err) err = read_metrics(vd_config_get(root, "metrics"), c, why);
     return err ? err : read_log(vd_config_get(root, "log"), c, why);
 }
 
@@ -306,6 +329,7 @@ vd_err hub_config_parse(vd_slice yaml, const char *name, hub_config *ret_config,
 void hub_config_done(hub_config *config)
 {
     vd_wipe(config->notify.smtp_password, sizeof config->notify.smtp_password);
+    vd_wipe(config->metrics_token, sizeof config->metrics_token);
     for (unsigned n = 0; n < config->notify.webhook_count; n++)
         vd_wipe(config->notify.webhooks[n].key, sizeof config->notify.webhooks[n].key);
     config->file = vd_config_free(config->file);

@@ -1,7 +1,7 @@
 /* config.h - the hub's configuration: hub.default.yaml is the manual. Immutable once loaded. */
 #ifndef VD_HUB_CONFIG_H
 #define VD_HUB_CONFIG_H
-#include "archive.h"
+#include "watch.h"
 
 #include "vd/config.h"
 #include "vd/log.h"
@@ -17,6 +17,8 @@ typedef struct {
     char public_url[512];                 /* "" until the port is known */
     vd_notify_config notify;
     vd_archive_retention retention;
+    vd_watch_config watch;
+    char metrics_token[256]; /* secret; "": none */
     int log_format, log_level;
 } hub_config;
 

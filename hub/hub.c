@@ -21,8 +21,9 @@
 #define READERS      8
 #define SWEEP_FILES  50
 
-static const vd_sql *const tables[] = { intake_sql,  incident_sql, people_sql,
-                                        archive_sql, dataset_sql,  NULL };
+static const vd_sql *const tables[] = { intake_sql,   incident_sql, people_sql,
+                                        archive_sql,  watch_sql,    dataset_sql,
+                                        training_sql, registry_sql, NULL };
 static const vd_store_schema schema = { .migrations = hub_migrations, .statements = tables };
 
 struct hub {
@@ -34,21 +35,23 @@ struct hub {
     vd_blobs *blobs;
     vd_tls_files tls;
     vd_live *live;
+    vd_registry *registry;
     vd_intake *intake;
     _Atomic(vd_notify *) notify; /* woken by the live thread, which starts earlier */
+    _Atomic(vd_watch *) watch;   /* likewise */
     vd_api *api;
 };
 
 /* ---- an event's way through the stages, inside intake's commit ---- */
 
-static vd_err on_event(void *arg, vd_store *store, const vd_event *event, vd_slice json,
-                       vd_why *why)
+static vd_err take_event(hub *h, vd_store *store, const vd_event *event, vd_slice json,
+                         vd_incident_outcome *ret_outcome, vd_why *why)
 {
-    hub *h = arg;
     unsigned deliveries = 0;
     vd_incident_outcome outcome;
     vd_err err = vd_incident_take(store, event->device, event, json, h->config->incident_gap_ms,
                                   &outcome, why);
+    if (!err) *ret_outcome = outcome;
     if (err || !outcome.changed) return err;
     if (outcome.opened)
         err = vd_notify_opened(store, &h->config->notify, outcome.incident.text, &deliveries, why);
@@ -64,12 +67,38 @@ static vd_err on_event(void *arg, vd_store *store, const vd_event *event, vd_sli
     return VD_OK;
 }
 
+static vd_err on_event(void *arg, vd_store *store, const vd_event *event, vd_slice json,
+                       vd_why *why)
+{
+    vd_incident_outcome outcome;
+    if (strcmp(event->kind, VD_WATCH_RULE) == 0)
+        return vd_fail(why, VD_DENIED, "a drift is found by the hub, no device can tell one");
+    return take_event(arg, store, event, json, &outcome, why);
+}
+
+static vd_err on_drift(void *arg, vd_store *store, const vd_event *event, vd_slice json,
+                       vd_incident_outcome *ret_outcome, vd_why *why)
+{
+    return take_event(arg, store, event, json, ret_outcome, why);
+}
+
+static void on_watch(void *arg, const char *device, const char *camera)
+{
+    hub *h = arg;
+    char id[VD_LIMIT_NAME_BYTES + 40];
+    (void)snprintf(id, sizeof id, "%s/%s", device, camera);
+    vd_live_tell_later(h->live, VD_LIVE_WATCH, id, 0);
+}
+
 /* Messages of other types, inside the same commit. What is nobody's is kept as any message. */
 static vd_err on_note(void *arg, vd_store *store, const char *device, const char *type,
                       vd_slice json, bool *ret_taken, vd_why *why)
 {
     hub *h = arg;
     vd_digest picture;
+    *ret_taken = true;
+    if (strcmp(type, "sketch") == 0)
+        return vd_watch_take(store, &h->config->watch, device, json, why);
     *ret_taken = strcmp(type, "sample") == 0;
     if (!*ret_taken) return VD_OK;
     vd_err err = vd_pool_take_sample(store, device, json, &picture, why);
@@ -97,7 +126,9 @@ static void on_committed(void *arg)
 {
     hub *h = arg;
     vd_notify *notify = h->notify;
+    vd_watch *watch = h->watch;
     if (notify) vd_notify_wake(notify);
+    if (watch) vd_watch_wake(watch);
 }
 
 /* ---- opening ---- */
@@ -138,6 +169,25 @@ static void sweep_work(const hub *h)
     if (dir) (void)closedir(dir);
 }
 
+static void on_model(void *arg, const char *model)
+{
+    hub *h = arg;
+    vd_live_tell_later(h->live, VD_LIVE_MODEL, model, 0);
+}
+
+static vd_err open_registry(hub *h, vd_why *why)
+{
+    char key[4096];
+    const vd_registry_parts parts = { .committer = h->committer,
+                                      .readers = h->readers,
+                                      .blobs = h->blobs,
+                                      .key_path = under(h, "release.key", key),
+                                      .work_dir = h->work_dir,
+                                      .changed = on_model,
+                                      .arg = h };
+    return vd_registry_new(&parts, &h->registry, why);
+}
+
 static vd_err open_tls(hub *h, vd_why *why)
 {
     char path[4096];
@@ -168,10 +218,14 @@ vd_err hub_open(hub_config *config, hub **ret_hub, vd_why *why)
     hub *h = calloc(1, sizeof *h);
     if (!h) return vd_fail(why, VD_FULL, "no memory");
     h->config = config;
+    config->watch.ctx = h;
+    config->watch.event = on_drift;
+    config->watch.changed = on_watch;
     setenv("TZ", config->time_zone, 1);
     tzset();
     vd_err err = open_state(h, why);
     if (!err) err = vd_live_new(h->committer, on_committed, h, &h->live, why);
+    if (!err) err = open_registry(h, why);
     if (!err) err = open_tls(h, why);
     if (!err) err = open_intake(h, why);
     if (err) {
@@ -224,6 +278,9 @@ static vd_err start_api(hub *h, vd_why *why)
         .blobs = h->blobs,
         .live = h->live,
         .notify = h->notify,
+        .watch = &h->config->watch,
+        .metrics_token = c->metrics_token,
+        .registry = h->registry,
     };
     return vd_api_start(&parts, &h->api, why);
 }
@@ -242,6 +299,18 @@ static vd_err start_notify(hub *h, vd_why *why)
     return err;
 }
 
+static vd_err start_watch(hub *h, vd_why *why)
+{
+    const vd_watch_parts parts = { .config = &h->config->watch,
+                                   .intake = h->intake,
+                                   .committer = h->committer,
+                                   .readers = h->readers };
+    vd_watch *watch = NULL;
+    vd_err err = vd_watch_start(&parts, &watch, why);
+    h->watch = watch;
+    return err;
+}
+
 vd_err hub_start(hub *h, char first_password[25], vd_why *why)
 {
     hub_config *c = h->config;
@@ -253,6 +322,7 @@ vd_err hub_start(hub *h, char first_password[25], vd_why *why)
                        vd_api_port(h->api));
     c->notify.public_url = c->public_url;
     err = start_notify(h, why);
+    if (!err) err = start_watch(h, why);
     if (!err) err = vd_intake_start(h->intake, why);
     return err ? err : first_administrator(h, first_password, why);
 }
@@ -274,10 +344,13 @@ hub *hub_close(hub *h)
     if (h->intake) vd_intake_stop(h->intake);
     vd_api_stop(h->api);
     vd_notify *notify = h->notify;
+    vd_watch *watch = h->watch;
     if (h->intake) vd_intake_join(h->intake);
     h->live = vd_live_free(h->live);
     vd_notify_stop(notify);
+    vd_watch_stop(watch);
     vd_intake_free(h->intake);
+    vd_registry_free(h->registry);
     vd_blobs_free(h->blobs);
     vd_store_pool_free(h->readers);
     if (h->committer) vd_committer_free(h->committer);

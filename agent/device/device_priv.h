@@ -145,4 +145,11 @@ typedef struct {
 /* `path` after the host; extra header lines closed by NULL. Blocks; ended early by stop. */
 void https_call(https *h, const char *method, const char *path, const char *const *headers,
                 vd_slice body, https_answer *ret_answer, vd_why *why);
+/* Takes the bytes of a good answer as they come; an error ends the call with it. */
+typedef vd_err (*https_take)(void *ctx, vd_slice bytes, vd_why *why);
+/* GET from byte `offset` on. `accept` is a media type. VD_RETRY: no or a passing answer (also cut
+ * in the middle), VD_ABSENT: 404, VD_DENIED: 401 or 403, VD_INVALID: nothing is at this offset
+ * (416) or another refusal, or what `take` gave. */
+VD_MUST_USE vd_err https_fetch(https *h, const char *path, const char *accept, uint64_t offset,
+                               https_take take, void *ctx, vd_why *why);
 #endif

@@ -130,6 +130,102 @@ static void set_request(https *h, const char *method, const char *url, vd_slice 
     curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
 }
 
+/* An answer on its way: bytes go to `take`, those before `skip` nowhere. */
+typedef struct {
+    https *h;
+    https_take take;
+    void *ctx;
+    vd_why *why;
+    uint64_t skip; /* the answer begins at 0, the caller has these */
+    uint64_t offset;
+    vd_err err;
+    char said[256]; /* the beginning of a refusal */
+    size_t said_len;
+} stream;
+
+static long status_now(https *h)
+{
+    long status = 0;
+    curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
+    return status;
+}
+
+static void keep_words(stream *s, const char *data, size_t len)
+{
+    size_t room = sizeof s->said - 1 - s->said_len;
+    size_t take = len < room ? len : room;
+    memcpy(s->said + s->said_len, data, take);
+    s->said_len += take;
+}
+
+static size_t on_stream(char *data, size_t size, size_t count, void *arg)
+{
+    stream *s = arg;
+    vd_slice bytes = vd_slice_of(data, size * count);
+    long status = status_now(s->h);
+
+    if (status != 200 && status != 206) {
+        keep_words(s, data, bytes.len);
+        return bytes.len;
+    }
+    if (status == 206) s->skip = 0;
+    size_t past = s->skip < bytes.len ? (size_t)s->skip : bytes.len;
+    s->skip -= past;
+    if (past < bytes.len) s->err = s->take(s->ctx, vd_slice_from(bytes, past), s->why);
+    return s->err ? 0 : size * count;
+}
+
+static vd_err stream_end(https *h, stream *s, CURLcode code)
+{
+    long status = status_now(h);
+
+    if (s->err) return s->err;
+    if (status == 401) h->token_until_us = 0;
+    if (code || status == 429 || status >= 500 || status == 0) {
+        vd_fail(s->why, VD_RETRY, "%s port %u gives no whole answer", h->d->id.host,
+                h->d->https_port);
+        if (code)
+            vd_why_detail(s->why, "%s", h->said[0] ? h->said : curl_easy_strerror(code));
+        else
+            vd_why_detail(s->why, "status %ld: %s", status, s->said);
+        return VD_RETRY;
+    }
+    if (status == 200 || status == 206) return VD_OK;
+    vd_err err = status == 404                    ? VD_ABSENT
+                 : status == 401 || status == 403 ? VD_DENIED
+                                                  : VD_INVALID;
+    vd_fail(s->why, err, "the hub answers %ld", status);
+    vd_why_detail(s->why, "%s", s->said);
+    return err;
+}
+
+vd_err https_fetch(https *h, const char *path, const char *accept, uint64_t offset, https_take take,
+                   void *ctx, vd_why *why)
+{
+    char url[HOST_ROOM + 512], range[48], wanted[160];
+    const char *headers[] = { wanted, NULL };
+    stream s = { .h = h, .take = take, .ctx = ctx, .why = why, .skip = offset };
+
+    vd_err err = refresh_token(h, why);
+    if (err) return err;
+    snprintf(url, sizeof url, "https://%s:%u%s", h->d->id.host, h->d->https_port, path);
+    snprintf(wanted, sizeof wanted, "Accept: %s", accept);
+    snprintf(range, sizeof range, "%llu-", (unsigned long long)offset);
+    h->said[0] = '\0';
+    set_request(h, "GET", url, VD_SLICE_NONE);
+    curl_easy_setopt(h->curl, CURLOPT_HTTPGET, 1L);
+    if (offset) curl_easy_setopt(h->curl, CURLOPT_RANGE, range);
+    curl_easy_setopt(h->curl, CURLOPT_WRITEFUNCTION, on_stream);
+    curl_easy_setopt(h->curl, CURLOPT_WRITEDATA, &s);
+    curl_easy_setopt(h->curl, CURLOPT_HEADERFUNCTION, NULL);
+    struct curl_slist *list = header_list(h, headers);
+    curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, list);
+    CURLcode code = curl_easy_perform(h->curl);
+    err = stream_end(h, &s, code);
+    curl_slist_free_all(list);
+    return err;
+}
+
 void https_call(https *h, const char *method, const char *path, const char *const *headers,
                 vd_slice body, https_answer *ret_answer, vd_why *why)
 {

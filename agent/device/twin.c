@@ -89,6 +89,16 @@ static void apply_rules(vd_device *d)
     report_rules(d, err, &why);
 }
 
+static void apply_model(vd_device *d)
+{
+    VD_AUTO(vd_buf) text = VD_BUF(REPORTED_BYTES);
+    const vd_json *model = vd_json_get(d->desired, "model");
+
+    if (!d->sink.model) return;
+    bool good = model ? !vd_json_print(model, &text) : vd_buf_add_str(&text, "null");
+    if (good) (void)!d->sink.model(d->sink.ctx, vd_buf_slice(&text), NULL);
+}
+
 static void twin_arrived(vd_device *d, vd_slice body)
 {
     VD_AUTO(vd_json_ptr) root = NULL;
@@ -110,6 +120,7 @@ static void twin_arrived(vd_device *d, vd_slice body)
     d->report_due = true;
     pthread_mutex_unlock(&d->lock);
     apply_rules(d);
+    apply_model(d);
 }
 
 static void report_answered(vd_device *d, unsigned status)
@@ -154,6 +165,7 @@ void twin_desired(vd_device *d, const vd_topic *topic, vd_slice body)
     replace(&d->desired, merged);
     d->desired_version = version;
     if (vd_json_get(patch, "rules")) apply_rules(d);
+    if (vd_json_get(patch, "model")) apply_model(d);
 }
 
 static report_section *section_locked(vd_device *d, const char *name)

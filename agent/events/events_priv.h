@@ -142,6 +142,7 @@ tap *tap_close(vd_event_camera *camera, tap *t); /* returns NULL */
 
 /* What is known of the track since from_us; the camera's lock is held. */
 void path_begin(vd_event_camera *camera, tap *t, int64_t from_us);
+void path_follow(vd_event_camera *camera, uint64_t visit, uint64_t track); /* takes the lock */
 void path_read(vd_event_camera *camera, const tap *t,
                track_path *into); /* takes the camera's lock */
 /* Room for VD_EVENT_PATH_MAX; returns how many. */

@@ -132,6 +132,7 @@ note *note_new(vd_event_camera *camera, const vd_fact *fact, const vd_frame *fra
     n->start_us = fact->entered_utc_us;
     n->utc_us = fact->utc_us;
     n->best_score = fact->best_score;
+    if (fact->phase == VD_FACT_BETTER) path_follow(camera, fact->visit, fact->track.id);
     if (fact->phase == VD_FACT_END) {
         int64_t roll_us = camera->events->config.post_roll_ms * 1000;
         tap_limit_visit(camera, fact->visit, fact->utc_us + roll_us);

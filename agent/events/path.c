@@ -19,6 +19,19 @@ static void path_add(track_path *p, const path_step *step)
     p->step[p->count++] = *step;
 }
 
+/* A visit lives on when its track is lost and another one takes its place. */
+void path_follow(vd_event_camera *camera, uint64_t visit, uint64_t track)
+{
+    pthread_mutex_lock(&camera->lock);
+    tap *t = camera->taps; /* the newest of that visit, as everywhere */
+    while (t && t->visit != visit) t = t->next;
+    if (t && t->track != track) {
+        t->track = track;
+        path_begin(camera, t, t->path.count ? t->path.step[t->path.count - 1].utc_us + 1 : 0);
+    }
+    pthread_mutex_unlock(&camera->lock);
+}
+
 void path_begin(vd_event_camera *camera, tap *t, int64_t from_us)
 {
     for (unsigned i = 0; i < STEPS_KEPT; i++) {

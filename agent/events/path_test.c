@@ -81,6 +81,20 @@ VD_TEST(a_path_begins_before_its_event_was_known)
     tap_close(s.camera, t);
 }
 
+VD_TEST(a_visit_that_another_track_takes_over_goes_on_with_that_one)
+{
+    VD_AUTO(stage) s = { 0 };
+    vd_event_place place[VD_EVENT_PATH_MAX];
+    stage_new(&s);
+    tap *t = tap_open(s.camera, 1, 7, T0 + 3 * SECOND);
+    walk(&s, 30, 35);
+    expect_u64(places_of(&s, t, place), 0);
+    path_follow(s.camera, 1, 4);
+    walk(&s, 35, 38);
+    expect_u64(places_of(&s, t, place), 7); /* 3.0 s to 3.7 s without the one that was guessed */
+    tap_close(s.camera, t);
+}
+
 VD_TEST(a_long_path_is_thinned_evenly_and_ends_with_its_clip)
 {
     VD_AUTO(stage) s = { 0 };
@@ -116,5 +130,6 @@ VD_TEST(after_the_clock_went_back_nothing_of_before_is_in_a_path)
 }
 
 VD_TEST_MAIN(VD_RUN(a_path_begins_before_its_event_was_known),
+             VD_RUN(a_visit_that_another_track_takes_over_goes_on_with_that_one),
              VD_RUN(a_long_path_is_thinned_evenly_and_ends_with_its_clip),
              VD_RUN(after_the_clock_went_back_nothing_of_before_is_in_a_path))

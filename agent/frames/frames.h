@@ -22,6 +22,24 @@ VD_MUST_USE vd_err vd_frame_jpeg(const vd_frame *frame, int width_px, int qualit
 /* Decodes a baseline or progressive JPEG of at most 64 megapixels into an own frame. */
 VD_MUST_USE vd_err vd_frame_from_jpeg(vd_slice jpeg, vd_frame **ret_frame, vd_why *why);
 
+/* What a picture looks like, in numbers that are cheap and do not depend on its size or range: one
+ * pass over about a hundred lines. */
+typedef struct {
+    double brightness; /* mean luma, 0..255 */
+    double contrast;   /* its standard deviation, 0..128 */
+    double sharpness;  /* variance of the Laplacian of neighbouring pixels; 0: nothing to see */
+    double saturation; /* mean distance from grey, 0..180 */
+    double colour_u, colour_v; /* mean chroma less grey: a cast; -128..127 */
+} vd_look;
+vd_look vd_frame_look(const vd_frame *frame);
+
+/* PNG (libpng; what is transparent shows white) and BMP (24 or 32 bits, not compressed), the same
+ * limits. VD_INVALID: a kind or a size that is not taken; VD_CORRUPT: damaged or cut short. */
+VD_MUST_USE vd_err vd_frame_from_png(vd_slice png, vd_frame **ret_frame, vd_why *why);
+VD_MUST_USE vd_err vd_frame_from_bmp(vd_slice bmp, vd_frame **ret_frame, vd_why *why);
+/* Whichever of the three its first bytes say. */
+VD_MUST_USE vd_err vd_frame_from_image(vd_slice bytes, vd_frame **ret_frame, vd_why *why);
+
 typedef enum { VD_FIT_LETTERBOX, VD_FIT_STRETCH } vd_fit;
 typedef enum { VD_LAYOUT_NCHW, VD_LAYOUT_NHWC } vd_layout;
 typedef struct {

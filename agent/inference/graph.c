@@ -5,7 +5,7 @@
 
 #include "ort_priv.h"
 
-#define OUTPUTS_MAX 16
+#define OUTPUTS_MAX 512
 
 struct vd_graph {
     const ort *ort;

@@ -1,140 +1,14 @@
-#include "outbox.h"
-
 #include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
+#include "outbox_test_priv.h"
 #include "vd/clock.h"
-#include "vd/test.h"
-
-typedef struct {
-    char dir[64];
-    vd_outbox *outbox;
-    vd_outbox_config config;
-} desk;
-
-static int remove_entry(const char *path, const struct stat *at, int flag, struct FTW *walk)
-{
-    (void)at;
-    (void)flag;
-    (void)walk;
-    return remove(path);
-}
-
-static void desk_open(desk *d)
-{
-    vd_why why = { 0 };
-    d->config.dir = d->dir;
-    if (vd_outbox_open(&d->config, &d->outbox, &why)) fail_msg("%s: %s", why.fact, why.detail);
-}
-
-static void desk_reopen(desk *d)
-{
-    d->outbox = vd_outbox_free(d->outbox); /* finishes what was posted */
-    desk_open(d);
-}
-
-static void desk_new(desk *d, uint64_t quota_bytes, int64_t max_age_ms)
-{
-    *d = (desk){ .dir = "/tmp/vedette-outbox-XXXXXX",
-                 .config = { .quota_bytes = quota_bytes, .max_age_ms = max_age_ms } };
-    expect_true(mkdtemp(d->dir) != NULL);
-    desk_open(d);
-}
-
-static void desk_done(desk *d)
-{
-    d->outbox = vd_outbox_free(d->outbox);
-    nftw(d->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-}
-VD_AUTO_DEFINE(desk, desk_done)
-
-static vd_event event_of(const char *camera, const char *severity, uint64_t track)
-{
-    vd_event event = { .id = vd_ulid_new(),
-                       .revision = 1,
-                       .phase = "start",
-                       .device = "dev",
-                       .camera = camera,
-                       .kind = "zone",
-                       .severity = severity,
-                       .rule_id = "rule",
-                       .rule_version = "0123456789abcdef",
-                       .zone = "gate",
-                       .start_utc_us = 1700000000000000,
-                       .update_utc_us = 1700000001000000,
-                       .time_source = "file",
-                       .track = track,
-                       .score = 0.5,
-                       .class_name = "person",
-                       .model_name = "stub" };
-    memset(event.model_digest.hex, 'a', VD_SHA256_HEX);
-    return event;
-}
-
-static vd_event_evidence put_blob(vd_outbox *outbox, const char *text)
-{
-    vd_event_evidence evidence = { .kind = "snapshot",
-                                   .bytes = strlen(text),
-                                   .content_type = "image/jpeg",
-                                   .start_utc_us = 1700000000000000,
-                                   .end_utc_us = 1700000000000000,
-                                   .width_px = 1,
-                                   .height_px = 1 };
-    expect_ok(vd_blobs_put(vd_outbox_blobs(outbox), vd_slice_str(text), &evidence.digest, NULL));
-    return evidence;
-}
-
-static void accept(desk *d, const vd_event *event)
-{
-    vd_why why = { 0 };
-    if (vd_outbox_accept(d->outbox, event, &why)) fail_msg("%s: %s", why.fact, why.detail);
-}
-
-/* The event's track in the waiting message behind *seq, which moves on; 0: none. */
-static uint64_t next_track(desk *d, int64_t *seq)
-{
-    vd_outbox_message message;
-    if (vd_outbox_next(d->outbox, *seq, &message) != VD_OK) return 0;
-    VD_AUTO(vd_json_ptr) root = NULL;
-    expect_ok(vd_json_parse(vd_slice_of(message.body, message.body_len), VD_EVENT_JSON_MAX, 16,
-                            &root, NULL));
-    expect_true(message.seq > *seq);
-    expect_u64(strlen(message.id), VD_ULID_LEN);
-    *seq = message.seq;
-    free(message.body);
-    return (uint64_t)vd_json_int(vd_json_get(root, "track"), 0);
-}
-
-static vd_outbox_stats stats_of(desk *d)
-{
-    vd_outbox_stats stats;
-    vd_outbox_get_stats(d->outbox, &stats);
-    return stats;
-}
-
-static bool blob_is_here(desk *d, const vd_digest *digest)
-{
-    char path[4096];
-    return vd_blobs_path(vd_outbox_blobs(d->outbox), digest, path, sizeof path, NULL) == VD_OK;
-}
-
-static bool blob_to_send(desk *d, vd_digest *ret_digest)
-{
-    char path[4096];
-    uint64_t bytes;
-    vd_err err = vd_outbox_next_blob(d->outbox, ret_digest, path, sizeof path, &bytes);
-    expect_true(err == VD_OK || err == VD_ABSENT);
-    return err == VD_OK;
-}
 
 // covers: QUE-1
 VD_TEST(an_event_stays_until_the_hub_names_it)
@@ -169,91 +43,6 @@ VD_TEST(messages_go_out_in_the_order_they_were_accepted)
     int64_t seq = 0;
     for (uint64_t n = 1; n <= 20; n++) expect_u64(next_track(&d, &seq), n);
     expect_u64(next_track(&d, &seq), 0);
-}
-
-// covers: QUE-1
-VD_TEST(evidence_follows_its_event_and_goes_when_the_hub_has_it)
-{
-    VD_AUTO(desk) d = { 0 };
-    desk_new(&d, 0, 0);
-    vd_event_evidence snapshot = put_blob(d.outbox, "a picture");
-    vd_event event = event_of("yard-1", "high", 1);
-    event.evidence = &snapshot;
-    event.evidence_count = 1;
-    accept(&d, &event);
-    vd_digest digest;
-    expect_false(blob_to_send(&d, &digest)); /* the hub does not know the event yet */
-    expect_ok(vd_outbox_confirm(d.outbox, 1));
-    desk_reopen(&d);
-    expect_true(blob_to_send(&d, &digest));
-    expect_str(digest.hex, snapshot.digest.hex);
-    expect_ok(vd_outbox_blob_sent(d.outbox, &digest));
-    expect_false(blob_to_send(&d, &digest));
-    desk_reopen(&d);
-    expect_false(blob_is_here(&d, &snapshot.digest));
-    expect_u64(stats_of(&d).waiting_blobs, 0);
-    expect_u64(stats_of(&d).bytes, 0);
-}
-
-VD_TEST(evidence_of_two_revisions_is_kept_until_both_are_named)
-{
-    VD_AUTO(desk) d = { 0 };
-    desk_new(&d, 0, 0);
-    vd_event_evidence snapshot = put_blob(d.outbox, "a picture");
-    vd_event event = event_of("yard-1", "high", 1);
-    event.evidence = &snapshot;
-    event.evidence_count = 1;
-    accept(&d, &event);
-    event.revision = 2;
-    accept(&d, &event);
-    expect_ok(vd_outbox_confirm(d.outbox, 1));
-    desk_reopen(&d);
-    vd_digest digest;
-    expect_true(blob_to_send(&d, &digest));
-    expect_ok(vd_outbox_blob_sent(d.outbox, &digest));
-    desk_reopen(&d);
-    expect_true(blob_is_here(&d, &digest));
-    expect_false(blob_to_send(&d, &digest)); /* once is enough */
-    expect_ok(vd_outbox_confirm(d.outbox, 2));
-    desk_reopen(&d);
-    expect_ok(vd_outbox_sweep(d.outbox, NULL));
-    expect_false(blob_is_here(&d, &digest));
-    event.revision = 3; /* names a file that went long ago */
-    accept(&d, &event);
-    expect_u64(stats_of(&d).waiting_blobs, 0);
-}
-
-VD_TEST(evidence_that_could_not_be_sent_waits_its_time)
-{
-    VD_AUTO(desk) d = { 0 };
-    desk_new(&d, 0, 0);
-    vd_event_evidence evidence[2] = { put_blob(d.outbox, "one"), put_blob(d.outbox, "two") };
-    vd_event event = event_of("yard-1", "high", 1);
-    event.evidence = evidence;
-    event.evidence_count = 2;
-    accept(&d, &event);
-    expect_ok(vd_outbox_confirm(d.outbox, 1));
-    desk_reopen(&d);
-    vd_digest first, second, digest;
-    expect_true(blob_to_send(&d, &first));
-    int64_t hour_us = 3600 * 1000000ll, now_us = vd_clock_utc_us();
-    expect_ok(vd_outbox_blob_later(d.outbox, &first, now_us + hour_us, "no route to the hub"));
-    expect_true(blob_to_send(&d, &second));
-    expect_true(strcmp(first.hex, second.hex) != 0);
-    expect_ok(vd_outbox_blob_sent(d.outbox, &second));
-    expect_false(blob_to_send(&d, &digest));
-    vd_clock_fake(vd_clock_mono_us(), now_us + hour_us + 1);
-    expect_true(blob_to_send(&d, &digest));
-    vd_clock_fake(-1, -1);
-    expect_str(digest.hex, first.hex);
-}
-
-static uint64_t message_bytes(void)
-{
-    VD_AUTO(vd_buf) body = VD_BUF(VD_EVENT_JSON_MAX);
-    vd_event event = event_of("yard-1", "info", 1);
-    expect_ok(vd_event_write(&event, &body));
-    return body.len;
 }
 
 // covers: QUE-1
@@ -355,30 +144,6 @@ VD_TEST(a_less_important_event_is_refused_with_its_evidence)
     expect_false(blob_is_here(&d, &snapshot.digest));
 }
 
-VD_TEST(evidence_goes_before_events_nobody_has_heard_of)
-{
-    VD_AUTO(desk) d = { 0 };
-    desk_new(&d, message_bytes() * 4 - 10, 0);
-    VD_AUTO(vd_buf) big = VD_BUF(1 << 16);
-    for (uint64_t n = 0; n < message_bytes() * 2; n++) expect_true(vd_buf_add_byte(&big, 'x'));
-    vd_event_evidence clip = put_blob(d.outbox, big.data);
-    vd_event event = event_of("yard-1", "high", 1);
-    event.evidence = &clip;
-    event.evidence_count = 1;
-    accept(&d, &event);
-    expect_ok(vd_outbox_confirm(d.outbox, 1));
-    desk_reopen(&d);
-    for (uint64_t n = 2; n <= 3; n++) {
-        event = event_of("yard-1", "high", n);
-        accept(&d, &event);
-    }
-    expect_u64(stats_of(&d).dropped_blobs, 1);
-    expect_u64(stats_of(&d).dropped_quota, 0);
-    expect_u64(stats_of(&d).waiting, 2);
-    desk_reopen(&d);
-    expect_false(blob_is_here(&d, &clip.digest));
-}
-
 VD_TEST(what_is_too_old_is_lost_and_counted)
 {
     VD_AUTO(desk) d = { 0 };
@@ -394,37 +159,6 @@ VD_TEST(what_is_too_old_is_lost_and_counted)
     expect_u64(stats_of(&d).dropped_age, 1);
     int64_t seq = 0;
     expect_u64(next_track(&d, &seq), 2);
-}
-
-VD_TEST(files_that_no_message_names_are_swept_at_the_start)
-{
-    VD_AUTO(desk) d = { 0 };
-    desk_new(&d, 0, 0);
-    vd_event_evidence kept = put_blob(d.outbox, "kept"), orphan = put_blob(d.outbox, "orphan");
-    vd_event event = event_of("yard-1", "high", 1);
-    event.evidence = &kept;
-    event.evidence_count = 1;
-    accept(&d, &event);
-    desk_reopen(&d);
-    expect_ok(vd_outbox_sweep(d.outbox, NULL));
-    expect_true(blob_is_here(&d, &kept.digest));
-    expect_false(blob_is_here(&d, &orphan.digest));
-}
-
-// covers: QUE-1, RUN-2
-VD_TEST(a_file_written_just_before_a_kill_is_kept_for_the_event_that_ends_after_it)
-{
-    VD_AUTO(desk) d = { 0 };
-    desk_new(&d, 0, 0);
-    vd_event_evidence late = put_blob(d.outbox, "written, then killed");
-    vd_event event = event_of("yard-1", "high", 1);
-    event.evidence = &late;
-    event.evidence_count = 1;
-    desk_reopen(&d);
-    accept(&d, &event); /* the next run ends the event that was left open */
-    expect_ok(vd_outbox_sweep(d.outbox, NULL));
-    expect_true(blob_is_here(&d, &late.digest));
-    expect_u64(stats_of(&d).waiting_blobs, 1);
 }
 
 typedef struct {
@@ -636,15 +370,9 @@ VD_TEST_MAIN(VD_RUN(an_event_stays_until_the_hub_names_it),
              VD_RUN(a_note_waits_like_an_event_over_restarts_and_keeps_its_kind),
              VD_RUN(notes_of_least_priority_go_before_any_event),
              VD_RUN(messages_go_out_in_the_order_they_were_accepted),
-             VD_RUN(evidence_follows_its_event_and_goes_when_the_hub_has_it),
-             VD_RUN(evidence_of_two_revisions_is_kept_until_both_are_named),
-             VD_RUN(evidence_that_could_not_be_sent_waits_its_time),
              VD_RUN(a_full_quota_loses_the_least_important_and_oldest_and_says_so),
              VD_RUN(a_less_important_event_is_refused_with_its_evidence),
-             VD_RUN(evidence_goes_before_events_nobody_has_heard_of),
              VD_RUN(what_is_too_old_is_lost_and_counted),
-             VD_RUN(files_that_no_message_names_are_swept_at_the_start),
-             VD_RUN(a_file_written_just_before_a_kill_is_kept_for_the_event_that_ends_after_it),
              VD_RUN(many_writers_are_all_kept_each_in_its_order),
              VD_RUN(a_waiting_sender_hears_of_a_new_event),
              VD_RUN(a_writer_killed_at_any_moment_loses_nothing_it_was_told_is_kept),

@@ -27,6 +27,9 @@ VD_MUST_USE vd_err vd_blobs_put(vd_blobs *blobs, vd_slice bytes, vd_digest *ret_
  * stays. */
 VD_MUST_USE vd_err vd_blobs_take_file(vd_blobs *blobs, const char *path, vd_digest *ret_digest,
                                       vd_why *why);
+/* The same for a file that must have this digest: VD_CORRUPT otherwise. */
+VD_MUST_USE vd_err vd_blobs_take_file_as(vd_blobs *blobs, const char *path, const vd_digest *digest,
+                                         vd_why *why);
 /* VD_ABSENT when there is none. */
 VD_MUST_USE vd_err vd_blobs_path(vd_blobs *blobs, const vd_digest *digest, char *into, size_t room,
                                  uint64_t *ret_bytes);

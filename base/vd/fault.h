@@ -9,7 +9,8 @@
 
 typedef enum {
     VD_FAULT_ALLOC, /* vd_calloc, vd_realloc, vd_strdup: NULL */
-    VD_FAULT_WRITE, /* vd_write, vd_fsync, vd_rename: -1 with ENOSPC, nothing done */
+    VD_FAULT_WRITE, /* vd_write, vd_fsync, vd_rename, vd_link: -1 with ENOSPC, nothing done */
+    VD_FAULT_DEATH, /* before one of these four, or at a vd_fault_step: the process is killed */
     VD_FAULT_KINDS,
 } vd_fault_kind;
 
@@ -26,4 +27,7 @@ VD_MUST_USE char *vd_strdup(const char *text);
 VD_MUST_USE ssize_t vd_write(int fd, const void *bytes, size_t len);
 VD_MUST_USE int vd_fsync(int fd);
 VD_MUST_USE int vd_rename(const char *from, const char *to);
+VD_MUST_USE int vd_link(const char *from, const char *to);
+/* A place between two of them where a death would matter; does nothing else. */
+void vd_fault_step(void);
 #endif

@@ -23,6 +23,8 @@ VD_AUTO_DEFINE(vd_file, vd_file_done)
 VD_MUST_USE vd_err vd_file_save(const char *path, unsigned mode, vd_slice bytes, vd_why *why);
 /* Whole file into `into` (limit of the buffer holds). */
 VD_MUST_USE vd_err vd_file_load(const char *path, vd_buf *into, vd_why *why);
+/* Syncs the folder that holds `path`: what was renamed, linked or removed there stays so. */
+VD_MUST_USE vd_err vd_dir_sync_of(const char *path, vd_why *why);
 /* mkdir -p; an existing folder is fine. */
 VD_MUST_USE vd_err vd_dir_make(const char *path, unsigned mode, vd_why *why);
 /* Free bytes on the file system that holds path; 0 when unknown. */

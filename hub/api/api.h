@@ -6,6 +6,9 @@
 #define VD_API_H
 #include "dataset.h"
 #include "intake.h"
+#include "registry.h"
+#include "runs.h"
+#include "watch.h"
 
 /* ---- live: what changed, to everyone who listens ---- */
 #define VD_LIVE_RING                                                                               \
@@ -49,6 +52,9 @@ typedef struct {
     vd_blobs *blobs;
     vd_live *live;
     vd_notify *notify;
+    const vd_watch_config *watch;
+    const char *metrics_token; /* opens GET /metrics and nothing else; "": none */
+    vd_registry *registry;
 } vd_api_parts; /* all borrowed, outliving the server */
 
 typedef struct vd_api vd_api;

@@ -19,6 +19,7 @@ struct vd_api {
     uint16_t port;
     vd_throttle *throttle;
     previews *previews;
+    struct basics *basics;
 };
 
 typedef struct route route;
@@ -68,7 +69,7 @@ extern const size_t api_route_count;
 vd_err reply_json(request *r, unsigned status, vd_json_w *w, vd_why *why);
 vd_err reply_bytes(request *r, unsigned status, const char *type, vd_slice bytes, vd_why *why);
 vd_err reply_empty(request *r, unsigned status);
-/* A file, or the range of it that was asked for (evidence.c); the type is the caller's to tell. */
+/* A file, or the range of it that the request asks for (evidence.c). Not for empty files. */
 vd_err reply_file(request *r, const char *path, uint64_t bytes, vd_why *why);
 void reply_error(request *r, vd_err err, const vd_why *why);
 void reply_header(request *r, const char *name, const char *value);
@@ -92,9 +93,22 @@ VD_MUST_USE vd_err need_digest(request *r, vd_digest *ret_digest, vd_why *why);
 
 /* ---- who asks (session.c) ---- */
 VD_MUST_USE vd_err authenticate(request *r, vd_why *why);
+VD_MUST_USE vd_err by_secret(request *r, const char *secret, bool token, vd_why *why);
+VD_MUST_USE vd_err check_password(request *r, const char *name, const char *password,
+                                  vd_user *ret_user, vd_why *why);
+/* Only under /v2/ (basic.c). */
+typedef struct basics basics;
+VD_MUST_USE basics *basics_new(void);
+basics *basics_free(basics *b);
+VD_MUST_USE vd_err by_basic(request *r, const char *encoded, vd_why *why);
 
 /* ---- the page's files (files.c) ---- */
 vd_err serve_page(request *r, vd_why *why);
+
+/* ---- /v2/, which has its own paths and errors (registry.c) ---- */
+bool is_registry(const char *path);
+const route *registry_route(const request *r);
+void write_registry_error(request *r, unsigned status, vd_json_w *w, const vd_why *why);
 
 /* ---- previews (cameras.c) ---- */
 VD_MUST_USE vd_err previews_new(vd_intake *intake, previews **ret_previews, vd_why *why);
@@ -140,6 +154,9 @@ vd_err send_message(request *r, vd_why *why);
 vd_err list_deliveries(request *r, vd_why *why);
 vd_err list_mailbox(request *r, vd_why *why);
 vd_err get_mail(request *r, vd_why *why);
+vd_err list_watch(request *r, vd_why *why);
+vd_err get_watch(request *r, vd_why *why);
+vd_err accept_reference(request *r, vd_why *why);
 vd_err list_pool(request *r, vd_why *why);
 vd_err add_picture(request *r, vd_why *why);
 vd_err list_pool_classes(request *r, vd_why *why);
@@ -159,6 +176,16 @@ vd_err get_dataset_report(request *r, vd_why *why);
 vd_err diff_datasets(request *r, vd_why *why);
 vd_err export_dataset(request *r, vd_why *why);
 vd_err get_stream(request *r, vd_why *why);
+vd_err list_runs(request *r, vd_why *why);
+vd_err start_run(request *r, vd_why *why);
+vd_err get_run(request *r, vd_why *why);
+vd_err cancel_run(request *r, vd_why *why);
+vd_err get_run_report(request *r, vd_why *why);
+vd_err lease_run(request *r, vd_why *why);
+vd_err run_progress(request *r, vd_why *why);
+vd_err get_run_file(request *r, vd_why *why);
+vd_err put_run_file(request *r, vd_why *why);
+vd_err finish_run(request *r, vd_why *why);
 vd_err evidence_status(request *r, vd_why *why);
 vd_err evidence_append(request *r, vd_why *why);
 vd_err put_preview(request *r, vd_why *why);

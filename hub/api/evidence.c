@@ -51,7 +51,7 @@ vd_err reply_file(request *r, const char *path, uint64_t bytes, vd_why *why)
         return vd_fail(why, VD_INVALID, "the range is outside of the file");
     }
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return vd_fail_errno(why, "the evidence cannot be read");
+    if (fd < 0) return vd_fail_errno(why, "the file cannot be read");
     r->response =
         MHD_create_response_from_fd_at_offset64(part.last - part.first + 1, fd, part.first);
     if (!r->response) {

@@ -75,10 +75,17 @@ void reply_error(request *r, vd_err err, const vd_why *why)
     vd_json_w w = vd_json_writer(&text);
     if (r->response) MHD_destroy_response(r->response);
     r->response = NULL;
-    vd_json_w_object(&w);
-    write_error(&w, err, why);
-    vd_json_w_object_end(&w);
+    if (is_registry(r->path)) {
+        write_registry_error(r, status, &w, why);
+    } else {
+        vd_json_w_object(&w);
+        write_error(&w, err, why);
+        vd_json_w_object_end(&w);
+    }
     if (reply_json(r, status, &w, NULL)) return;
+    if (is_registry(r->path) && status == MHD_HTTP_UNAUTHORIZED)
+        reply_header(r, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+                     "Basic realm=\"Vedette\", charset=\"UTF-8\"");
     char seconds[24];
     unsigned wait_s = r->retry_after_s;
     if (!wait_s && status == MHD_HTTP_SERVICE_UNAVAILABLE) wait_s = 2;

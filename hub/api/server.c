@@ -50,6 +50,10 @@ static bool path_matches(request *r, const char *pattern)
 static vd_err find_route(request *r, vd_why *why)
 {
     bool path_known = false;
+    if (is_registry(r->path)) {
+        r->route = registry_route(r);
+        return VD_OK;
+    }
     for (size_t n = 0; n < api_route_count; n++) {
         const route *candidate = &api_routes[n];
         if (!path_matches(r, candidate->pattern)) continue;
@@ -65,7 +69,7 @@ static vd_err find_route(request *r, vd_why *why)
 
 static bool is_api(const char *path)
 {
-    return strncmp(path, "/api/", 5) == 0 || strncmp(path, "/device/", 8) == 0;
+    return strncmp(path, "/api/", 5) == 0 || strncmp(path, "/device/", 8) == 0 || is_registry(path);
 }
 
 static vd_err page_or_absent(request *r, vd_why *why)
@@ -374,7 +378,9 @@ vd_err vd_api_start(const vd_api_parts *parts, vd_api **ret_api, vd_why *why)
     if (!api) return vd_fail(why, VD_FULL, "no memory");
     api->parts = *parts;
     api->throttle = vd_throttle_new();
-    vd_err err = api->throttle ? previews_new(parts->intake, &api->previews, why) : VD_FULL;
+    api->basics = basics_new();
+    vd_err err =
+        api->throttle && api->basics ? previews_new(parts->intake, &api->previews, why) : VD_FULL;
     if (!err) err = listen_on(parts->address, parts->port, &fd, &api->port, why);
     if (!err) {
         err = start_daemon(api, fd, why);
@@ -399,6 +405,7 @@ vd_api *vd_api_stop(vd_api *api)
     if (api->daemon) MHD_stop_daemon(api->daemon);
     previews_free(api->previews);
     vd_throttle_free(api->throttle);
+    basics_free(api->basics);
     free(api);
     return NULL;
 }

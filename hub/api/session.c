@@ -10,7 +10,7 @@
 
 #define COOKIE "vedette_session"
 
-static vd_err by_secret(request *r, const char *secret, bool token, vd_why *why)
+vd_err by_secret(request *r, const char *secret, bool token, vd_why *why)
 {
     if (strlen(secret) >= sizeof r->secret) return vd_fail(why, VD_DENIED, "the session has ended");
     vd_store *store = vd_store_pool_take(r->api->parts.readers);
@@ -60,6 +60,8 @@ vd_err authenticate(request *r, vd_why *why)
         return by_sas(r, authorization, why);
     if (authorization && strncmp(authorization, "Bearer ", 7) == 0)
         return by_secret(r, authorization + 7, true, why);
+    if (authorization && is_registry(r->path) && strncmp(authorization, "Basic ", 6) == 0)
+        return by_basic(r, authorization + 6, why);
     if (authorization) return vd_fail(why, VD_DENIED, "this kind of Authorization is not known");
     if (cookie) return by_secret(r, cookie, false, why);
     return VD_OK; /* nobody */
@@ -127,8 +129,8 @@ static vd_err begin(vd_store *store, void *arg, vd_why *why)
 }
 
 /* The password is checked outside of any lock but the one on memory. */
-static vd_err check_password(request *r, const char *name, const char *password, vd_user *ret_user,
-                             vd_why *why)
+vd_err check_password(request *r, const char *name, const char *password, vd_user *ret_user,
+                      vd_why *why)
 {
     char address[INET6_ADDRSTRLEN];
     address_of(r, address);

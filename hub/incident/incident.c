@@ -105,8 +105,9 @@ static vd_err open_incident(vd_store *store, const char *device, const vd_event 
     VD_AUTO(vd_buf) title = VD_BUF(1024);
     outcome->incident = vd_ulid_new();
     outcome->opened = true;
-    if (!vd_buf_addf(&title, "%s in \"%s\"", event->class_name, event->zone))
-        return vd_fail(why, VD_FULL, "the title is too long");
+    bool fits = event->title ? vd_buf_add_str(&title, event->title)
+                             : vd_buf_addf(&title, "%s in \"%s\"", event->class_name, event->zone);
+    if (!fits) return vd_fail(why, VD_FULL, "the title is too long");
     vd_stmt *open = vd_store_stmt(store, "incident_open");
     vd_bind_text(open, "id", outcome->incident.text);
     vd_bind_text(open, "title", title.data);
@@ -153,6 +154,7 @@ static void bind_source(vd_stmt *put, const vd_event *event)
 {
     vd_bind_text(put, "id", event->id.text);
     vd_bind_text(put, "camera", event->camera);
+    vd_bind_text(put, "kind", event->kind);
     vd_bind_text(put, "rule_id", event->rule_id);
     vd_bind_text(put, "rule_version", event->rule_version);
     vd_bind_int(put, "severity", vd_severity_rank(event->severity));
@@ -253,7 +255,10 @@ static vd_err tell_event(vd_store *store, const char *device, const vd_event *ev
     if (!what) return VD_OK;
 
     VD_AUTO(vd_buf) who = VD_BUF(512);
-    if (!vd_buf_addf(&who, "device:%s", device)) return VD_FULL;
+    /* A drift is the hub's own finding. */
+    bool own = strcmp(event->kind, "drift") == 0;
+    if (!(own ? vd_buf_add_str(&who, "hub") : vd_buf_addf(&who, "device:%s", device)))
+        return VD_FULL;
     return vd_incident_tell(store, outcome->incident.text, who.data, what, event->id.text, why);
 }
 

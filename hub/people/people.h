@@ -6,6 +6,7 @@
  * The notifier owns one thread. */
 #ifndef VD_PEOPLE_H
 #define VD_PEOPLE_H
+#include "contract_words.h"
 #include "incident.h"
 #include "limits.h"
 #include "vd/blob.h"
@@ -14,7 +15,7 @@
 extern const vd_sql people_sql[];
 
 /* ---- users ---- */
-typedef enum { VD_ROLE_VIEWER, VD_ROLE_OPERATOR, VD_ROLE_ADMINISTRATOR } vd_role;
+typedef int vd_role; /* VD_ROLE_* of the contract: each may what the one before it may */
 const char *vd_role_word(vd_role role);
 VD_MUST_USE bool vd_role_parse(const char *word, vd_role *ret_role);
 

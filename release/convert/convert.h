@@ -59,4 +59,49 @@ typedef struct {
     char source[128]; /* metadata "vedette.source": lineage, empty when there is none */
 } vd_onnx_info;
 VD_MUST_USE vd_err vd_onnx_inspect(vd_slice onnx, vd_onnx_info *ret_info, vd_why *why);
+
+/* int8 after training: weights and most of what passes between layers become 8-bit integers (QDQ
+ * form), for a smaller file and integer arithmetic. Ranges come from calibration pictures. Layers
+ * that hurt stay float, worst first, until the loss is within the budget; when it cannot be, the
+ * call fails with VD_INVALID and both figures, and nothing is written. */
+typedef enum {
+    VD_QUANTIZE_MSE,        /* the range with the least squared error, the default */
+    VD_QUANTIZE_MIN_MAX,    /* everything seen */
+    VD_QUANTIZE_PERCENTILE, /* all but 0.01 % at each end */
+} vd_quantize_ranges;
+
+typedef struct {
+    const char *name;            /* of the new model; NULL: NAME-int8 */
+    const char *const *pictures; /* paths of JPEG files to calibrate with, at least 1 */
+    unsigned picture_count;
+    const char *const *check; /* JPEG files to judge with; NULL: the pictures above */
+    unsigned check_count;
+    vd_quantize_ranges ranges;
+    int threads;          /* of the runtime; 0: as many as cores */
+    double budget_points; /* what may be lost, in points of 100; 0: nothing */
+    /* How good a model is on the check pictures, in points of 100. NULL: how well its detections
+     * agree with the float model's. */
+    vd_err (*judge)(void *ctx, const char *model_path, double *ret_points, vd_why *why);
+    /* May be NULL; `share` 0..1. */
+    void (*progress)(void *ctx, const char *doing, double share);
+    void *ctx;
+} vd_quantize_options;
+
+typedef struct {
+    char model_path[VD_CONVERT_PATH_ROOM], descriptor_path[VD_CONVERT_PATH_ROOM];
+    vd_digest model_digest, float_digest;
+    uint64_t bytes_before, bytes_after;
+    double points_before, points_after;
+    double ms_before, ms_after;   /* median of one inference */
+    unsigned layers, layers_kept; /* convolutions; those that stay float */
+    char worst[256];              /* names of the first few of those */
+} vd_quantize_result;
+
+/* How many layers of the model could be int8; only its graph is read. */
+VD_MUST_USE vd_err vd_quantize_look(vd_slice onnx, unsigned *ret_layers, vd_why *why);
+/* `model` is an .onnx file or its descriptor. Both new files are written to `out_dir`, model first,
+ * each atomically. */
+VD_MUST_USE vd_err vd_quantize(const char *model, const char *out_dir,
+                               const vd_quantize_options *options, vd_quantize_result *ret_result,
+                               vd_why *why);
 #endif

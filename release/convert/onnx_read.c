@@ -1,61 +1,14 @@
 /* A reader of the few ONNX fields that tell what a file is (onnx_priv.h draws the messages). It
  * never allocates and never leaves the slice. */
 #include "convert.h"
-
-typedef struct {
-    unsigned field, wire;
-    uint64_t number; /* wire 0, 1, 5 */
-    vd_slice bytes;  /* wire 2 */
-} pb_field;
-
-static bool take_varint(vd_slice *rest, uint64_t *ret_value)
-{
-    uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64 && rest->len; shift += 7) {
-        uint8_t byte = rest->data[0];
-        *rest = vd_slice_from(*rest, 1);
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        if (!(byte & 0x80)) {
-            *ret_value = value;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool take_fixed(vd_slice *rest, size_t width, uint64_t *ret_value)
-{
-    if (rest->len < width) return false;
-    *ret_value = 0;
-    memcpy(ret_value, rest->data, width);
-    *rest = vd_slice_from(*rest, width);
-    return true;
-}
-
-static bool take_field(vd_slice *rest, pb_field *ret_field)
-{
-    uint64_t tag, len;
-    if (!take_varint(rest, &tag) || tag >> 3 == 0 || tag >> 3 > 536870911) return false;
-    *ret_field = (pb_field){ .field = (unsigned)(tag >> 3), .wire = (unsigned)(tag & 7) };
-    switch (ret_field->wire) {
-    case 0: return take_varint(rest, &ret_field->number);
-    case 1: return take_fixed(rest, 8, &ret_field->number);
-    case 5: return take_fixed(rest, 4, &ret_field->number);
-    case 2:
-        if (!take_varint(rest, &len) || len > rest->len) return false;
-        ret_field->bytes = vd_slice_of(rest->data, (size_t)len);
-        *rest = vd_slice_from(*rest, (size_t)len);
-        return true;
-    default: return false;
-    }
-}
+#include "pb_priv.h"
 
 static bool read_dim(vd_slice dim, int64_t *ret_size)
 {
     pb_field f;
     *ret_size = -1;
     while (dim.len) {
-        if (!take_field(&dim, &f)) return false;
+        if (!pb_next(&dim, &f)) return false;
         if (f.field == 1 && f.wire == 0) *ret_size = (int64_t)f.number;
     }
     return true;
@@ -65,7 +18,7 @@ static bool read_shape(vd_slice shape, vd_onnx_tensor *tensor)
 {
     pb_field f;
     while (shape.len) {
-        if (!take_field(&shape, &f)) return false;
+        if (!pb_next(&shape, &f)) return false;
         if (f.field != 1 || f.wire != 2) continue;
         if (tensor->rank == VD_ONNX_RANK_MAX) return false;
         if (!read_dim(f.bytes, &tensor->dim[tensor->rank++])) return false;
@@ -78,7 +31,7 @@ static bool read_tensor_type(vd_slice type, vd_onnx_tensor *tensor)
 {
     pb_field f;
     while (type.len) {
-        if (!take_field(&type, &f)) return false;
+        if (!pb_next(&type, &f)) return false;
         if (f.field == 1 && f.wire == 0) tensor->type = (int)f.number;
         if (f.field == 2 && f.wire == 2 && !read_shape(f.bytes, tensor)) return false;
     }
@@ -90,11 +43,11 @@ static bool read_value_info(vd_slice info, vd_onnx_tensor *tensor)
 {
     pb_field f, t;
     while (info.len) {
-        if (!take_field(&info, &f)) return false;
+        if (!pb_next(&info, &f)) return false;
         if (f.wire != 2) continue;
         if (f.field == 1) vd_slice_to_chars(f.bytes, tensor->name, sizeof(tensor->name));
         while (f.field == 2 && f.bytes.len) {
-            if (!take_field(&f.bytes, &t)) return false;
+            if (!pb_next(&f.bytes, &t)) return false;
             if (t.field == 1 && t.wire == 2 && !read_tensor_type(t.bytes, tensor)) return false;
         }
     }
@@ -106,7 +59,7 @@ static bool read_node(vd_slice node, vd_onnx_info *info)
     pb_field f;
     info->node_count++;
     while (node.len) {
-        if (!take_field(&node, &f)) return false;
+        if (!pb_next(&node, &f)) return false;
         if (f.field == 4 && f.wire == 2 && vd_slice_eq(f.bytes, VD_STR("Transpose")))
             info->transpose_count++;
     }
@@ -117,7 +70,7 @@ static bool read_graph(vd_slice graph, vd_onnx_info *info)
 {
     pb_field f;
     while (graph.len) {
-        if (!take_field(&graph, &f)) return false;
+        if (!pb_next(&graph, &f)) return false;
         if (f.wire != 2) continue;
         if (f.field == 1 && !read_node(f.bytes, info)) return false;
         if (f.field == 5) {
@@ -139,7 +92,7 @@ static bool read_prop(vd_slice prop, vd_onnx_info *info)
     pb_field f;
     bool ours = false;
     while (prop.len) {
-        if (!take_field(&prop, &f)) return false;
+        if (!pb_next(&prop, &f)) return false;
         if (f.field == 1) ours = vd_slice_eq(f.bytes, VD_STR("vedette.source"));
         if (f.field == 2 && ours) vd_slice_to_chars(f.bytes, info->source, sizeof(info->source));
     }
@@ -152,7 +105,7 @@ static bool read_opset(vd_slice opset, vd_onnx_info *info)
     int64_t version = 0;
     bool standard = true;
     while (opset.len) {
-        if (!take_field(&opset, &f)) return false;
+        if (!pb_next(&opset, &f)) return false;
         if (f.field == 1) standard = f.bytes.len == 0;
         if (f.field == 2) version = (int64_t)f.number;
     }
@@ -164,7 +117,7 @@ static bool read_model(vd_slice model, vd_onnx_info *info)
 {
     pb_field f;
     while (model.len) {
-        if (!take_field(&model, &f)) return false;
+        if (!pb_next(&model, &f)) return false;
         if (f.field == 1 && f.wire == 0) info->ir_version = (int64_t)f.number;
         if (f.wire != 2) continue;
         if (f.field == 7 && !read_graph(f.bytes, info)) return false;

@@ -1,6 +1,7 @@
 #include "onnx_priv.h"
 
 #include "limits.h"
+#include "pb_priv.h"
 
 #define OPSET      17
 #define IR_VERSION 8 /* the one that belongs to opset 17 */
@@ -29,15 +30,7 @@ void onnx_writer_done(onnx_writer *w)
 
 static void put_varint(onnx_writer *w, vd_buf *buf, uint64_t value)
 {
-    uint8_t bytes[10];
-    size_t len = 0;
-    do {
-        bytes[len] = (uint8_t)(value & 0x7f);
-        value >>= 7;
-        if (value) bytes[len] |= 0x80;
-        len++;
-    } while (value);
-    if (!vd_buf_add(buf, vd_slice_of(bytes, len))) w->failed = true;
+    if (!pb_add_varint(buf, value)) w->failed = true;
 }
 
 static void put_tag(onnx_writer *w, vd_buf *buf, unsigned field, unsigned wire)
@@ -53,9 +46,7 @@ static void put_int(onnx_writer *w, vd_buf *buf, unsigned field, int64_t value)
 
 static void put_bytes(onnx_writer *w, vd_buf *buf, unsigned field, vd_slice bytes)
 {
-    put_tag(w, buf, field, WIRE_BYTES);
-    put_varint(w, buf, bytes.len);
-    if (!vd_buf_add(buf, bytes)) w->failed = true;
+    if (!pb_add_bytes(buf, field, bytes)) w->failed = true;
 }
 
 static void put_text(onnx_writer *w, vd_buf *buf, unsigned field, const char *text)

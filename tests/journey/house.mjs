@@ -142,7 +142,7 @@ notify:
   smtp: { host: 127.0.0.1, port: ${this.port.smtp}, from: vedette@localhost, tls: none }
   rules:
     - { rule: "*", email: [safety@localhost], cool_down: 1s }
-`;
+${this.options.hubMore ?? ''}`;
   }
 
   rule(camera) {
@@ -176,7 +176,7 @@ model:
 evidence: { pre_roll: 3s, post_roll: 1s, clip_max: 8s }
 cameras:${this.options.cameras.map(camera).join('')}
 rules:${this.options.cameras.map((id) => this.rule(id)).join('')}
-`;
+${this.options.agentMore ?? ''}`;
   }
 
   program(name, command, args, env) {

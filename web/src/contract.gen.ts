@@ -63,8 +63,9 @@ export const gate_outcome_words = ["better", "fewer_false_alarms", "not_shown", 
 export type WorstReason = "missed" | "false_alarm" | "wrong_class" | "misplaced" | "mixed";
 export const worst_reason_words = ["missed", "false_alarm", "wrong_class", "misplaced", "mixed"] as const;
 
-export type Role = "administrator" | "operator" | "viewer";
-export const role_words = ["administrator", "operator", "viewer"] as const;
+/** each may what the one before it may */
+export type Role = "viewer" | "operator" | "administrator";
+export const role_words = ["viewer", "operator", "administrator"] as const;
 
 export type Error = {
   error: ErrorBody;

@@ -4,6 +4,7 @@ import "./style/base.css";
 import "./style/shell.css";
 import "./style/incidents.css";
 import "./style/places.css";
+import "./style/lab.css";
 import { Page } from "./page";
 import { catchLinks } from "./state/route";
 import { listenForKeys } from "./pieces/keys";

@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import * as icons from "./pieces/icons";
 import { Dialog, FailureBox } from "./pieces/basics";
 import { keysOf } from "./pieces/keys";
+import { later } from "./pieces/later";
 import { closeNotice, start, useApp, useNow } from "./state/app";
 import { undoLast } from "./state/decide";
 import { useRoute, type Route } from "./state/route";
@@ -14,6 +15,9 @@ import { DevicesPlace } from "./places/devices";
 import { DeliveriesPlace } from "./places/deliveries";
 import { SettingsPlace } from "./places/settings";
 import { SignIn } from "./places/signin";
+
+/** Loaded when it is first looked at: whoever decides incidents never waits for the Lab. */
+const Lab = later(() => import("./places/lab/lab").then((m) => m.LabPlace));
 
 interface Place {
   name: string;
@@ -33,6 +37,12 @@ const places: Place[] = [
     title: "Cameras",
     icon: icons.Cameras,
     show: (route) => <CamerasPlace route={route} />,
+  },
+  {
+    name: "lab",
+    title: "Lab",
+    icon: icons.Lab,
+    show: (route) => <Lab route={route} />,
   },
   {
     name: "devices",
@@ -183,8 +193,8 @@ function LineBanner() {
         </>
       ) : (
         <>
-          <strong>Offline.</strong> {since} You can go on reading what is loaded; decisions wait
-          until the hub is back.
+          <strong>Offline.</strong> {since} You can go on reading what is loaded, and decide when
+          the hub is back.
         </>
       )}
     </div>

@@ -9,6 +9,8 @@ export class Failure extends globalThis.Error {
     readonly body: c.ErrorBody,
     readonly retryAfterS = 0,
     readonly conflict?: c.Conflict,
+    /** the whole answer, for whoever knows its words */
+    readonly answer?: unknown,
   ) {
     super(body.fact);
   }
@@ -18,6 +20,7 @@ export class Failure extends globalThis.Error {
 }
 
 const ANSWER_TIMEOUT_MS = 20_000;
+const UPLOAD_TIMEOUT_MS = 600_000;
 let csrf = "";
 let onSignedOut: () => void = () => {};
 
@@ -25,14 +28,16 @@ export function whenSignedOut(call: () => void): void {
   onSignedOut = call;
 }
 
-function unreachable(): Failure {
+function unreachable(changing: boolean): Failure {
   return new Failure(0, {
     class: "retry",
     fact: "The hub did not answer.",
     detail: navigator.onLine
       ? "It may be restarting, or the network in between is down."
       : "This device has no network.",
-    hint: "This page tries again by itself.",
+    hint: changing
+      ? "Whether it was done is not known: look when the hub is back, then try again."
+      : "Reading is tried again by itself.",
   });
 }
 
@@ -54,15 +59,16 @@ async function failureOf(answer: Response): Promise<Failure> {
   };
   try {
     body = d.errorBody((seen as { error?: unknown } | undefined)?.error, "error");
-    if (answer.status === 409) return new Failure(409, body, 0, d.conflict(seen, ""));
+    if (answer.status === 409) return new Failure(409, body, 0, d.conflict(seen, ""), seen);
   } catch {
     // Not in the contract's words (a proxy's page, an older hub): the status says what there is.
   }
-  return new Failure(answer.status, body, retryAfterS);
+  return new Failure(answer.status, body, retryAfterS, undefined, seen);
 }
 
 interface Ask<T> {
-  method?: "GET" | "POST" | "PATCH" | "DELETE";
+  method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  /** sent as JSON; a Blob as it is, with its own type and with time to travel */
   body?: unknown;
   read: d.Decoder<T>;
   signal?: AbortSignal | undefined;
@@ -71,9 +77,10 @@ interface Ask<T> {
 
 export async function ask<T>(path: string, how: Ask<T>): Promise<T> {
   const headers: Record<string, string> = { Accept: "application/json" };
-  if (how.body !== undefined) headers["Content-Type"] = "application/json";
+  const file = how.body instanceof Blob ? how.body : undefined;
+  if (how.body !== undefined) headers["Content-Type"] = file?.type || "application/json";
   if (how.method && csrf) headers["X-Vedette-Csrf"] = csrf;
-  const timeout = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+  const timeout = AbortSignal.timeout(file ? UPLOAD_TIMEOUT_MS : ANSWER_TIMEOUT_MS);
   const signal = how.signal ? AbortSignal.any([how.signal, timeout]) : timeout;
   let answer: Response;
   let raw: string;
@@ -84,7 +91,7 @@ export async function ask<T>(path: string, how: Ask<T>): Promise<T> {
       signal,
       credentials: "same-origin",
       cache: "no-store",
-      body: how.body === undefined ? null : JSON.stringify(how.body),
+      body: file ?? (how.body === undefined ? null : JSON.stringify(how.body)),
     });
     if (!answer.ok) {
       if (answer.status === 401 && !how.signingIn) onSignedOut();
@@ -93,7 +100,7 @@ export async function ask<T>(path: string, how: Ask<T>): Promise<T> {
     raw = answer.status === 204 ? "" : await answer.text();
   } catch (error) {
     if (error instanceof Failure || how.signal?.aborted) throw error;
-    throw unreachable();
+    throw unreachable(how.method !== undefined && how.method !== "GET" && !how.signingIn);
   }
   return decoded(raw, how.read);
 }

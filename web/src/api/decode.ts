@@ -59,17 +59,17 @@ export function members<T>(shape: { [K in keyof T]-?: Decoder<T[K]> }): Decoder<
     return into;
   };
 }
-const anyMembers: Decoder<Record<string, unknown>> = (v, at) => {
+export const anyMembers: Decoder<Record<string, unknown>> = (v, at) => {
   if (typeof v !== "object" || v === null || Array.isArray(v))
     throw new DecodeError(at, "an object");
   return v as Record<string, unknown>;
 };
 
 const point = members<c.Point>({ x: number, y: number });
-const rect = members<c.Rect>({ l: number, t: number, w: number, h: number });
-const box = members<c.Box>({ box: rect, score: number, class: text, track: maybe(number) });
+export const rect = members<c.Rect>({ l: number, t: number, w: number, h: number });
+export const box = members<c.Box>({ box: rect, score: number, class: text, track: maybe(number) });
 const severity = word(words.severity_words);
-const model = members<c.ModelRef>({ name: text, digest: text });
+export const modelRef = members<c.ModelRef>({ name: text, digest: text });
 
 export const health = members<c.Health>({
   status: word(["ok"] as const),
@@ -142,7 +142,7 @@ const event = members<c.Event>({
   class: text,
   score: number,
   score_min: maybe(number),
-  model,
+  model: modelRef,
   boxes: list(box),
   inferences: list(anyMembers),
   evidence: list(evidence),
@@ -243,7 +243,7 @@ export const camera = members<c.Camera>({
   height: maybe(number),
   codec: maybe(text),
   restarts: maybe(number),
-  model: maybe(model),
+  model: maybe(modelRef),
   rules: maybe(list(rule)),
   last_event_at: maybe(time),
   last_incident: maybe(text),
@@ -282,7 +282,17 @@ const mail = members<c.Mail>({
 });
 export const mailPage = members<c.MailPage>({ mails: list(mail), enabled: truth });
 export const change = members<c.Change>({
-  type: word(["incident", "camera", "device", "delivery"] as const),
+  type: word([
+    "incident",
+    "camera",
+    "device",
+    "delivery",
+    "run",
+    "model",
+    "rollout",
+    "pool",
+    "watch",
+  ] as const),
   id: text,
   version: maybe(number),
 });

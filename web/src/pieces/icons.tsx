@@ -39,6 +39,12 @@ export const Cameras = () => (
     <path d="m13 9 4.5-2.5v7L13 11" />
   </Drawn>
 );
+export const Lab = () => (
+  <Drawn>
+    <path d="M3 7V4.5A1.5 1.5 0 0 1 4.5 3H7M13 3h2.5A1.5 1.5 0 0 1 17 4.5V7M17 13v2.5a1.5 1.5 0 0 1-1.5 1.5H13M7 17H4.5A1.5 1.5 0 0 1 3 15.5V13" />
+    <path d="m7 10.3 2.2 2.2L13.2 8" />
+  </Drawn>
+);
 export const Devices = () => (
   <Drawn>
     <rect x="3" y="3.5" width="14" height="5.5" rx="1.5" />

@@ -137,7 +137,9 @@ export function refresh(topic: Topic): void {
   );
 }
 export function refreshAll(): void {
-  for (const topic of ["incident", "camera", "device", "delivery", "site"] as const) refresh(topic);
+  const topics = new Set<Topic>();
+  for (const one of kept.values()) for (const topic of one.topics) topics.add(topic);
+  for (const topic of topics) refresh(topic);
 }
 
 const FRESH_MS = 2000;

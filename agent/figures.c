@@ -1,0 +1,155 @@
+/* figures.c - what Prometheus may ask on the local port. Asked from the port's thread: everything
+ * here is read through calls that any thread may make. */
+#include <stdio.h>
+
+#include "agent_priv.h"
+#include "vd/clock.h"
+#include "vd/file.h"
+
+static const double inference_edges[] = { .005, .01, .02, .03, .05, .075, .1, .15,
+                                          .2,   .3,  .5,  .75, 1,   2,    5 };
+
+void figures_init(lane *l)
+{
+    vd_histogram_init(&l->inference, inference_edges, VD_COUNT_OF(inference_edges));
+}
+
+typedef struct {
+    vd_camera_status camera;
+    vd_turns_stats turns;
+} lane_figures;
+
+static lane_figures figures_of(lane *l)
+{
+    lane_figures f = { .camera.state = VD_CAMERA_FAILED };
+    if (l->camera) vd_camera_get_status(l->camera, &f.camera);
+    vd_turns_get_stats(l->agent->turns, lane_number(l), &f.turns);
+    return f;
+}
+
+typedef double (*lane_figure)(const lane_figures *f);
+
+static double up(const lane_figures *f)
+{
+    return f->camera.state == VD_CAMERA_LIVE;
+}
+static double fps(const lane_figures *f)
+{
+    return f->camera.fps;
+}
+static double pictures(const lane_figures *f)
+{
+    return (double)f->camera.pictures;
+}
+static double restarts(const lane_figures *f)
+{
+    return (double)f->camera.restarts;
+}
+static double analysed(const lane_figures *f)
+{
+    return (double)f->turns.looked;
+}
+static double stale(const lane_figures *f)
+{
+    return (double)f->turns.stale;
+}
+
+static const struct {
+    const char *name, *help;
+    vd_metric_type type;
+    lane_figure figure;
+} per_camera[] = {
+    { "vedette_agent_camera_up", "1 while the camera is live.", VD_METRIC_GAUGE, up },
+    { "vedette_agent_camera_fps", "Pictures a second over the last seconds.", VD_METRIC_GAUGE,
+      fps },
+    { "vedette_agent_camera_pictures_total", "Pictures decoded.", VD_METRIC_COUNTER, pictures },
+    { "vedette_agent_camera_restarts_total", "Times the camera was opened again.",
+      VD_METRIC_COUNTER, restarts },
+    { "vedette_agent_camera_analysed_total", "Pictures the model looked at.", VD_METRIC_COUNTER,
+      analysed },
+    { "vedette_agent_camera_stale_total", "Pictures dropped because a newer one came.",
+      VD_METRIC_COUNTER, stale },
+};
+
+static void camera_figures(agent *a, vd_metrics *m)
+{
+    for (unsigned k = 0; k < VD_COUNT_OF(per_camera); k++) {
+        vd_metrics_family(m, per_camera[k].name, per_camera[k].type, per_camera[k].help);
+        for (unsigned i = 0; i < a->lane_count; i++) {
+            lane_figures f = figures_of(&a->lane[i]);
+            vd_metrics_num(m, VD_LABELS("camera", a->lane[i].config->id), per_camera[k].figure(&f));
+        }
+    }
+    vd_metrics_family(m, "vedette_agent_inference_seconds", VD_METRIC_HISTOGRAM,
+                      "How long the model took for a picture, pre-processing included.");
+    for (unsigned i = 0; i < a->lane_count; i++)
+        vd_metrics_histogram(m, VD_LABELS("camera", a->lane[i].config->id), &a->lane[i].inference);
+}
+
+static void queue_figures(agent *a, vd_metrics *m)
+{
+    vd_outbox_stats s;
+    vd_outbox_get_stats(a->outbox, &s);
+    vd_metrics_family(m, "vedette_agent_queue_messages", VD_METRIC_GAUGE, "Messages waiting.");
+    vd_metrics_int(m, VD_NO_LABELS, (int64_t)s.waiting);
+    vd_metrics_family(m, "vedette_agent_queue_files", VD_METRIC_GAUGE, "Evidence files waiting.");
+    vd_metrics_int(m, VD_NO_LABELS, (int64_t)s.waiting_blobs);
+    vd_metrics_family(m, "vedette_agent_queue_bytes", VD_METRIC_GAUGE, "Disk the queue takes.");
+    vd_metrics_int(m, VD_NO_LABELS, (int64_t)s.bytes);
+    vd_metrics_family(m, "vedette_agent_queue_oldest_seconds", VD_METRIC_GAUGE,
+                      "Age of the message that waits longest.");
+    vd_metrics_num(m, VD_NO_LABELS, (double)s.oldest_age_ms / 1e3);
+    vd_metrics_family(m, "vedette_agent_queue_lost_total", VD_METRIC_COUNTER,
+                      "Messages and files lost by the loss policy, over restarts.");
+    vd_metrics_int(m, VD_LABELS("what", "quota"), (int64_t)s.dropped_quota);
+    vd_metrics_int(m, VD_LABELS("what", "age"), (int64_t)s.dropped_age);
+    vd_metrics_int(m, VD_LABELS("what", "file"), (int64_t)s.dropped_blobs);
+    vd_metrics_family(m, "vedette_agent_queue_accepted_total", VD_METRIC_COUNTER,
+                      "Messages accepted since the start.");
+    vd_metrics_int(m, VD_NO_LABELS, (int64_t)s.accepted);
+    vd_metrics_family(m, "vedette_agent_disk_free_bytes", VD_METRIC_GAUGE,
+                      "Room on the disk that holds the agent's state.");
+    vd_metrics_int(m, VD_NO_LABELS, (int64_t)vd_disk_free_bytes(a->config->state_dir));
+}
+
+static void hub_figures(agent *a, vd_metrics *m)
+{
+    vd_device_status s = { 0 };
+    if (a->link) vd_device_get_status(a->link, &s);
+    vd_metrics_family(m, "vedette_agent_hub_connected", VD_METRIC_GAUGE,
+                      "1 while the hub's link is up.");
+    vd_metrics_int(m, VD_NO_LABELS, s.connected);
+    vd_metrics_family(m, "vedette_agent_hub_sessions_total", VD_METRIC_COUNTER,
+                      "Connections that the hub accepted.");
+    vd_metrics_int(m, VD_NO_LABELS, (int64_t)s.sessions);
+    vd_metrics_family(m, "vedette_agent_hub_messages_total", VD_METRIC_COUNTER,
+                      "Messages published (repeats included) and answered.");
+    vd_metrics_int(m, VD_LABELS("what", "sent"), (int64_t)s.messages_sent);
+    vd_metrics_int(m, VD_LABELS("what", "answered"), (int64_t)s.messages_acked);
+    vd_metrics_family(m, "vedette_agent_hub_files_total", VD_METRIC_COUNTER,
+                      "Evidence files that are whole at the hub, and attempts that failed.");
+    vd_metrics_int(m, VD_LABELS("what", "sent"), (int64_t)s.blobs_sent);
+    vd_metrics_int(m, VD_LABELS("what", "failed"), (int64_t)s.blob_errors);
+}
+
+static void fill(void *ctx, vd_metrics *m)
+{
+    agent *a = ctx;
+    vd_metrics_process(m, "agent", a->started_utc_us);
+    camera_figures(a, m);
+    queue_figures(a, m);
+    hub_figures(a, m);
+}
+
+vd_err figures_serve(agent *a, vd_why *why)
+{
+    char port[24];
+    if (a->config->local_port < 0) return VD_OK;
+    vd_err err = vd_metrics_serve(a->config->local_address, (uint16_t)a->config->local_port, fill,
+                                  a, &a->port, why);
+    if (!err)
+        vd_log(VD_LOG_INFO, "local.ready", "figures are served on the local port", "address",
+               a->config->local_address, "port", vd_text_i64(vd_metrics_port_number(a->port), port),
+               NULL);
+    return err;
+}

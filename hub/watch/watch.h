@@ -1,0 +1,71 @@
+/* watch.h - is everything as it was? Cameras' statistics against their reference, the fleet,
+ * figures over time, the lake.
+ *
+ * Statistics (drift): agents tell sketches once a window (docs/watch.md). vd_watch_take runs inside
+ * intake's commit; what differs from the camera's reference with a stated rate of false alarms (see
+ * drift_priv.h) becomes an event of kind "drift", handed to the same sink as any event, so that an
+ * incident opens, people are told, and it ends when the camera looks as before. Calls that change
+ * something are jobs of the committer, those that write take any store. */
+#ifndef VD_WATCH_H
+#define VD_WATCH_H
+#include "archive.h"
+#include "intake.h"
+
+extern const vd_sql watch_sql[];
+
+#define VD_WATCH_SERIES_MAX   8
+#define VD_WATCH_RULE         "drift" /* the rule id and the kind of such events */
+#define VD_WATCH_PICTURES     5       /* a window with fewer is not judged */
+#define VD_WATCH_DETECTIONS   20      /* nor are scores and classes of fewer findings */
+#define VD_WATCH_KEEP_DAYS    400
+#define VD_WATCH_SAMPLES_HOUR 60 /* what a drifted camera may send to the pool */
+
+typedef struct {
+    int64_t learn;                /* windows a reference needs before anything is tested */
+    double false_alarms_per_year; /* per camera, at most, with windows of an hour */
+    void *ctx;
+    /* An event of the hub's own, in the same transaction. */
+    vd_err (*event)(void *ctx, vd_store *store, const vd_event *event, vd_slice json,
+                    vd_incident_outcome *ret_outcome, vd_why *why);
+    /* Something to show has changed; told after the commit. */
+    void (*changed)(void *ctx, const char *device, const char *camera);
+} vd_watch_config;
+
+/* Takes one window's sketches as the device sent them; a second arrival changes nothing.
+ * VD_INVALID: they cannot be read. */
+VD_MUST_USE vd_err vd_watch_take(vd_store *store, const vd_watch_config *config, const char *device,
+                                 vd_slice json, vd_why *why);
+/* What the camera shows now becomes its reference; a drift that goes on ends. VD_ABSENT. */
+VD_MUST_USE vd_err vd_watch_accept(vd_store *store, const vd_watch_config *config,
+                                   const char *device, const char *camera, const char *who,
+                                   vd_why *why);
+/* Forgets what is older than VD_WATCH_KEEP_DAYS. */
+VD_MUST_USE vd_err vd_watch_trim(vd_store *store, vd_why *why);
+/* Raises the sampling budget of cameras that drifted, and puts it back, by the desired property
+ * `sampling`. Not on the committer's thread; what fails is tried again. */
+void vd_watch_sampling(vd_intake *intake, vd_committer *committer, vd_store_pool *readers);
+
+/* The watch's own thread: sampling budgets, trimming. */
+typedef struct {
+    const vd_watch_config *config;
+    vd_intake *intake;
+    vd_committer *committer;
+    vd_store_pool *readers;
+} vd_watch_parts; /* all borrowed, outliving it */
+typedef struct vd_watch vd_watch;
+VD_MUST_USE vd_err vd_watch_start(const vd_watch_parts *parts, vd_watch **ret_watch, vd_why *why);
+/* Something may be to do. Any thread, quick. */
+void vd_watch_wake(vd_watch *watch);
+/* Joins. Returns NULL; NULL is fine. */
+vd_watch *vd_watch_stop(vd_watch *watch);
+
+/* Members of a WatchPage, a WatchCamera, a WatchDetail (contract/openapi.yaml). */
+VD_MUST_USE vd_err vd_watch_write_all(vd_store *store, const vd_watch_config *config, vd_json_w *w,
+                                      vd_why *why);
+VD_MUST_USE vd_err vd_watch_write(vd_store *store, const vd_watch_config *config,
+                                  const char *device, const char *camera, vd_json_w *w,
+                                  vd_why *why);
+VD_MUST_USE vd_err vd_watch_write_detail(vd_store *store, const vd_watch_config *config,
+                                         const char *device, const char *camera, int64_t from_us,
+                                         int64_t to_us, vd_json_w *w, vd_why *why);
+#endif

@@ -1,0 +1,2 @@
+-- run_summary: 1 row = kept.
+UPDATE run SET summary = :summary WHERE id = :run;

@@ -1,0 +1,2 @@
+-- run_trash_next: reads only.
+SELECT digest FROM run_trash LIMIT 1;

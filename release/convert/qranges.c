@@ -1,0 +1,218 @@
+/* qranges.c - what passes between the layers, seen on calibration pictures: first the ends, then a
+ * histogram between them, from which the range is chosen. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "limits.h"
+#include "pb_priv.h"
+#include "quant_priv.h"
+#include "vd/file.h"
+
+#define TAIL 1e-4 /* of VD_QUANTIZE_PERCENTILE, at each end */
+#define CUTS 64   /* narrower ranges that VD_QUANTIZE_MSE tries */
+
+typedef struct {
+    const char **name;
+    int *value;
+    unsigned count;
+    vd_numbers *numbers;
+} taps;
+
+typedef void (*look)(q_range *range, const vd_numbers *numbers);
+
+static void look_at_ends(q_range *range, const vd_numbers *numbers)
+{
+    for (size_t i = 0; i < numbers->count; i++) {
+        float x = numbers->data[i];
+        if (x < range->min) range->min = x; /* a NaN changes nothing here and is found below */
+        if (x > range->max) range->max = x;
+    }
+    range->seen = true;
+}
+
+static void look_at_bins(q_range *range, const vd_numbers *numbers)
+{
+    float width = range->max - range->min;
+    float per_bin = width > 0 ? (float)Q_BINS / width : 0;
+    for (size_t i = 0; i < numbers->count; i++) {
+        float at = (numbers->data[i] - range->min) * per_bin;
+        unsigned bin = at > 0 ? (unsigned)at : 0;
+        range->bins[bin < Q_BINS ? bin : Q_BINS - 1]++;
+    }
+}
+
+static bool all_finite(const vd_numbers *numbers)
+{
+    for (size_t i = 0; i < numbers->count; i++)
+        if (!isfinite(numbers->data[i])) return false;
+    return true;
+}
+
+static vd_err look_at_picture(q_plan *p, taps *t, vd_graph *graph, const char *path, float *tensor,
+                              const vd_descriptor_facts *facts, look each, vd_why *why)
+{
+    const vd_tensor_spec *spec = &facts->tensor;
+    const int64_t w = spec->width_px, h = spec->height_px;
+    int64_t dims[4] = { 1, 3, h, w };
+    vd_tensor_map map;
+    VD_AUTO(vd_buf) jpeg = VD_BUF(VD_LIMIT_EVIDENCE_BYTES);
+    vd_frame *frame = NULL;
+    vd_err err = vd_file_load(path, &jpeg, why);
+    if (!err) err = vd_frame_from_jpeg(vd_buf_slice(&jpeg), &frame, why);
+    if (err) return err;
+    if (spec->layout == VD_LAYOUT_NHWC) memcpy(dims, (int64_t[]){ 1, h, w, 3 }, sizeof dims);
+    vd_frame_tensor(frame, spec, tensor, &map);
+    vd_frame_unref(frame);
+    const char *input = facts->input ? facts->input : p->graph->input;
+    err = vd_graph_run(graph, input, tensor, dims, 4, t->name, t->count, t->numbers, why);
+    if (err) return err;
+    for (unsigned i = 0; i < t->count; i++) {
+        if (!err && !all_finite(&t->numbers[i]))
+            err = vd_fail(why, VD_INVALID, "the model makes numbers that are none at '%.80s'",
+                          t->name[i]);
+        if (!err) each(&p->range[t->value[i]], &t->numbers[i]);
+        free(t->numbers[i].data);
+    }
+    return err;
+}
+
+/* ModelProto 7 graph { 12 output { 1 name } }: a second graph message is merged into the first. */
+static bool add_outputs(const taps *t, vd_slice onnx, vd_buf *into)
+{
+    VD_AUTO(vd_buf) graph = VD_BUF(1u << 24);
+    bool good = vd_buf_add(into, onnx);
+    for (unsigned i = 0; i < t->count && good; i++) {
+        VD_AUTO(vd_buf) info = VD_BUF(1u << 16);
+        good = pb_add_bytes(&info, 1, vd_slice_str(t->name[i])) &&
+               pb_add_bytes(&graph, 12, vd_buf_slice(&info));
+    }
+    return good && pb_add_bytes(into, 7, vd_buf_slice(&graph));
+}
+
+static bool list_taps(const q_plan *p, taps *t)
+{
+    const q_graph *g = p->graph;
+    t->name = vd_arena_alloc(g->arena, g->value_count * sizeof *t->name);
+    t->value = vd_arena_alloc(g->arena, g->value_count * sizeof *t->value);
+    t->numbers = vd_arena_alloc(g->arena, g->value_count * sizeof *t->numbers);
+    if (!t->name || !t->value || !t->numbers) return false;
+    for (unsigned v = 0; v < g->value_count; v++) {
+        q_range *range = &p->range[v];
+        if (!range->quantized || range->same_as >= 0) continue;
+        range->bins = vd_arena_alloc(g->arena, Q_BINS * sizeof *range->bins);
+        if (!range->bins) return false;
+        t->name[t->count] = g->value[v].name;
+        t->value[t->count++] = (int)v;
+    }
+    return true;
+}
+
+/* The input of the graph is no output of it: its range follows from how pixels become numbers. */
+static void range_of_input(q_plan *p, taps *t, const vd_descriptor_facts *facts)
+{
+    for (unsigned i = 0; i < t->count; i++) {
+        if (strcmp(t->name[i], p->graph->input) != 0) continue;
+        q_range *range = &p->range[t->value[i]];
+        for (int c = 0; c < 3; c++) {
+            float a = (0 - facts->tensor.mean[c]) * facts->tensor.scale[c];
+            float b = (255 - facts->tensor.mean[c]) * facts->tensor.scale[c];
+            range->min = fminf(range->min, fminf(a, b));
+            range->max = fmaxf(range->max, fmaxf(a, b));
+        }
+        range->seen = true;
+        range->bins = NULL;
+        t->count--;
+        t->name[i] = t->name[t->count];
+        t->value[i] = t->value[t->count];
+        return;
+    }
+}
+
+static void set_scale(q_range *range, float min, float max)
+{
+    if (min > 0) min = 0;
+    if (max < 0) max = 0;
+    if (!(max - min > 1e-12f)) max = min + 1e-6f;
+    range->scale = (max - min) / 255.0f;
+    float zero = roundf(-min / range->scale);
+    range->zero = zero < 0 ? 0 : zero > 255 ? 255 : (int)zero;
+}
+
+/* Squared error of a histogram cut to [lo, hi) bins and put on 255 steps. */
+static double error_of(const q_range *range, unsigned lo, unsigned hi)
+{
+    double width = (range->max - range->min) / Q_BINS, step = (hi - lo) * width / 255, sum = 0;
+    for (unsigned b = 0; b < Q_BINS; b++) {
+        double beyond = b < lo ? (lo - b) * width : b >= hi ? (b + 1 - hi) * width : 0;
+        sum += range->bins[b] * (beyond > 0 ? beyond * beyond : step * step / 12);
+    }
+    return sum;
+}
+
+static void narrow(q_range *range, float *min, float *max)
+{
+    double least = error_of(range, 0, Q_BINS), width = (range->max - range->min) / Q_BINS;
+    unsigned zero_bin = range->min < 0 ? (unsigned)(-range->min / width) : 0;
+    for (unsigned cut = 1; cut < CUTS; cut++) {
+        unsigned lo = zero_bin * cut / CUTS, hi = Q_BINS - (Q_BINS - zero_bin) * cut / CUTS;
+        if (hi <= lo + 8) break;
+        double error = error_of(range, lo, hi);
+        if (error >= least) continue;
+        least = error;
+        *min = range->min + (float)(lo * width);
+        *max = range->min + (float)(hi * width);
+    }
+}
+
+static void cut_tails(const q_range *range, float *min, float *max)
+{
+    double total = 0, width = (range->max - range->min) / Q_BINS, left = 0, right = 0;
+    unsigned lo = 0, hi = Q_BINS;
+    for (unsigned b = 0; b < Q_BINS; b++) total += range->bins[b];
+    while (lo < Q_BINS - 1 && (left += range->bins[lo]) < total * TAIL) lo++;
+    while (hi > lo + 1 && (right += range->bins[hi - 1]) < total * TAIL) hi--;
+    *min = range->min + (float)(lo * width);
+    *max = range->min + (float)(hi * width);
+}
+
+static void choose(q_range *range, vd_quantize_ranges how)
+{
+    float min = range->min, max = range->max;
+    if (range->bins && how == VD_QUANTIZE_PERCENTILE) cut_tails(range, &min, &max);
+    if (range->bins && how == VD_QUANTIZE_MSE) narrow(range, &min, &max);
+    set_scale(range, min, max);
+}
+
+static vd_err look_at_all(q_plan *p, taps *t, vd_graph *graph, const vd_descriptor_facts *facts,
+                          const vd_quantize_options *o, vd_why *why)
+{
+    size_t count = (size_t)facts->tensor.width_px * (size_t)facts->tensor.height_px * 3;
+    const double looks = 2.0 * o->picture_count;
+    float *tensor = malloc(count * sizeof *tensor);
+    vd_err err = tensor ? VD_OK : vd_fail(why, VD_FULL, "there is no memory for a picture");
+    for (unsigned i = 0; i < 2 * o->picture_count && !err; i++) {
+        look each = i < o->picture_count ? look_at_ends : look_at_bins;
+        err = look_at_picture(p, t, graph, o->pictures[i % o->picture_count], tensor, facts, each,
+                              why);
+        if (o->progress) o->progress(o->ctx, "calibrating", (i + 1) / looks);
+    }
+    free(tensor);
+    return err;
+}
+
+vd_err q_ranges_find(q_plan *p, vd_slice onnx, const vd_descriptor_facts *facts,
+                     const vd_quantize_options *o, vd_why *why)
+{
+    VD_AUTO(vd_buf) tapped = VD_BUF(VD_LIMIT_MODEL_BYTES);
+    taps t = { 0 };
+    vd_graph *graph = NULL;
+    if (!list_taps(p, &t)) return vd_fail(why, VD_FULL, "there is no memory for the ranges");
+    range_of_input(p, &t, facts);
+    if (!add_outputs(&t, onnx, &tapped)) return vd_fail(why, VD_FULL, "the model is too large");
+    vd_err err = vd_graph_load(vd_buf_slice(&tapped), o->threads, &graph, why);
+    if (!err) err = look_at_all(p, &t, graph, facts, o, why);
+    vd_graph_free(graph);
+    for (unsigned v = 0; v < p->graph->value_count && !err; v++)
+        if (p->range[v].seen) choose(&p->range[v], o->ranges);
+    return err;
+}

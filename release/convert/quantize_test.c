@@ -1,0 +1,241 @@
+#include "convert.h"
+
+#include <dirent.h>
+#include <ftw.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "inference.h"
+#include "onnx_priv.h"
+#include "qgraph_priv.h"
+#include "vd/file.h"
+#include "vd/test.h"
+
+enum { SIDE = 32, PICTURES = 6, CHANNELS = 8, FILTER = 3 * 3 * 3, PATH_ROOM = 512 };
+
+typedef struct {
+    char dir[64], model[PATH_ROOM], picture[PICTURES][PATH_ROOM];
+    const char *pictures[PICTURES];
+} desk;
+
+/* Which of eight colours: a convolution, a Relu, the mean over the picture, as scores. */
+static void write_model(const desk *d, float spoil)
+{
+    VD_AUTO(onnx_writer) w = onnx_writer_init();
+    VD_AUTO(vd_buf) onnx = VD_BUF(1 << 20);
+    float filter[CHANNELS * FILTER], bias[CHANNELS];
+    const int64_t filter_dims[4] = { CHANNELS, 3, 3, 3 }, bias_dims[1] = { CHANNELS };
+    const int64_t in_dims[4] = { 1, 3, SIDE, SIDE }, out_dims[4] = { 1, CHANNELS, 1, 1 };
+    for (int c = 0; c < CHANNELS; c++) {
+        bias[c] = 0.1f * (float)c;
+        for (int i = 0; i < FILTER; i++) {
+            float sign = c & (1 << (i / 9)) ? 1.0f : -1.0f; /* likes or dislikes a colour */
+            filter[c * FILTER + i] = sign * (0.02f + 0.001f * (float)(i % 9)) * spoil;
+        }
+    }
+    onnx_initializer(&w, "filter", ONNX_FLOAT, filter_dims, 4, vd_slice_of(filter, sizeof filter));
+    onnx_initializer(&w, "bias", ONNX_FLOAT, bias_dims, 1, vd_slice_of(bias, sizeof bias));
+    onnx_node(&w, "Conv", (const char *[]){ "in", "filter", "bias" }, 3, (const char *[]){ "a" },
+              1);
+    onnx_attr_ints(&w, "pads", (const int64_t[]){ 1, 1, 1, 1 }, 4);
+    onnx_node_end(&w);
+    onnx_node(&w, "Relu", (const char *[]){ "a" }, 1, (const char *[]){ "b" }, 1);
+    onnx_node_end(&w);
+    onnx_node(&w, "GlobalAveragePool", (const char *[]){ "b" }, 1, (const char *[]){ "scores" }, 1);
+    onnx_node_end(&w);
+    onnx_io(&w, ONNX_INPUT, "in", ONNX_FLOAT, in_dims, 4);
+    onnx_io(&w, ONNX_OUTPUT, "scores", ONNX_FLOAT, out_dims, 4);
+    expect_ok(onnx_finish(&w, "colours", NULL, &onnx, NULL));
+    expect_ok(vd_file_save(d->model, 0644, vd_buf_slice(&onnx), NULL));
+}
+
+static void write_descriptor(const desk *d)
+{
+    char path[PATH_ROOM];
+    snprintf(path, sizeof path, "%s/colours.model.yaml", d->dir);
+    expect_ok(vd_file_save(path, 0644,
+                           VD_STR("name: colours\nfile: colours.onnx\ninput:\n  size: [32, 32]\n"
+                                  "  fit: stretch\n  scale: 0.0039\noutput:\n"
+                                  "  decode: classification\n  activation: softmax\nclasses:\n"
+                                  "  - a\n  - b\n  - c\n  - d\n  - e\n  - f\n  - g\n  - h\n"
+                                  "score_min: 0.1\n"),
+                           NULL));
+}
+
+static void write_picture(desk *d, int index)
+{
+    static uint8_t y[SIDE * SIDE], u[SIDE * SIDE / 4], v[SIDE * SIDE / 4];
+    VD_AUTO(vd_buf) jpeg = VD_BUF(1 << 20);
+    vd_picture picture = { .plane = { y, u, v },
+                           .stride = { SIDE, SIDE / 2, SIDE / 2 },
+                           .width_px = SIDE,
+                           .height_px = SIDE };
+    vd_frame *frame = NULL;
+    memset(y, 60 + 30 * index, sizeof y);
+    memset(u, 40 + 35 * index, sizeof u);
+    memset(v, 220 - 35 * index, sizeof v);
+    expect_ok(vd_frame_copy(&picture, &frame));
+    expect_ok(vd_frame_jpeg(frame, 0, 95, &jpeg, NULL));
+    vd_frame_unref(frame);
+    snprintf(d->picture[index], PATH_ROOM, "%s/%d.jpg", d->dir, index);
+    expect_ok(vd_file_save(d->picture[index], 0644, vd_buf_slice(&jpeg), NULL));
+    d->pictures[index] = d->picture[index];
+}
+
+static void desk_new(desk *d, float spoil)
+{
+    *d = (desk){ .dir = "/tmp/vedette-quantize-XXXXXX" };
+    expect_true(mkdtemp(d->dir) != NULL);
+    snprintf(d->model, sizeof d->model, "%s/colours.onnx", d->dir);
+    write_model(d, spoil);
+    write_descriptor(d);
+    for (int i = 0; i < PICTURES; i++) write_picture(d, i);
+}
+
+static unsigned entries_of(const char *dir)
+{
+    unsigned count = 0;
+    DIR *open = opendir(dir);
+    for (struct dirent *entry; open && (entry = readdir(open));)
+        count += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+    if (open) closedir(open);
+    return count;
+}
+
+static int remove_entry(const char *path, const struct stat *at, int flag, struct FTW *walk)
+{
+    (void)at, (void)flag, (void)walk;
+    return remove(path);
+}
+
+static void desk_done(desk *d)
+{
+    expect_i64(nftw(d->dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
+}
+VD_AUTO_DEFINE(desk, desk_done)
+
+static bool runtime_is_here(const desk *d)
+{
+    vd_model *model = NULL;
+    vd_why why = { 0 };
+    vd_err err = vd_model_load(d->model, NULL, &model, &why);
+    vd_model_free(model);
+    if (err) print_message("%s: %s\n", why.fact, why.detail);
+    return err == VD_OK;
+}
+
+static vd_quantize_options options_of(const desk *d, double budget)
+{
+    return (vd_quantize_options){
+        .pictures = d->pictures, .picture_count = PICTURES, .threads = 1, .budget_points = budget
+    };
+}
+
+// covers: CIR-7
+VD_TEST(a_quantised_model_has_int8_weights_and_says_the_same)
+{
+    VD_AUTO(desk) d = { 0 };
+    desk_new(&d, 1);
+    if (!runtime_is_here(&d)) skip();
+    vd_quantize_options options = options_of(&d, 1);
+    vd_quantize_result r;
+    vd_why why = { 0 };
+    if (vd_quantize(d.model, d.dir, &options, &r, &why)) fail_msg("%s: %s", why.fact, why.detail);
+    expect_str(strrchr(r.model_path, '/'), "/colours-int8.onnx");
+    expect_u64(r.layers, 1);
+    expect_u64(r.layers_kept, 0);
+    expect_true(r.points_before - r.points_after <= 1);
+    expect_true(r.ms_before > 0 && r.ms_after > 0);
+
+    VD_AUTO(vd_buf) onnx = VD_BUF(1 << 20);
+    VD_AUTO(vd_arena_ptr) arena = vd_arena_new(64u << 20);
+    q_graph graph;
+    vd_onnx_info info;
+    expect_ok(vd_file_load(r.model_path, &onnx, NULL));
+    expect_ok(q_graph_read(vd_buf_slice(&onnx), arena, &graph, NULL));
+    unsigned int8 = 0, floats = 0;
+    for (unsigned t = 0; t < graph.tensor_count; t++) {
+        int8 += graph.tensor[t].type == 3 && graph.tensor[t].rank == 4;
+        floats += graph.tensor[t].type == 1 && graph.tensor[t].rank == 4;
+    }
+    expect_u64(int8, 1);
+    expect_u64(floats, 0);
+    expect_ok(vd_onnx_inspect(vd_buf_slice(&onnx), &info, NULL));
+    expect_true(strncmp(info.source, "sha256:", 7) == 0);
+    expect_str(info.source + 7, r.float_digest.hex);
+}
+
+typedef struct {
+    unsigned calls;
+    double points[4];
+} scripted;
+
+static vd_err scripted_judge(void *ctx, const char *model_path, double *ret_points, vd_why *why)
+{
+    scripted *s = ctx;
+    (void)model_path;
+    (void)why;
+    *ret_points = s->points[s->calls < 3 ? s->calls : 3];
+    s->calls++;
+    return VD_OK;
+}
+
+// covers: CIR-7
+VD_TEST(a_model_that_would_lose_too_much_is_refused_and_nothing_is_written)
+{
+    VD_AUTO(desk) d = { 0 };
+    desk_new(&d, 1);
+    if (!runtime_is_here(&d)) skip();
+    scripted s = { .points = { 90, 80, 80, 80 } };
+    vd_quantize_options options = options_of(&d, 1);
+    options.judge = scripted_judge;
+    options.ctx = &s;
+    vd_quantize_result r;
+    vd_why why = { 0 };
+    unsigned before = entries_of(d.dir);
+    expect_err(vd_quantize(d.model, d.dir, &options, &r, &why), VD_INVALID);
+    expect_true(strstr(why.detail, "90.00 before, 80.00 after") != NULL);
+    expect_u64(entries_of(d.dir), before);
+}
+
+// covers: CIR-7
+VD_TEST(numbers_that_are_none_are_named_and_nothing_is_written)
+{
+    VD_AUTO(desk) d = { 0 };
+    desk_new(&d, 1);
+    if (!runtime_is_here(&d)) skip();
+    write_model(&d, NAN);
+    vd_quantize_options options = options_of(&d, 1);
+    vd_quantize_result r;
+    vd_why why = { 0 };
+    unsigned before = entries_of(d.dir);
+    expect_err(vd_quantize(d.model, d.dir, &options, &r, &why), VD_INVALID);
+    expect_true(strstr(why.fact, "numbers that are none") != NULL);
+    expect_u64(entries_of(d.dir), before);
+}
+
+VD_TEST(a_cut_file_is_refused_wherever_it_is_cut)
+{
+    VD_AUTO(desk) d = { 0 };
+    desk_new(&d, 1);
+    VD_AUTO(vd_buf) onnx = VD_BUF(1 << 20);
+    VD_AUTO(vd_arena_ptr) arena = vd_arena_new(64u << 20);
+    expect_ok(vd_file_load(d.model, &onnx, NULL));
+    for (size_t len = 0; len < onnx.len; len += 7) {
+        q_graph graph;
+        vd_arena_clear(arena);
+        vd_err err = q_graph_read(vd_slice_of(onnx.data, len), arena, &graph, NULL);
+        expect_true(err == VD_CORRUPT || err == VD_OK); /* a cut between fields of the end */
+    }
+    vd_quantize_options options = options_of(&d, 1);
+    vd_quantize_result r;
+    expect_ok(vd_file_save(d.model, 0644, vd_slice_of(onnx.data, onnx.len / 2), NULL));
+    expect_err(vd_quantize(d.model, d.dir, &options, &r, NULL), VD_CORRUPT);
+}
+
+VD_TEST_MAIN(VD_RUN(a_quantised_model_has_int8_weights_and_says_the_same),
+             VD_RUN(a_model_that_would_lose_too_much_is_refused_and_nothing_is_written),
+             VD_RUN(numbers_that_are_none_are_named_and_nothing_is_written),
+             VD_RUN(a_cut_file_is_refused_wherever_it_is_cut))

@@ -1,0 +1,155 @@
+// Runs on a real hub with scripted workers: leased once, taken over when a worker is lost, cancelled, and a hub that is
+// killed in between keeps every promise. The worker's program itself is tested where it lives.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { after, before, test } from 'node:test';
+import { answerFaults, operations, unseen } from './contract.mjs';
+import { House, sha256 } from './house.mjs';
+
+const DATASET = sha256('a dataset'), MODEL = sha256('a model');
+const called = new Map();
+let house;
+
+before(async () => {
+  house = await House.build({ mailbox: false });
+  await house.startHub();
+  await house.signIn();
+});
+after(() => house?.stop());
+
+// Asks one operation of the contract, and fails when the answer is not what the contract says.
+async function ask(id, want, { at = {}, query = '', ...rest } = {}) {
+  const operation = operations.find((candidate) => candidate.id === id);
+  assert.ok(operation, `${id} is in the contract`);
+  const target = operation.template.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(at[name])) + query;
+  const answer = await house.request(operation.method, target, rest);
+  assert.equal(answer.status, want, `${operation.method} ${target}: ${answer.bytes.subarray(0, 400)}`);
+  assert.deepEqual(answerFaults(operation, answer), [], `${operation.method} ${target}`);
+  if (!called.has(id)) called.set(id, new Set());
+  called.get(id).add(want);
+  return answer.json ?? answer.bytes;
+}
+
+const start = (kind, config, status = 201) => ask('startRun', status, { body: { kind, config: { dataset: DATASET, model: MODEL, ...config } } });
+const lease = (worker, kinds = ['train']) => ask('leaseRun', 200, { body: { worker, kinds } });
+const progress = (held, members = {}, status = 200) => ask('runProgress', status, { at: { run: held.run.id }, body: { lease: held.lease, ...members } });
+const put = (held, name, bytes, status = 200, headers = {}) =>
+  ask('putRunFile', status, { at: { run: held.run.id, name }, bytes, headers: { 'x-vedette-lease': held.lease, 'content-type': 'application/octet-stream', ...headers } });
+const finish = (held, members, status = 200) => ask('finishRun', status, { at: { run: held.run.id }, body: { lease: held.lease, ...members } });
+const show = (run, status = 200) => ask('getRun', status, { at: { run } });
+
+function report(pictures = []) {
+  return Buffer.from(JSON.stringify({
+    format: 'vedette.report/1', model: { name: 'm', digest: MODEL }, dataset: DATASET, split: 'test', task: 'detection', classes: ['person'],
+    map: 0.5, map50: 0.8, map75: null, area: { small: null, medium: null, large: null }, per_class: [], per_camera: [], per_hour: [], curve: [],
+    false_alarms: { per_picture: 0.25, at_score: 0.4 }, worst: [], calibration: { error: null, bins: [] }, latency_ms: { median: 12.5, p95: 20 },
+    pictures, words: [],
+  }));
+}
+
+// covers: CIR-4
+test('a run is queued, leased, told of, left with its files and finished', async () => {
+  const made = await start('train', { epochs: 3 });
+  assert.equal(made.state, 'queued');
+  assert.equal(made.config.epochs, 3);
+  assert.equal(made.config.learning_rate, 0.001, 'defaults are shown');
+  const conflict = await start('train', { epochs: 3 }, 409);
+  assert.match(conflict.error.detail, new RegExp(made.id));
+
+  const held = await lease('anvil');
+  assert.equal(held.run.id, made.id);
+  await ask('leaseRun', 204, { body: { worker: 'hammer', kinds: ['train', 'evaluate', 'quantize'] } });
+  assert.deepEqual(await progress(held, { step: 1, steps: 3, points: [{ step: 1, train_loss: 0.5, val_map50: 0.25 }], words: ['epoch 1 of 3'] }), { go_on: true });
+
+  const weights = randomBytes(3_000_000);
+  await finish(held, { state: 'done' }, 400);
+  await put(held, 'model.onnx', weights, 422, { 'x-vedette-digest': sha256('others') });
+  const kept = await put(held, 'model.onnx', weights, 200, { 'x-vedette-digest': sha256(weights) });
+  assert.deepEqual([kept.digest, kept.bytes], [sha256(weights), weights.length]);
+  await put(held, 'model.model.yaml', 'name: m\n');
+  await put(held, 'report.json', '{"format":"another"}', 400);
+  await put(held, 'shadow', 'x', 400);
+  await ask('getRunReport', 404, { at: { run: made.id } });
+  await put(held, 'report.json', report());
+  await put(held, 'checkpoint.bin', randomBytes(1000));
+  const done = await finish(held, { state: 'done', words: ['done'] });
+
+  assert.equal(done.state, 'done');
+  assert.deepEqual(done.files.map((file) => file.name), ['model.model.yaml', 'model.onnx', 'report.json'], 'the checkpoint goes with the end');
+  assert.deepEqual(done.summary, { map: 0.5, map50: 0.8, pictures: 0, false_alarms_per_picture: 0.25, median_ms: 12.5 });
+  assert.deepEqual(done.points.map((p) => [p.step, p.values]), [[1, { train_loss: 0.5, val_map50: 0.25 }]]);
+  assert.deepEqual(await ask('getRunFile', 200, { at: { run: made.id, name: 'model.onnx' } }), weights);
+  assert.equal((await ask('getRunReport', 200, { at: { run: made.id } })).map50, 0.8);
+  await put(held, 'model.onnx', 'too late', 409);
+  await ask('cancelRun', 409, { at: { run: made.id } });
+  assert.equal((await ask('listRuns', 200, { query: '?state=done&limit=1' })).runs[0].id, made.id);
+});
+
+// covers: CIR-4
+test('a cancelled run tells its worker to stop, and keeps nothing more', async () => {
+  const made = await start('evaluate', {});
+  const held = await lease('anvil', ['evaluate']);
+  await put(held, 'checkpoint.bin', 'half');
+  assert.equal((await ask('cancelRun', 200, { at: { run: made.id } })).state, 'cancelled');
+  assert.equal((await ask('cancelRun', 200, { at: { run: made.id } })).state, 'cancelled');
+  assert.deepEqual(await progress(held, { step: 7 }), { go_on: false, why: 'the run is cancelled' });
+  await put(held, 'report.json', report(), 409);
+  await finish(held, { state: 'done' }, 409);
+  assert.deepEqual((await show(made.id)).files, []);
+});
+
+// covers: CIR-4
+test('a killed hub forgets no lease, no file and no curve; a lost worker is taken over from its checkpoint', async () => {
+  const made = await start('train', { seed: 7 });
+  const first = await lease('anvil');
+  await progress(first, { step: 10, steps: 40, points: [{ step: 10, train_loss: 0.4 }] });
+  await put(first, 'checkpoint.bin', 'the weights after step 10');
+  const dying = put(first, 'model.onnx', randomBytes(40_000_000)).catch(() => 'cut off');
+
+  await house.programs.hub.kill();
+  assert.equal(await dying, 'cut off');
+  await house.startHub();
+
+  const kept = await show(made.id);
+  assert.deepEqual([kept.state, kept.worker, kept.step, kept.points.length], ['leased', 'anvil', 10, 1]);
+  assert.deepEqual(kept.files.map((file) => file.name), ['checkpoint.bin'], 'a file that was cut off does not count');
+  assert.equal((await progress(first, { step: 11 })).go_on, true, 'its worker goes on');
+
+  // The worker is lost: its lease ends (set back in the database of a stopped hub, instead of waiting a minute).
+  await house.programs.hub.kill('SIGTERM');
+  execFileSync('python3', ['-c', 'import sqlite3,sys; d=sqlite3.connect(sys.argv[1]); d.execute("UPDATE run SET lease_until_us = 0 WHERE id = ?", (sys.argv[2],)); d.commit()', house.at('hub/hub.db'), made.id]);
+  await house.startHub();
+  assert.equal((await show(made.id)).state, 'queued');
+  const second = await lease('hammer');
+  assert.equal(second.run.id, made.id);
+  assert.equal(second.run.attempts, 2);
+  assert.equal(String(await ask('getRunFile', 200, { at: { run: made.id, name: 'checkpoint.bin' } })), 'the weights after step 10');
+  assert.equal((await progress(first, { step: 12 })).go_on, false, 'the lost one comes back too late');
+  await put(first, 'checkpoint.bin', 'stale', 409);
+  await finish(second, { state: 'failed', why: { class: 'invalid', fact: 'the loss is not a number', hint: 'lower the learning rate' }, words: [] });
+  const failed = await show(made.id);
+  assert.deepEqual([failed.state, failed.why], ['failed', { class: 'invalid', fact: 'the loss is not a number', hint: 'lower the learning rate' }]);
+});
+
+test('what makes no sense is refused with the reason, and nothing changes', async () => {
+  const before = (await ask('listRuns', 200)).runs.length;
+  const wrong = await start('train', { epoch: 3 }, 400);
+  assert.deepEqual([wrong.error.fact, wrong.error.hint], ["a run of kind 'train' has no 'epoch'", "did you mean 'epochs'?"]);
+  await ask('startRun', 400, { body: { kind: 'dream', config: {} } });
+  await ask('leaseRun', 400, { body: { worker: 'anvil', kinds: [] } });
+  await ask('listRuns', 400, { query: '?state=sleeping' });
+  const nowhere = { run: { id: '01ARZ3NDEKTSV4RRFFQ69G5FAV' }, lease: '01ARZ3NDEKTSV4RRFFQ69G5FAV' };
+  await show(nowhere.run.id, 404);
+  await ask('cancelRun', 404, { at: { run: nowhere.run.id } });
+  await progress(nowhere, {}, 404);
+  await put(nowhere, 'model.onnx', 'x', 404);
+  await finish(nowhere, { state: 'done' }, 404);
+  await ask('getRunFile', 404, { at: { run: nowhere.run.id, name: 'model.onnx' } });
+  const held = await start('train', { seed: 9 }).then(() => lease('anvil'));
+  await progress(held, { step: -1 }, 400);
+  await ask('putRunFile', 413, { at: { run: held.run.id, name: 'model.onnx' }, headers: { 'x-vedette-lease': held.lease, 'content-length': 600 * 1024 * 1024 }, bytes: 'short' }).catch((error) => {
+    if (!/ECONNRESET|EPIPE|socket hang up|no answer/.test(error.message)) throw error;
+  });
+  assert.equal((await ask('listRuns', 200)).runs.length, before + 1);
+});
