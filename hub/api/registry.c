@@ -273,7 +273,7 @@ static vd_err delete_upload(request *r, oci_path *at, vd_why *why)
 
 /* ---- blobs ---- */
 
-static vd_err get_blob(request *r, oci_path *at, vd_why *why)
+static vd_err read_blob(request *r, oci_path *at, vd_why *why)
 {
     char path[4096];
     uint64_t bytes = 0;
@@ -411,7 +411,7 @@ static const struct {
 } table[] = {
     { "GET", PING, ping },
     { "GET", CATALOG, get_catalog },
-    { "GET", BLOB, get_blob },
+    { "GET", BLOB, read_blob },
     { "DELETE", BLOB, delete_blob },
     { "POST", UPLOADS, post_upload },
     { "GET", UPLOAD, get_upload },
