@@ -105,6 +105,9 @@ VD_MUST_USE vd_err by_basic(request *r, const char *encoded, vd_why *why);
 /* ---- the page's files (files.c) ---- */
 vd_err serve_page(request *r, vd_why *why);
 
+/* ---- a model as an answer (models.c) ---- */
+vd_err reply_model(request *r, unsigned status, const vd_digest *digest, bool detail, vd_why *why);
+
 /* ---- /v2/, which has its own paths and errors (registry.c) ---- */
 bool is_registry(const char *path);
 const route *registry_route(const request *r);
@@ -176,6 +179,17 @@ vd_err get_dataset_report(request *r, vd_why *why);
 vd_err diff_datasets(request *r, vd_why *why);
 vd_err export_dataset(request *r, vd_why *why);
 vd_err get_stream(request *r, vd_why *why);
+vd_err list_models(request *r, vd_why *why);
+vd_err register_model(request *r, vd_why *why);
+vd_err get_model(request *r, vd_why *why);
+vd_err get_model_lineage(request *r, vd_why *why);
+vd_err promote_model(request *r, vd_why *why);
+vd_err retire_model(request *r, vd_why *why);
+vd_err compare_models(request *r, vd_why *why);
+vd_err get_lineage(request *r, vd_why *why);
+vd_err get_release_key(request *r, vd_why *why);
+vd_err score_picture(request *r, vd_why *why);
+vd_err annotate_picture(request *r, vd_why *why);
 vd_err list_runs(request *r, vd_why *why);
 vd_err start_run(request *r, vd_why *why);
 vd_err get_run(request *r, vd_why *why);

@@ -18,7 +18,7 @@
 #include "vd/ulid.h"
 
 #define CONNECTIONS_MAX 256u /* a thread each */
-#define DRAIN_MAX       (16u << 20)
+#define DRAIN_MAX       (40u << 20) /* a picture that is too large is told so */
 #define IDLE_S          60u
 
 /* ---- routing ---- */

@@ -50,6 +50,8 @@ CREATE TABLE model (
   version            INTEGER NOT NULL, -- counts up within the name
   state              TEXT NOT NULL CHECK (state IN ('candidate', 'champion', 'retired')),
   manifest           TEXT NOT NULL,    -- digest, in repository models/NAME
+  descriptor         TEXT NOT NULL,    -- digests of these two layers
+  labels             TEXT NOT NULL,
   key                TEXT NOT NULL,    -- id of the key that signed it
   bytes              INTEGER NOT NULL,
   classes            TEXT NOT NULL,    -- JSON list

@@ -23,7 +23,9 @@ vd_err vd_registry_find(vd_store *store, const char *which, vd_model_row *ret_mo
     if (err == VD_ABSENT) return vd_fail(why, VD_ABSENT, "there is no model '%.80s'", which);
     if (err) return err;
     bool fine = vd_digest_parse(vd_slice_str(vd_col_text(find, 0)), &row.digest) &&
-                vd_digest_parse(vd_slice_str(vd_col_text(find, 3)), &row.manifest);
+                vd_digest_parse(vd_slice_str(vd_col_text(find, 3)), &row.manifest) &&
+                vd_digest_parse(vd_slice_str(vd_col_text(find, 5)), &row.descriptor) &&
+                vd_digest_parse(vd_slice_str(vd_col_text(find, 6)), &row.labels);
     vd_slice_to_chars(vd_slice_str(vd_col_text(find, 1)), row.name, sizeof row.name);
     row.version = vd_col_int(find, 2);
     vd_slice_to_chars(vd_slice_str(vd_col_text(find, 4)), row.state, sizeof row.state);
@@ -69,6 +71,8 @@ enum {
     APPROVED_US,
     APPROVED_BY,
     FORCED,
+    DESCRIPTOR,
+    LABELS,
     DEVICES
 };
 
@@ -88,6 +92,8 @@ static void write_members(vd_stmt *row, vd_json_w *w)
     vd_json_w_kv_text(w, "repository", text);
     (void)snprintf(text, sizeof text, "sha256:%.64s", vd_col_text(row, MANIFEST));
     vd_json_w_kv_text(w, "manifest", text);
+    vd_json_w_kv_text(w, "descriptor", vd_col_text(row, DESCRIPTOR));
+    vd_json_w_kv_text(w, "labels", vd_col_text(row, LABELS));
     vd_json_w_kv_int(w, "bytes", vd_col_int(row, BYTES));
     vd_json_w_key(w, "classes");
     vd_json_w_raw(w, vd_slice_str(vd_col_text(row, CLASSES)));
@@ -198,22 +204,25 @@ static vd_err write_devices(vd_store *store, const char *digest, vd_json_w *w, v
     return err == VD_ABSENT ? VD_OK : err;
 }
 
-/* The related models' digests, so that their devices can be asked after the list is read. */
-typedef struct {
-    vd_digest digest[200];
-    unsigned count;
-} digests;
+static bool is_new(const lineage_digests *found, const char *hex)
+{
+    for (unsigned n = 0; n < found->count; n++)
+        if (strcmp(found->digest[n].hex, hex) == 0) return false;
+    return true;
+}
 
-static vd_err write_related(vd_store *store, const char *thing, vd_json_w *w, digests *found,
-                            vd_why *why)
+vd_err lineage_models(vd_store *store, const char *thing, lineage_digests *found, vd_json_w *w,
+                      vd_why *why)
 {
     vd_err err;
     vd_stmt *rows = vd_store_stmt(store, "model_related");
     vd_bind_text(rows, "thing", thing);
     while ((err = vd_stmt_row(rows, why)) == VD_OK) {
-        if (found->count < VD_COUNT_OF(found->digest) &&
-            vd_digest_parse(vd_slice_str(vd_col_text(rows, DIGEST)), &found->digest[found->count]))
-            found->count++;
+        const char *hex = vd_col_text(rows, DIGEST);
+        if (found->count == LINEAGE_MAX || !is_new(found, hex) ||
+            !vd_digest_parse(vd_slice_str(hex), &found->digest[found->count]))
+            continue;
+        found->count++;
         vd_json_w_object(w);
         write_members(rows, w);
         vd_json_w_object_end(w);
@@ -221,21 +230,11 @@ static vd_err write_related(vd_store *store, const char *thing, vd_json_w *w, di
     return err == VD_ABSENT ? VD_OK : err;
 }
 
-vd_err vd_registry_write_related(vd_store *store, const char *const *things, unsigned count,
-                                 vd_json_w *w, vd_why *why)
+vd_err lineage_devices(vd_store *store, const lineage_digests *found, vd_json_w *w, vd_why *why)
 {
-    digests found = { .count = 0 };
     vd_err err = VD_OK;
-    vd_json_w_key(w, "models");
-    vd_json_w_list(w);
-    for (unsigned n = 0; !err && n < count; n++)
-        err = write_related(store, things[n], w, &found, why);
-    vd_json_w_list_end(w);
-    vd_json_w_key(w, "devices");
-    vd_json_w_list(w);
-    for (unsigned n = 0; !err && n < found.count; n++)
-        err = write_devices(store, found.digest[n].hex, w, why);
-    vd_json_w_list_end(w);
+    for (unsigned n = 0; !err && n < found->count; n++)
+        err = write_devices(store, found->digest[n].hex, w, why);
     return err;
 }
 

@@ -26,6 +26,7 @@ typedef struct {
     vd_buf classes, labels, reference; /* classes: JSON list */
     unsigned reference_pictures;
     uint64_t weights_bytes;
+    vd_digest descriptor, labels_layer;
     char repository[80], version[24], title[3][VD_ARTIFACT_TEXT_MAX + 1], link[2][80];
     vd_artifact_item layer[LAYERS_MAX];
     unsigned layer_count;
@@ -148,6 +149,8 @@ static vd_err make_layers(making *m, vd_why *why)
     choose_titles(m);
     vd_err err = add_layer(m, VD_ARTIFACT_WEIGHTS, &asked->weights, m->title[0], why);
     m->weights_bytes = m->layer[0].bytes;
+    m->descriptor = vd_sha256(asked->descriptor);
+    m->labels_layer = vd_sha256(vd_buf_slice(&m->labels));
     if (!err) err = put_layer(m, VD_ARTIFACT_LABELS, vd_buf_slice(&m->labels), m->title[1], why);
     if (!err) err = put_layer(m, VD_ARTIFACT_DESCRIPTOR, asked->descriptor, m->title[2], why);
     if (!err && asked->has_calibration)
@@ -256,6 +259,8 @@ static vd_err add_row(vd_store *store, const making *m, vd_why *why)
     vd_bind_text(add, "name", m->artifact.name);
     vd_bind_int(add, "version", m->number);
     vd_bind_text(add, "manifest", m->digest.hex);
+    vd_bind_text(add, "descriptor", m->descriptor.hex);
+    vd_bind_text(add, "labels", m->labels_layer.hex);
     vd_bind_text(add, "key", vd_release_key_id(m->registry->key));
     vd_bind_int(add, "bytes", (int64_t)m->weights_bytes);
     vd_bind_slice(add, "classes", vd_buf_slice(&m->classes));
@@ -326,17 +331,11 @@ static void log_registered(const making *m)
 /* ---- registering ---- */
 
 /* The same weights again: the same model, or a conflict. */
-static vd_err compare_registered(vd_registry *registry, const vd_model_new *asked,
-                                 const vd_model_row *row, vd_why *why)
+static vd_err compare_registered(const vd_model_new *asked, const vd_model_row *row, vd_why *why)
 {
     vd_digest descriptor = vd_sha256(asked->descriptor);
-    char repository[80], path[REGISTRY_PATH];
-    uint64_t bytes;
-    (void)snprintf(repository, sizeof repository, "models/%s", row->name);
     bool named = !asked->name || strcmp(asked->name, row->name) == 0;
-    if (named &&
-        vd_oci_blob_find(registry, repository, &descriptor, path, sizeof path, &bytes, NULL) == 0)
-        return VD_OK;
+    if (named && strcmp(descriptor.hex, row->descriptor.hex) == 0) return VD_OK;
     (void)vd_fail(why, VD_CONFLICT, "these weights are registered as '%s' version %lld", row->name,
                   (long long)row->version);
     vd_why_hint(why, "with another name or descriptor they would be two models of one digest");
@@ -380,7 +379,7 @@ vd_err vd_registry_register(vd_registry *registry, const vd_model_new *asked, bo
     m.asked = asked;
     if (is_registered(registry, &asked->weights, &row)) {
         *ret_made = false;
-        return compare_registered(registry, asked, &row, why);
+        return compare_registered(asked, &row, why);
     }
     if (asked->picture_count > VD_REFERENCE_PICTURES_MAX)
         return vd_fail(why, VD_INVALID, "at most %u reference pictures are taken",
@@ -530,6 +529,8 @@ vd_err model_adopt(vd_registry *registry, const oci_manifest_row *row, const cha
                                  .who = row->who };
     m.asked = &asked;
     m.weights_bytes = parts[VD_ARTIFACT_WEIGHTS]->bytes;
+    m.descriptor = parts[VD_ARTIFACT_DESCRIPTOR]->digest;
+    m.labels_layer = parts[VD_ARTIFACT_LABELS]->digest;
     if (!vd_buf_add(&m.body, row->body)) return vd_fail(why, VD_FULL, "no memory for a manifest");
     return adopt(&m, parts, why);
 }

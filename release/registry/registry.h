@@ -24,9 +24,10 @@ extern const vd_sql registry_sql[];
 #define VD_OCI_UPLOAD_LIFE_S   86400
 #define VD_OCI_REFERRERS_MAX   500
 #define VD_SCORE_PICTURE_BYTES (32u << 20)
-#define VD_SCORE_WAITING_MAX   16 /* requests that wait for the models; more are told to come back \
-                                   */
-#define VD_SCORE_MODELS_MAX 3     /* loaded at a time; the one used longest ago goes */
+#define VD_SCORE_WAITING_MAX                                                                       \
+    16                        /* requests that wait for the models; more are told to come back     \
+                               */
+#define VD_SCORE_MODELS_MAX 3 /* loaded at a time; the one used longest ago goes */
 
 typedef struct {
     vd_committer *committer;
@@ -136,6 +137,7 @@ VD_MUST_USE vd_err vd_registry_register(vd_registry *registry, const vd_model_ne
 
 typedef struct {
     vd_digest digest, manifest;
+    vd_digest descriptor, labels; /* these two layers */
     char name[VD_ARTIFACT_NAME_MAX + 1];
     int64_t version;
     char state[16]; /* a ModelState of the contract */
@@ -156,10 +158,10 @@ typedef struct {
 /* The members `models` and `next`. */
 VD_MUST_USE vd_err vd_registry_write_list(vd_store *store, const vd_model_filter *filter,
                                           vd_json_w *w, vd_why *why);
-/* The lists `models` (of each thing: itself, its parent and children, or those of a dataset or
- * run) and `devices`, which report one of them. */
-VD_MUST_USE vd_err vd_registry_write_related(vd_store *store, const char *const *things,
-                                             unsigned count, vd_json_w *w, vd_why *why);
+/* One object: Lineage of a picture, a dataset, a model (digests) or a run (ULID). VD_ABSENT:
+ * nothing here has that name. Datasets' manifests are read from the blobs. */
+VD_MUST_USE vd_err vd_registry_write_lineage(vd_store *store, vd_blobs *blobs, const char *thing,
+                                             vd_json_w *w, vd_why *why);
 
 /* ---- decisions ---- */
 typedef struct {

@@ -6,7 +6,8 @@
  *   oci_manifest.c  manifests, tags, referrers
  *   model_new.c     a model becomes an artifact: loaded, proven, signed
  *   model.c         models as they are shown, decisions
- *   reference_make.c, score.c, draw.c  running a model on a picture */
+ *   lineage.c       what was before and after a thing
+ *   score.c, draw.c running a model on a picture */
 #ifndef VD_REGISTRY_PRIV_H
 #define VD_REGISTRY_PRIV_H
 #include "registry.h"
@@ -71,6 +72,17 @@ VD_MUST_USE vd_err model_adopt(vd_registry *registry, const oci_manifest_row *ro
                                vd_why *why);
 VD_MUST_USE vd_err model_history_add(vd_store *store, const vd_digest *model, const char *what,
                                      const vd_model_decision *decision, vd_why *why);
+
+/* ---- lineage: models of a thing that are not in `found` yet, and the devices of all found ---- */
+#define LINEAGE_MAX 200
+typedef struct {
+    vd_digest digest[LINEAGE_MAX];
+    unsigned count;
+} lineage_digests;
+VD_MUST_USE vd_err lineage_models(vd_store *store, const char *thing, lineage_digests *found,
+                                  vd_json_w *w, vd_why *why);
+VD_MUST_USE vd_err lineage_devices(vd_store *store, const lineage_digests *found, vd_json_w *w,
+                                   vd_why *why);
 
 /* ---- pictures ---- */
 /* What the model sees at score_min or more, for the reference layer. Boxes live in the arena. */

@@ -1338,6 +1338,8 @@ export type Model = {
   repository: string;
   /** sha256:... of the OCI manifest that is signed */
   manifest: string;
+  descriptor: Digest;
+  labels: Digest;
   /** of the .onnx file */
   bytes: number;
   classes: string[];
@@ -1398,7 +1400,7 @@ export type NewModel = {
 };
 
 export type Promotion = {
-  /** whose champion it becomes; its own name when left out */
+  /** when given, must be the model's own name */
   name?: string;
   dataset?: Digest;
   force?: boolean;

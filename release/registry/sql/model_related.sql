@@ -1,7 +1,7 @@
 -- model_related: reads only; models of a dataset or a run, children or parent of a model.
 SELECT m.digest, m.id, m.name, m.version, m.state, m.manifest, m.key, m.bytes, m.classes,
        m.score_min, m.reference_pictures, m.dataset, m.run, m.parent, m.note, m.registered_us,
-       m.registered_by, m.approved_us, m.approved_by, m.forced,
+       m.registered_by, m.approved_us, m.approved_by, m.forced, m.descriptor, m.labels,
        (SELECT COUNT(*) FROM twin AS t
          WHERE json_extract(t.reported, '$.model.digest') = m.digest
             OR EXISTS (SELECT 1 FROM json_each(t.reported, '$.cameras') AS c

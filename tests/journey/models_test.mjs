@@ -1,0 +1,347 @@
+// Models through a running hub: pushed, checked, signed, scored, approved, traced. The signature is checked with another
+// implementation of Ed25519 than the hub's; every answer is compared with the contract.
+import assert from 'node:assert/strict';
+import { createHash, createPublicKey, verify } from 'node:crypto';
+import fs from 'node:fs';
+import https from 'node:https';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { crc32, deflateSync } from 'node:zlib';
+import { answerFaults, operations, unseen } from './contract.mjs';
+import { PROGRAM, Program, ROOT, freePort } from './house.mjs';
+import { SIDE, smallModel } from './small_model.mjs';
+
+const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
+const called = new Map();
+const it = {};
+let folder, port, hub, ca;
+
+before(async () => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'vedette-models-'));
+  port = { https: await freePort(), mqtt: await freePort() };
+  fs.writeFileSync(path.join(folder, 'hub.yaml'), `
+state_dir: ${folder}/state
+https: { address: 127.0.0.1, port: ${port.https} }
+mqtt: { address: 127.0.0.1, port: ${port.mqtt} }
+web_dir: ""
+`);
+  hub = new Program('hub', PROGRAM.hub, ['--config', `${folder}/hub.yaml`], folder).start();
+  await hub.says(/hub\.ready/);
+  ca = fs.readFileSync(`${folder}/state/tls/ca.pem`);
+  const password = hub.text.match(/first administrator: admin, password: (\S+)/)[1];
+  it.admin = await tokenOf('admin', password);
+  for (const [name, role] of [['olga', 'operator'], ['vera', 'viewer']]) {
+    await request('POST', '/api/v1/users', { json: { name, role, password: `${name}-secret-1` } });
+    it[name] = await tokenOf(name, `${name}-secret-1`);
+  }
+});
+
+after(async () => {
+  if (hub?.running) hub.child.kill('SIGTERM');
+  await hub?.ended;
+  if (folder) fs.rmSync(folder, { recursive: true, force: true });
+});
+
+async function tokenOf(name, password) {
+  return (await request('POST', '/api/v1/session', { json: { name, password, token: true }, token: null })).json.token;
+}
+
+function request(method, target, { json, body, headers = {}, token = it.admin } = {}) {
+  const bytes = json ? Buffer.from(JSON.stringify(json)) : body;
+  const all = { ...(json && { 'content-type': 'application/json' }), ...(token && { authorization: `Bearer ${token}` }), ...(bytes && { 'content-length': bytes.length }), ...headers };
+  return new Promise((resolve, reject) => {
+    const asked = https.request({ host: 'localhost', port: port.https, path: target, method, ca, headers: all, agent: false }, (answer) => {
+      const parts = [];
+      answer.on('data', (part) => parts.push(part));
+      answer.on('end', () => {
+        const content = Buffer.concat(parts);
+        const isJson = /json/.test(answer.headers['content-type'] ?? '') && content.length;
+        resolve({ status: answer.statusCode, headers: answer.headers, bytes: content, json: isJson ? JSON.parse(content) : undefined });
+      });
+    });
+    asked.on('error', reject);
+    asked.end(bytes);
+  });
+}
+
+// Asks an operation of the contract, expects a status, and holds the answer against its schema.
+async function ask(id, status, { at = {}, query = '', ...rest } = {}) {
+  const operation = operations.find((one) => one.id === id);
+  const target = operation.template.replace(/\{(\w+)\}/g, (all, name) => encodeURIComponent(at[name])) + query;
+  const answer = await request(operation.method, target, rest);
+  assert.equal(answer.status, status, `${id}: ${answer.bytes.toString().slice(0, 300)}`);
+  assert.deepEqual(answerFaults(operation, answer), []);
+  called.set(id, (called.get(id) ?? new Set()).add(status));
+  return answer;
+}
+
+async function pushBlob(name, bytes) {
+  const digest = sha256(bytes);
+  const made = await request('POST', `/v2/${name}/blobs/uploads/?digest=sha256:${digest}`, { body: bytes });
+  assert.equal(made.status, 201, made.bytes.toString());
+  return digest;
+}
+
+// ---- pictures: one colour, so that their mean is known ----
+
+function png(grey, width = SIDE, height = SIDE) {
+  const chunk = (type, data) => {
+    const body = Buffer.concat([Buffer.from(type), data]);
+    const ends = Buffer.alloc(8);
+    ends.writeUInt32BE(data.length, 0);
+    ends.writeUInt32BE(crc(body), 4);
+    return Buffer.concat([ends.subarray(0, 4), body, ends.subarray(4)]);
+  };
+  const head = Buffer.alloc(13);
+  head.writeUInt32BE(width, 0);
+  head.writeUInt32BE(height, 4);
+  head[8] = 8;
+  const row = Buffer.concat([Buffer.from([0]), Buffer.alloc(width, grey)]);
+  return Buffer.concat([Buffer.from([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10]), chunk('IHDR', head), chunk('IDAT', deflateSync(Buffer.concat(Array(height).fill(row)))), chunk('IEND', Buffer.alloc(0))]);
+}
+
+function crc(body) {
+  if (crc32) return crc32(body);
+  let sum = 0xffffffff;
+  for (const byte of body) {
+    sum ^= byte;
+    for (let bit = 0; bit < 8; bit += 1) sum = (sum >>> 1) ^ (sum & 1 ? 0xedb88320 : 0);
+  }
+  return (sum ^ 0xffffffff) >>> 0;
+}
+
+function bmp(grey) {
+  const head = Buffer.alloc(54);
+  head.write('BM');
+  head.writeUInt32LE(54, 10);
+  head.writeUInt32LE(40, 14);
+  head.writeInt32LE(SIDE, 18);
+  head.writeInt32LE(SIDE, 22);
+  head.writeUInt16LE(24, 28);
+  return Buffer.concat([head, Buffer.alloc(SIDE * SIDE * 3, grey)]);
+}
+
+const JPEG = fs.readFileSync(path.join(ROOT, 'fuzz/corpus/jpeg/colour.jpg'));
+
+async function push(model, extra = {}, status = 201) {
+  const weights = await pushBlob(`models/${extra.name ?? model.name}`, model.onnx);
+  return (await ask('registerModel', status, { json: { weights, descriptor: model.descriptor, ...extra } })).json;
+}
+
+// covers: CIR-6
+test('a pushed model is loaded, proven on reference pictures, signed and listed', async () => {
+  await ask('listModels', 200);
+  const picture = await pushBlob('models/small', png(100));
+  it.first = await push(smallModel({ gain: 0.001 }), { name: 'small', pictures: [picture], note: 'from a test' });
+  assert.deepEqual([it.first.name, it.first.version, it.first.state, it.first.reference_pictures], ['small', 1, 'candidate', 1]);
+  assert.deepEqual(it.first.classes, ['person', 'dog']);
+  assert.equal(it.first.registered_by, 'admin');
+  const again = await push(smallModel({ gain: 0.001 }), { name: 'small' }, 200);
+  assert.equal(again.manifest, it.first.manifest);
+  await ask('registerModel', 409, { json: { weights: it.first.digest, descriptor: smallModel().descriptor, name: 'other' } });
+  assert.deepEqual((await ask('listModels', 200, { query: '?name=small&state=candidate' })).json.models.map((m) => m.digest), [it.first.digest]);
+  assert.deepEqual((await ask('listModels', 200, { query: '?state=champion,retired' })).json.models, []);
+  await ask('listModels', 400, { query: '?state=best' });
+  await ask('getModel', 404, { at: { digest: '0'.repeat(64) } });
+  const { history } = (await ask('getModel', 200, { at: { digest: it.first.digest } })).json;
+  assert.deepEqual(history.map((h) => [h.what, h.who, h.reason]), [['registered', 'admin', 'from a test']]);
+});
+
+// covers: CIR-6
+test('the signature is found by its subject, and fits with another Ed25519 than ours', async () => {
+  const manifest = await request('GET', `/v2/models/small/manifests/v1`);
+  assert.equal(`sha256:${sha256(manifest.bytes)}`, it.first.manifest);
+  const referrers = await request('GET', `/v2/models/small/referrers/${it.first.manifest}?artifactType=application/vnd.vedette.signature.v1`);
+  assert.equal(referrers.json.manifests.length, 1);
+  const artifact = await request('GET', `/v2/models/small/manifests/${referrers.json.manifests[0].digest}`);
+  const layer = (await request('GET', `/v2/models/small/blobs/${artifact.json.layers[0].digest}`)).bytes;
+  const signature = JSON.parse(layer);
+  const key = (await ask('getReleaseKey', 200)).json;
+  assert.equal(signature.manifest, it.first.manifest);
+  assert.equal(signature.key, key.id);
+  const raw = Buffer.from(key.public, 'base64');
+  assert.equal(sha256(raw).slice(0, 16), key.id);
+  const spki = createPublicKey({ key: Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), raw]), format: 'der', type: 'spki' });
+  assert.ok(verify(null, manifest.bytes, spki, Buffer.from(signature.signature, 'base64')));
+  const secret = fs.readFileSync(`${folder}/state/release.key`, 'utf8');
+  assert.equal(fs.statSync(`${folder}/state/release.key`).mode & 0o777, 0o600);
+  assert.ok(!hub.text.includes(secret.split('\n')[1]), 'the private key is in no log');
+});
+
+// covers: CIR-6
+test('the reference layer holds the picture and what the model saw in it', async () => {
+  const { json: manifest } = await request('GET', '/v2/models/small/manifests/v1');
+  const layer = manifest.layers.find((one) => one.mediaType.endsWith('reference.v1+json'));
+  const reference = JSON.parse((await request('GET', `/v2/models/small/blobs/${layer.digest}`)).bytes);
+  assert.equal(reference.format, 'vedette.reference/1');
+  assert.equal(reference.pictures.length, 1);
+  assert.equal(Buffer.from(reference.pictures[0].jpeg, 'base64').readUInt16BE(0), 0xffd8);
+  assert.deepEqual(reference.pictures[0].boxes.map((box) => box.class), ['person', 'dog']);
+  assert.ok(Math.abs(reference.pictures[0].boxes[0].score - 1) < 0.02, 'the mean of the picture is 100');
+  assert.deepEqual(manifest.layers.map((one) => one.annotations?.['org.opencontainers.image.title'] ?? ''), ['small.onnx', 'small.labels.txt', 'small.model.yaml', '']);
+});
+
+// covers: CIR-6
+test('what is no model is refused with the reason, and nothing of it is registered', async () => {
+  const good = smallModel({ name: 'bad', scores: [0.5, 0.5] });
+  const junk = await pushBlob('models/bad', Buffer.from('this is no model'));
+  const onnx = await pushBlob('models/bad', good.onnx);
+  const refuse = (status, json) => ask('registerModel', status, { json });
+  assert.match((await refuse(422, { weights: junk, descriptor: good.descriptor })).json.error.fact, /model|ONNX/i);
+  await refuse(422, { weights: onnx, descriptor: good.descriptor.replace('size: [16, 16]', 'size: [32, 32]') });
+  await refuse(422, { weights: onnx, descriptor: good.descriptor.replace('file: bad.onnx', 'file: ../bad.onnx') });
+  await refuse(422, { weights: onnx, descriptor: 'name: [' });
+  await refuse(422, { weights: onnx, descriptor: good.descriptor, name: 'Not A Name' });
+  await refuse(422, { weights: onnx, descriptor: good.descriptor, pictures: [junk] });
+  await refuse(404, { weights: '1'.repeat(64), descriptor: good.descriptor });
+  await refuse(404, { run: '01JD00000000000000000000AA' });
+  await refuse(400, { descriptor: good.descriptor });
+  await refuse(400, { weights: 'short', descriptor: good.descriptor });
+  assert.deepEqual((await ask('listModels', 200, { query: '?name=bad' })).json.models, []);
+  const viewer = await request('POST', '/api/v1/models', { json: {}, token: it.vera });
+  assert.equal(viewer.status, 403);
+  assert.deepEqual(fs.readdirSync(`${folder}/state/arriving`), [], 'nothing half-done is left');
+});
+
+// covers: CIR-6
+test('a model manifest that another registry holds is taken, checked and signed; a lying one is not', async () => {
+  const { bytes, json: manifest } = await request('GET', '/v2/models/small/manifests/v1');
+  const put = (name, tag, body) => request('PUT', `/v2/models/${name}/manifests/${tag}`, { body: Buffer.from(JSON.stringify(body)), headers: { 'content-type': manifest.mediaType } });
+  assert.equal((await request('PUT', '/v2/models/small/manifests/stable', { body: bytes, headers: { 'content-type': manifest.mediaType } })).status, 201, 'a tag of our own');
+  const moved = await put('small', 'v1', { ...manifest, annotations: { ...manifest.annotations, 'vedette.run': 'x' } });
+  assert.equal(moved.status, 409, moved.bytes.toString());
+  assert.equal((await request('DELETE', `/v2/models/small/manifests/${it.first.manifest}`)).status, 409);
+  assert.equal((await request('DELETE', '/v2/models/small/manifests/v1')).status, 409);
+
+  const other = smallModel({ name: 'guest', scores: [0.7, 0.4] });
+  const part = async (type, content, title) => ({ mediaType: `application/vnd.vedette.model.${type}`, digest: `sha256:${await pushBlob('models/guest', Buffer.from(content))}`, size: Buffer.from(content).length, annotations: { 'org.opencontainers.image.title': title } });
+  const layers = [await part('weights.v1+onnx', other.onnx, 'guest.onnx'), await part('labels.v1+text', 'person\ndog\n', 'guest.labels.txt'), await part('descriptor.v1+yaml', other.descriptor, 'guest.model.yaml')];
+  await pushBlob('models/guest', Buffer.from('{}'));
+  const guest = { ...manifest, layers, annotations: { 'vedette.name': 'guest', 'vedette.version': '7', 'vedette.dataset': `sha256:${'a'.repeat(64)}` } };
+  assert.equal((await put('guest', 'v7', { ...guest, annotations: { 'vedette.name': 'small' } })).json.errors[0].code, 'MANIFEST_INVALID', 'a name that is not the repository');
+  assert.equal((await put('guest', 'v7', { ...guest, layers: [{ ...layers[0], annotations: { 'org.opencontainers.image.title': '../x.onnx' } }, ...layers.slice(1)] })).json.errors[0].code, 'MANIFEST_INVALID');
+  assert.equal((await put('guest', 'v7', { ...guest, layers: layers.slice(1) })).json.errors[0].code, 'MANIFEST_INVALID');
+  assert.equal((await put('guest', 'v7', guest)).status, 201);
+  const [model] = (await ask('listModels', 200, { query: '?name=guest' })).json.models;
+  assert.deepEqual([model.version, model.digest, model.dataset], [7, sha256(other.onnx), 'a'.repeat(64)]);
+  const referrers = await request('GET', `/v2/models/guest/referrers/${model.manifest}`);
+  assert.equal(referrers.json.manifests.length, 1, 'it is signed here');
+});
+
+// covers: CIR-10
+test('a picture is scored, whichever form it has, and the answer names the model', async () => {
+  const seen = (await ask('score', 200, { body: png(200), query: '?model=small', token: it.vera })).json;
+  assert.deepEqual(seen.model, { name: 'small', digest: it.first.digest });
+  assert.deepEqual([seen.width, seen.height, seen.boxes.length], [SIDE, SIDE, 2]);
+  assert.equal(seen.boxes[0].class, 'person');
+  assert.ok(Math.abs(seen.boxes[1].score - 0.8) < 0.02, `0.6 and 200 times 0.001, not ${seen.boxes[1].score}`);
+  assert.ok(Math.abs(seen.boxes[0].box.l - 2 / SIDE) < 1e-3);
+  const same = (await ask('score', 200, { body: bmp(200), query: `?model=${it.first.digest}` })).json;
+  assert.deepEqual(same.boxes.map((box) => box.class), ['person', 'dog']);
+  assert.ok(Math.abs(same.boxes[1].score - seen.boxes[1].score) < 0.02);
+  assert.equal((await ask('score', 200, { body: JPEG, query: '?model=small' })).json.boxes.length, 2);
+  assert.deepEqual((await ask('score', 200, { body: png(0), query: '?model=small&confidence=0.8' })).json.boxes.map((box) => box.class), ['person']);
+  assert.deepEqual((await ask('score', 200, { body: png(0), query: '?model=small&object=dog' })).json.boxes.map((box) => box.class), ['dog']);
+  const drawn = await ask('annotate', 200, { body: png(120, 64, 64), query: '?model=small' });
+  assert.equal(drawn.bytes.readUInt16BE(0), 0xffd8);
+  assert.equal(drawn.headers['x-vedette-model-digest'], it.first.digest);
+});
+
+// covers: CIR-10
+test('broken, lying and enormous pictures get a clear error', async () => {
+  const whole = png(50);
+  const lying = Buffer.from(whole);
+  lying.writeUInt32BE(60000, 16); // says it is 60000 wide; its checksum says otherwise, too
+  for (const id of ['score', 'annotate']) {
+    await ask(id, 422, { body: whole.subarray(0, whole.length - 30), query: '?model=small' });
+    await ask(id, 422, { body: JPEG.subarray(0, 200), query: '?model=small' });
+    assert.ok([400, 422].includes((await request('POST', `/api/v1/${id}?model=small`, { body: lying })).status));
+    assert.match((await ask(id, 400, { body: Buffer.from('GIF89a'), query: '?model=small' })).json.error.hint, /PNG/);
+    await ask(id, 400, { query: '?model=small' });
+    await ask(id, 400, { body: whole, query: '?model=small&confidence=2' });
+    await ask(id, 400, { body: whole, query: '?model=small&object=cat' });
+    await ask(id, 404, { body: whole, query: '?model=nobody' });
+  }
+  assert.equal((await request('POST', '/api/v1/score', { body: Buffer.alloc((32 << 20) + 1) })).status, 413);
+  assert.equal((await request('POST', '/api/v1/score', { body: whole, token: null })).status, 401);
+});
+
+// covers: CIR-10
+test('more pictures than may wait are told to come back, and those that wait are answered', async () => {
+  const large = png(90, 3000, 2000);
+  const answers = await Promise.all(Array.from({ length: 40 }, () => request('POST', '/api/v1/score?model=small', { body: large })));
+  const statuses = new Set(answers.map((answer) => answer.status));
+  assert.ok(statuses.has(200));
+  for (const answer of answers.filter((one) => one.status !== 200)) {
+    assert.equal(answer.status, 503);
+    assert.ok(Number(answer.headers['retry-after']) >= 1);
+  }
+});
+
+// covers: CIR-6
+test('the first champion needs no comparison; the next is refused without one, and forced only with a reason', async () => {
+  const at = { digest: it.first.digest };
+  const viewer = await request('POST', `/api/v1/models/${it.first.digest}/promote`, { json: {}, token: it.olga });
+  assert.equal(viewer.status, 403, 'an operator may not promote');
+  await ask('promoteModel', 400, { at, json: { name: 'other' } });
+  await ask('promoteModel', 404, { at: { digest: '2'.repeat(64) }, json: {} });
+  const champion = (await ask('promoteModel', 200, { at, json: { name: 'small', reason: 'the first' } })).json;
+  assert.deepEqual([champion.state, champion.approved_by, champion.forced], ['champion', 'admin', false]);
+  assert.match((await ask('promoteModel', 409, { at, json: {} })).json.error.fact, /champion already/);
+
+  it.second = await push(smallModel({ scores: [0.8, 0.5] }), { name: 'small', parent: it.first.digest, dataset: 'b'.repeat(64) });
+  assert.equal(it.second.version, 2);
+  const next = { digest: it.second.digest };
+  const refused = (await ask('promoteModel', 409, { at: next, json: {} })).json;
+  assert.match(refused.error.fact, /not measured on the same dataset/);
+  await ask('promoteModel', 400, { at: next, json: { force: true } });
+  const forced = (await ask('promoteModel', 200, { at: next, json: { force: true, reason: 'the site asked for it' } })).json;
+  assert.deepEqual([forced.state, forced.forced], ['champion', true]);
+  assert.deepEqual(forced.history.map((h) => h.what), ['registered', 'refused', 'forced']);
+  assert.equal(forced.history[2].reason, 'the site asked for it');
+  const before = (await ask('getModel', 200, { at })).json;
+  assert.equal(before.state, 'retired');
+  assert.equal(before.history.at(-1).what, 'replaced');
+  assert.equal((await ask('score', 200, { body: png(10), query: '?model=small' })).json.model.digest, it.second.digest, 'a name means its champion');
+
+  await ask('compareModels', 400, { at, json: {} });
+  await ask('compareModels', 404, { at: { digest: '3'.repeat(64) }, json: { dataset: 'b'.repeat(64) } });
+  const { runs } = (await ask('compareModels', 202, { at, json: { dataset: 'b'.repeat(64) } })).json;
+  assert.equal(runs.length, 2);
+  assert.deepEqual((await ask('compareModels', 202, { at, json: { dataset: 'b'.repeat(64) } })).json.runs, runs, 'asked again, they wait already');
+
+  await ask('retireModel', 400, { at: next, json: {} });
+  await ask('retireModel', 404, { at: { digest: '4'.repeat(64) }, json: { reason: 'x' } });
+  assert.equal((await ask('retireModel', 200, { at: next, json: { reason: 'too eager' } })).json.state, 'retired');
+});
+
+// covers: CIR-6
+test('lineage leads from a model to its parent, children and runs, and back', async () => {
+  const of = async (digest) => (await ask('getModelLineage', 200, { at: { digest } })).json;
+  const first = await of(it.first.digest);
+  assert.equal(first.kind, 'model');
+  assert.deepEqual(first.models.map((m) => m.version).sort(), [1, 2], 'itself and its child');
+  assert.ok(first.runs.length >= 1, 'the run that was to measure it');
+  const second = await of(it.second.digest);
+  assert.deepEqual(second.datasets.map((d) => d.digest), ['b'.repeat(64)]);
+  const run = (await ask('getLineage', 200, { at: { thing: first.runs[0].run } })).json;
+  assert.equal(run.kind, 'run');
+  await ask('getLineage', 404, { at: { thing: '5'.repeat(64) } });
+  await ask('getModelLineage', 404, { at: { digest: '5'.repeat(64) } });
+});
+
+// covers: CIR-6
+test('models, their signatures and decisions outlive a kill', async () => {
+  await hub.kill();
+  hub.start();
+  await hub.says(/hub\.ready/);
+  const model = (await ask('getModel', 200, { at: { digest: it.second.digest } })).json;
+  assert.deepEqual(model.history.map((h) => h.what), ['registered', 'refused', 'forced', 'retired']);
+  assert.equal((await request('GET', `/v2/models/small/manifests/v2`)).status, 200);
+  assert.equal((await ask('getReleaseKey', 200)).json.id, model.key);
+});
+
+test('every word of the contract on models and scoring was heard', () => {
+  assert.deepEqual(unseen(['models', 'score'], called), []);
+});
