@@ -195,6 +195,7 @@ vd_err start_run(request *r, vd_why *why);
 vd_err get_run(request *r, vd_why *why);
 vd_err cancel_run(request *r, vd_why *why);
 vd_err get_run_report(request *r, vd_why *why);
+vd_err compare_runs(request *r, vd_why *why);
 vd_err lease_run(request *r, vd_why *why);
 vd_err run_progress(request *r, vd_why *why);
 vd_err get_run_file(request *r, vd_why *why);

@@ -74,6 +74,7 @@ const route api_routes[] = {
     { "GET", V1 "runs/{}", VIEWER, 0, get_run },
     { "POST", V1 "runs/{}/cancel", OPERATOR, JSON, cancel_run },
     { "GET", V1 "runs/{}/report", VIEWER, 0, get_run_report },
+    { "GET", V1 "runs/{}/against/{}", VIEWER, 0, compare_runs },
     { "POST", V1 "worker/lease", OPERATOR, JSON, lease_run },
     { "POST", V1 "worker/runs/{}/progress", OPERATOR, JSON, run_progress },
     { "GET", V1 "worker/runs/{}/files/{}", OPERATOR, 0, get_run_file },

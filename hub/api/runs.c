@@ -2,6 +2,7 @@
 #include "api_priv.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "vd/clock.h"
 #include "vd/log.h"
@@ -167,6 +168,44 @@ vd_err get_run_report(request *r, vd_why *why)
     if (!err) err = reply_file(r, path, bytes, why);
     if (!err) reply_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, "application/json");
     return err;
+}
+
+/* ---- one against another ---- */
+
+static vd_err load_report(request *r, const char *run, vd_buf *into, vd_why *why)
+{
+    char path[4096];
+    vd_err err = run_file_path(r, run, REPORT_NAME, path, NULL, why);
+    return err ? err : vd_file_load(path, into, why);
+}
+
+static vd_err ask_share(request *r, const char *name, double *value, vd_why *why)
+{
+    char *end = NULL;
+    const char *text = ask_query(r, name);
+    if (!text) return VD_OK;
+    *value = strtod(text, &end);
+    return *end ? vd_fail(why, VD_INVALID, "'%s' must be a number", name) : VD_OK;
+}
+
+vd_err compare_runs(request *r, vd_why *why)
+{
+    vd_gate_verdict verdict;
+    vd_gate_settings settings = VD_GATE_SETTINGS;
+    VD_AUTO(vd_buf) challenger = VD_BUF(VD_EVAL_REPORT_BYTES);
+    VD_AUTO(vd_buf) champion = VD_BUF(VD_EVAL_REPORT_BYTES);
+    VD_AUTO(vd_buf) text = VD_BUF(65536);
+    vd_err err = ask_share(r, "confidence", &settings.confidence, why);
+    if (!err) err = ask_share(r, "margin", &settings.margin, why);
+    if (!err) err = load_report(r, r->param[0], &challenger, why);
+    if (!err) err = load_report(r, r->param[1], &champion, why);
+    if (!err)
+        err = vd_evaluation_gate(vd_buf_slice(&champion), vd_buf_slice(&challenger), &settings,
+                                 &verdict, why);
+    if (err) return err;
+    vd_json_w w = vd_json_writer(&text);
+    vd_gate_write(&verdict, &w);
+    return reply_json(r, MHD_HTTP_OK, &w, why);
 }
 
 /* ---- workers ---- */

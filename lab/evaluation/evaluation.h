@@ -65,7 +65,8 @@ VD_MUST_USE vd_err vd_eval_add(vd_eval *eval, size_t picture, const vd_eval_foun
                                size_t count, int64_t run_us, vd_why *why);
 /* The picture cannot be looked at: it is left out of every figure and named in the words. */
 VD_MUST_USE vd_err vd_eval_skip(vd_eval *eval, size_t picture, const char *reason, vd_why *why);
-/* JSON lines {"picture","run_us","detections":[{"class","score","box":[l,t,w,h]}]}. Lines of other
+/* JSON lines {"picture","run_us","detections":[{"class","score","box":[l,t,w,h]}]}, with "skipped"
+ * (the reason) for a picture that could not be looked at. Lines of other
  * splits' pictures are passed over. The why names the line. */
 VD_MUST_USE vd_err vd_eval_add_lines(vd_eval *eval, vd_slice jsonl, vd_why *why);
 /* The same as one line, with its newline. */
@@ -158,7 +159,8 @@ typedef struct {
 } vd_gate_verdict;
 /* The challenger against the champion: paired bootstrap over the groups of their split. Reports of
  * different datasets, splits or pictures are VD_GATE_OUTCOME_NOT_COMPARABLE, with the reason.
- * VD_INVALID only for reports or settings that cannot be read. About 0.1 s for 1,000 pictures. */
+ * VD_INVALID only for reports or settings that cannot be read. Well under a second for 1,000
+ * pictures. */
 VD_MUST_USE vd_err vd_evaluation_gate(vd_slice champion_report, vd_slice challenger_report,
                                       const vd_gate_settings *settings,
                                       vd_gate_verdict *ret_verdict, vd_why *why);
