@@ -119,16 +119,6 @@ static vd_err load_report(request *r, const vd_ulid *run, vd_buf *into, vd_why *
     return vd_file_load(path, into, why);
 }
 
-#ifndef VD_GATE_IS_BUILT /* while lab/evaluation is being built: nothing passes unforced */
-static vd_err no_gate(vd_why *why)
-{
-    return vd_fail(why, VD_GONE, "the gate is not built in");
-}
-#define vd_evaluation_gate(a, b, settings, verdict, why)                                           \
-    ((void)(settings), (void)(verdict), no_gate(why))
-#define vd_gate_write(verdict, w) ((void)(verdict), vd_json_w_null(w))
-#endif
-
 static vd_err ask_gate(request *r, const pairing *p, vd_gate_verdict *ret_verdict, vd_why *why)
 {
     VD_AUTO(vd_buf) champion = VD_BUF(VD_EVAL_REPORT_BYTES);
