@@ -159,6 +159,7 @@ static vd_err open_link(agent *a, const char *connection, vd_why *why)
     vd_device_config config = link_config(a->config, connection);
     vd_device_sink sink = { .ctx = a,
                             .rules = rulebook_from_hub,
+                            .sampling = sampling_wish,
                             .model = swap_wish,
                             .picture = lane_preview,
                             .status = on_link };
@@ -191,6 +192,7 @@ vd_err agent_start(agent *a, const agent_config *config, vd_why *why)
     if (!err) err = open_outbox(a, why);
     if (!err) err = open_events(a, why);
     if (!err) err = open_turns(a, why);
+    if (!err && connection[0]) err = sampling_open(a, why);
     if (!err) err = add_lanes(a, why);
     if (!err) err = swap_open(a, connection[0] != '\0', why);
     if (!err) rulebook_start(a);
@@ -217,6 +219,7 @@ void agent_stop(agent *a)
     stop_cameras(a);
     analysis_stop(a);
     a->port = vd_metrics_port_free(a->port);
+    vd_samples_stop(a->samples);
     if (a->outbox) watch_finish(a);
     if (a->events) vd_events_stop(a->events);
     if (a->link) {
@@ -227,6 +230,7 @@ void agent_stop(agent *a)
     }
     if (a->events) vd_events_free(a->events);
     vd_turns_free(a->turns);
+    a->samples = vd_samples_free(a->samples);
     for (unsigned i = 0; i < a->lane_count; i++) lane_free(&a->lane[i]);
     a->models = vd_models_free(a->models);
     if (a->model) vd_model_free(a->model);

@@ -19,6 +19,7 @@
 
 #include "agent_config.h"
 #include "device.h"
+#include "samples.h"
 #include "sketches.h"
 #include "turns.h"
 #include "vd/iothub.h"
@@ -40,8 +41,9 @@ typedef struct {
     vd_camera *camera; /* NULL: could not be started, see `why` */
     vd_event_camera *events;
     vd_sketches *sketches;
-    vd_histogram inference; /* seconds a picture took */
-    vd_why why;             /* why it could not be started */
+    vd_sample_camera *sampler; /* NULL: no hub that could ask */
+    vd_histogram inference;    /* seconds a picture took */
+    vd_why why;                /* why it could not be started */
 
     /* under the agent's lock */
     uint64_t analysis_errors;
@@ -62,7 +64,8 @@ struct agent {
     char device[VD_DEVICE_ID_ROOM];
     vd_outbox *outbox;
     vd_events *events;
-    vd_device *link; /* NULL: no hub */
+    vd_device *link;     /* NULL: no hub */
+    vd_samples *samples; /* NULL: no hub */
     vd_turns *turns; /* each lane's newest picture waits here; a camera's number is its lane's */
     pthread_t analysis;
     bool analysing;
@@ -136,6 +139,11 @@ vd_err rulebook_from_hub(void *agent, vd_slice json, vd_why *why);
 vd_err watch_add(lane *l);
 void watch_tick(agent *a); /* about once a second */
 void watch_finish(agent *a);
+
+/* sampling.c */
+vd_err sampling_open(agent *a, vd_why *why);
+/* The shape of vd_device_sink.sampling. */
+vd_err sampling_wish(void *agent, vd_slice json, vd_why *why);
 
 /* figures.c */
 void figures_init(lane *l);

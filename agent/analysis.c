@@ -95,6 +95,7 @@ static void look_at(looker *me, lane *l, vd_frame *frame)
     vd_histogram_add(&l->inference,
                      (double)(me->detections.preprocess_us + me->detections.run_us) / 1e6);
     vd_sketches_seen(l->sketches, &me->detections, l->agent->model);
+    vd_samples_seen(l->sampler, frame, &me->detections, l->agent->model);
     vd_scene_step(l->scene, &me->detections, utc_us, &facts, &count);
     tell_tracks(l, utc_us);
     hand_over(l, facts, count, frame, &me->detections);

@@ -115,6 +115,7 @@ vd_err lane_add(lane *l, agent *a, const agent_camera *config, vd_why *why)
     l->config = config;
     figures_init(l);
     vd_err err = vd_events_add_camera(a->events, config->id, &l->events, why);
+    if (!err && a->samples) err = vd_samples_add(a->samples, config->id, &l->sampler);
     return err ? err : watch_add(l);
 }
 

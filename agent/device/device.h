@@ -20,7 +20,7 @@
 #define VD_DEVICE_WINDOW       64   /* messages on the way without an answer */
 #define VD_DEVICE_PREVIEW_PX   1280 /* widest preview */
 #define VD_DEVICE_ID_ROOM      129
-#define VD_DEVICE_SECTIONS_MAX 8 /* of reported properties */
+#define VD_DEVICE_SECTIONS_MAX 12 /* of reported properties */
 
 typedef struct {
     const char *connection_string; /* HostName=host[:mqtt port];DeviceId=..;SharedAccessKey=.. */
@@ -47,6 +47,8 @@ typedef struct {
     /* The twin's desired `model` as JSON, "null" when there is none; see vd_models_wish. Must not
      * block. May be NULL. */
     vd_err (*model)(void *ctx, vd_slice json, vd_why *why);
+    /* The twin's desired `sampling` as JSON, "null" when there is none; as rules. May be NULL. */
+    vd_err (*sampling)(void *ctx, vd_slice json, vd_why *why);
     /* The camera's next picture as JPEG, at most VD_DEVICE_PREVIEW_PX wide; may wait up to a
      * second. VD_ABSENT: no such camera or no picture. May be NULL. */
     vd_err (*picture)(void *ctx, const char *camera, vd_buf *ret_jpeg, int64_t *ret_utc_us,

@@ -57,7 +57,7 @@ static void replace(vd_json **place, vd_json *with)
     *place = with;
 }
 
-static void report_rules(vd_device *d, vd_err err, const vd_why *why)
+static void report_wish(vd_device *d, const char *section, vd_err err, const vd_why *why)
 {
     VD_AUTO(vd_buf) text = VD_BUF(4096);
     vd_json_w w = vd_json_writer(&text);
@@ -69,7 +69,7 @@ static void report_rules(vd_device *d, vd_err err, const vd_why *why)
     vd_json_w_kv_text(&w, "detail", err ? why->detail : NULL);
     vd_json_w_kv_text(&w, "hint", err ? why->hint : NULL);
     vd_json_w_object_end(&w);
-    if (!vd_json_w_end(&w)) twin_set_section(d, "rules", vd_buf_slice(&text));
+    if (!vd_json_w_end(&w)) twin_set_section(d, section, vd_buf_slice(&text));
 }
 
 static void apply_rules(vd_device *d)
@@ -86,7 +86,23 @@ static void apply_rules(vd_device *d)
         vd_buf_add_str(&text, "{}"); /* the hub wishes none: the device's own hold */
     if (err) vd_fail(&why, err, "the desired rules are more than %d bytes", REPORTED_BYTES);
     if (!err) err = d->sink.rules(d->sink.ctx, vd_buf_slice(&text), &why);
-    report_rules(d, err, &why);
+    report_wish(d, "rules", err, &why);
+}
+
+static void apply_sampling(vd_device *d)
+{
+    VD_AUTO(vd_buf) text = VD_BUF(REPORTED_BYTES);
+    const vd_json *wish = vd_json_get(d->desired, "sampling");
+    vd_why why = { 0 };
+
+    if (!d->sink.sampling) return;
+    vd_err err = VD_OK;
+    if (wish)
+        err = vd_json_print(wish, &text);
+    else
+        vd_buf_add_str(&text, "null");
+    if (!err) err = d->sink.sampling(d->sink.ctx, vd_buf_slice(&text), &why);
+    if (wish || err) report_wish(d, "sampling", err, &why);
 }
 
 static void apply_model(vd_device *d)
@@ -120,6 +136,7 @@ static void twin_arrived(vd_device *d, vd_slice body)
     d->report_due = true;
     pthread_mutex_unlock(&d->lock);
     apply_rules(d);
+    apply_sampling(d);
     apply_model(d);
 }
 
@@ -165,6 +182,7 @@ void twin_desired(vd_device *d, const vd_topic *topic, vd_slice body)
     replace(&d->desired, merged);
     d->desired_version = version;
     if (vd_json_get(patch, "rules")) apply_rules(d);
+    if (vd_json_get(patch, "sampling")) apply_sampling(d);
     if (vd_json_get(patch, "model")) apply_model(d);
 }
 
