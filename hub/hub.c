@@ -369,8 +369,10 @@ typedef struct {
 static vd_err sweep_job(vd_store *store, void *arg, vd_why *why)
 {
     sweep *s = arg;
-    return vd_archive_sweep(store, s->h->blobs, &s->h->config->retention, SWEEP_FILES, &s->count,
-                            why);
+    vd_err err = vd_run_sweep(store, s->h->blobs, SWEEP_FILES, why);
+    return err ? err
+               : vd_archive_sweep(store, s->h->blobs, &s->h->config->retention, SWEEP_FILES,
+                                  &s->count, why);
 }
 
 void hub_tend(hub *h)

@@ -199,6 +199,7 @@ vd_err compare_runs(request *r, vd_why *why);
 vd_err lease_run(request *r, vd_why *why);
 vd_err run_progress(request *r, vd_why *why);
 vd_err get_run_file(request *r, vd_why *why);
+vd_err get_run_input(request *r, vd_why *why);
 vd_err put_run_file(request *r, vd_why *why);
 vd_err finish_run(request *r, vd_why *why);
 vd_err evidence_status(request *r, vd_why *why);

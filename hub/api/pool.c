@@ -352,6 +352,11 @@ vd_err get_blob(request *r, vd_why *why)
     if (err) return err;
     vd_store *store = vd_store_pool_take(r->api->parts.readers);
     err = vd_archive_used(store, &digest, type, why);
+    bool of_run = false;
+    if (err == VD_ABSENT && !vd_run_names_blob(store, &digest, &of_run, why) && of_run) {
+        vd_slice_to_chars(VD_STR("application/octet-stream"), type, sizeof type);
+        err = VD_OK;
+    }
     vd_store_pool_give(r->api->parts.readers, store);
     if (err) return err;
     if (vd_blobs_path(r->api->parts.blobs, &digest, path, sizeof path, &bytes))

@@ -78,6 +78,7 @@ const route api_routes[] = {
     { "POST", V1 "worker/lease", OPERATOR, JSON, lease_run },
     { "POST", V1 "worker/runs/{}/progress", OPERATOR, JSON, run_progress },
     { "GET", V1 "worker/runs/{}/files/{}", OPERATOR, 0, get_run_file },
+    { "GET", V1 "worker/runs/{}/inputs/{}", OPERATOR, 0, get_run_input },
     { "PUT", V1 "worker/runs/{}/files/{}", OPERATOR, VD_RUN_FILE_BYTES, put_run_file, true },
     { "POST", V1 "worker/runs/{}/finish", OPERATOR, JSON, finish_run },
     { "HEAD", "/device/v1/evidence/{}", BY_DEVICE, 0, evidence_status },

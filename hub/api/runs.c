@@ -90,6 +90,52 @@ static vd_err add_run(vd_store *store, void *arg, vd_why *why)
     return err;
 }
 
+static vd_err dataset_is_here(request *r, const vd_digest *dataset, vd_why *why)
+{
+    VD_AUTO(vd_buf) text = VD_BUF(1 << 20);
+    vd_json_w w = vd_json_writer(&text);
+    vd_store *store = borrow(r);
+    vd_err err = vd_dataset_write(store, dataset, &w, why);
+    give_back(r, store);
+    return err;
+}
+
+/* A model without a descriptor is a registered one. */
+static vd_err find_descriptor(request *r, const vd_digest *model, vd_digest *ret_descriptor,
+                              vd_why *why)
+{
+    vd_model_row row;
+    vd_store *store = borrow(r);
+    vd_err err = vd_registry_find(store, model->hex, &row, why);
+    give_back(r, store);
+    if (err == VD_ABSENT) {
+        (void)vd_fail(why, VD_ABSENT, "there is no registered model %.12s", model->hex);
+        vd_why_hint(why, "register it first (POST /api/v1/models), or give its 'descriptor' too");
+    }
+    if (!err) *ret_descriptor = row.descriptor;
+    return err;
+}
+
+/* The configuration whole, with the registry's descriptor when none is given. */
+static vd_err read_config(request *r, int kind, const vd_json *asked, vd_buf *config,
+                          vd_run_needs *ret_needs, vd_why *why)
+{
+    char text[VD_SHA256_HEX + 32];
+    vd_digest descriptor;
+    VD_AUTO(vd_json_ptr) patch = NULL;
+    VD_AUTO(vd_json_ptr) whole = NULL;
+    vd_err err = vd_run_config(kind, asked, config, ret_needs, why);
+    if (!err) err = dataset_is_here(r, &ret_needs->dataset, why);
+    if (err || ret_needs->has_descriptor) return err;
+    err = find_descriptor(r, &ret_needs->model, &descriptor, why);
+    if (err) return err;
+    (void)snprintf(text, sizeof text, "{\"descriptor\":\"%s\"}", descriptor.hex);
+    vd_buf_clear(config);
+    err = vd_json_parse(vd_slice_str(text), sizeof text, 2, &patch, why);
+    if (!err) err = vd_json_merge_patch(asked, patch, &whole);
+    return err ? err : vd_run_config(kind, whole, config, ret_needs, why);
+}
+
 vd_err start_run(request *r, vd_why *why)
 {
     VD_AUTO(vd_json_ptr) body = NULL;
@@ -104,7 +150,7 @@ vd_err start_run(request *r, vd_why *why)
     fresh.kind = vd_word_index(vd_run_kind_words, kind);
     if (fresh.kind < 0)
         return vd_fail(why, VD_INVALID, "'kind' must be train, evaluate or quantize");
-    err = vd_run_config(fresh.kind, vd_json_get(body, "config"), &config, &needs, why);
+    err = read_config(r, fresh.kind, vd_json_get(body, "config"), &config, &needs, why);
     if (err) return err;
     fresh.config = config.data;
     fresh.dataset = needs.dataset;
@@ -155,6 +201,56 @@ vd_err get_run_file(request *r, vd_why *why)
     char path[4096];
     uint64_t bytes = 0;
     vd_err err = run_file_path(r, r->param[0], r->param[1], path, &bytes, why);
+    if (!err) err = reply_file(r, path, bytes, why);
+    if (!err) reply_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, "application/octet-stream");
+    return err;
+}
+
+/* The digest that a configuration names under `key`. */
+static vd_err named_input(request *r, const char *run, const char *key, vd_digest *ret_digest,
+                          vd_why *why)
+{
+    VD_AUTO(vd_buf) text = VD_BUF(65536);
+    VD_AUTO(vd_json_ptr) config = NULL;
+    vd_store *store = borrow(r);
+    vd_err err = vd_run_config_get(store, run, &text, why);
+    give_back(r, store);
+    if (!err) err = vd_json_parse(vd_buf_slice(&text), 65536, VD_LIMIT_JSON_DEPTH, &config, why);
+    if (err) return err;
+    const char *digest = vd_json_text(vd_json_get(config, key), "");
+    if (vd_digest_parse(vd_slice_str(digest), ret_digest)) return VD_OK;
+    return vd_fail(why, VD_ABSENT, "the run has no '%s'", key);
+}
+
+static vd_err labels_input(request *r, const vd_digest *model, vd_digest *ret_digest, vd_why *why)
+{
+    vd_model_row row;
+    vd_store *store = borrow(r);
+    vd_err err = vd_registry_find(store, model->hex, &row, why);
+    give_back(r, store);
+    if (!err) *ret_digest = row.labels;
+    return err;
+}
+
+vd_err get_run_input(request *r, vd_why *why)
+{
+    static const char *const inputs[][2] = { { "model.onnx", "model" },
+                                             { "model.model.yaml", "descriptor" },
+                                             { "labels.txt", "model" },
+                                             { "dataset.json", "dataset" } };
+    char path[4096];
+    uint64_t bytes = 0;
+    vd_digest digest;
+    vd_err err = VD_ABSENT;
+    for (size_t n = 0; n < VD_COUNT_OF(inputs); n++)
+        if (strcmp(r->param[1], inputs[n][0]) == 0)
+            err = named_input(r, r->param[0], inputs[n][1], &digest, why);
+    if (!err && strcmp(r->param[1], "labels.txt") == 0)
+        err = labels_input(r, &digest, &digest, why);
+    if (!err && vd_blobs_path(r->api->parts.blobs, &digest, path, sizeof path, &bytes))
+        err = vd_fail(why, VD_ABSENT, "%s is not here (any more)", r->param[1]);
+    if (err == VD_ABSENT && why && !why->fact[0])
+        return vd_fail(why, VD_ABSENT, "a run has no input '%.60s'", r->param[1]);
     if (!err) err = reply_file(r, path, bytes, why);
     if (!err) reply_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, "application/octet-stream");
     return err;
@@ -217,11 +313,28 @@ static void tell_failed(void *arg, const char *run)
            NULL);
 }
 
+/* Every split that a run learns from or is measured on is counted, once a run: a test set that was
+ * looked at often says less and less. */
+static vd_err count_uses(vd_store *store, const char *run, vd_why *why)
+{
+    vd_run known;
+    vd_err err = vd_run_get(store, run, &known, why);
+    if (err) return err;
+    for (int split = 0; !err && split < VD_SPLIT_COUNT; split++) {
+        bool learns = known.kind == VD_RUN_KIND_TRAIN && split != VD_SPLIT_TEST;
+        if (!learns && strcmp(known.split, vd_split_word((vd_split)split)) != 0) continue;
+        err = vd_dataset_used(store, &known.dataset, (vd_split)split, run, NULL);
+        if (err == VD_ABSENT) err = VD_OK; /* a dataset that is not kept here has no count */
+    }
+    return err;
+}
+
 static vd_err lease(vd_store *store, void *arg, vd_why *why)
 {
     job *j = arg;
     const char *worker = vd_json_text(vd_json_get(j->body, "worker"), "");
     vd_err err = vd_run_lease(store, worker, j->kinds, tell_failed, j, &j->leased, why);
+    if (!err) err = count_uses(store, j->leased.run.text, why);
     if (!err) tell(j, j->leased.run.text);
     if (err != VD_ABSENT) return err;
     j->leased.run.text[0] = '\0'; /* what failed on the way is kept */

@@ -171,6 +171,16 @@ vd_err vd_run_get(vd_store *store, const char *run, vd_run *ret_run, vd_why *why
     return VD_OK;
 }
 
+vd_err vd_run_config_get(vd_store *store, const char *run, vd_buf *into, vd_why *why)
+{
+    vd_stmt *row = NULL;
+    vd_err err = find(store, run, &row, why);
+    if (err) return err;
+    bool fits = vd_buf_add_str(into, vd_col_text(row, CONFIG));
+    vd_stmt_finish(row);
+    return fits ? VD_OK : vd_fail(why, VD_FULL, "the configuration is too large");
+}
+
 vd_err vd_run_find(vd_store *store, int kind, const vd_digest *model, const vd_digest *dataset,
                    const char *split, vd_ulid *ret_run, vd_why *why)
 {

@@ -101,6 +101,8 @@ typedef struct {
     int64_t created_us, ended_us;
 } vd_run;
 VD_MUST_USE vd_err vd_run_get(vd_store *store, const char *run, vd_run *ret_run, vd_why *why);
+/* The configuration as vd_run_config wrote it. */
+VD_MUST_USE vd_err vd_run_config_get(vd_store *store, const char *run, vd_buf *into, vd_why *why);
 /* VD_ABSENT when the run has left no such file (yet). */
 VD_MUST_USE vd_err vd_run_file(vd_store *store, const char *run, const char *name,
                                vd_digest *ret_digest, uint64_t *ret_bytes, vd_why *why);
