@@ -1,6 +1,7 @@
 // The Lab: pictures become labels, labels a dataset, a dataset a trained model.
 import type { Route } from "../../state/route";
 import { Empty } from "../../pieces/basics";
+import { LabelPlace } from "./label";
 import { PoolPlace } from "./pool";
 
 const parts = [
@@ -38,6 +39,7 @@ export function LabPlace({ route }: { route: Route }) {
 
 function Part({ at, route }: { at: string; route: Route }) {
   if (at === "pool") return <PoolPlace route={route} />;
+  if (at === "label") return <LabelPlace route={route} />;
   return (
     <Empty title="There is nothing at this address">
       <a class="button" href="/lab/pool">
