@@ -7,6 +7,7 @@ import { desk, openBrowser, openPage, phone } from "./browser.mjs";
 import { someSite } from "./fixtures.mjs";
 import { makePictures } from "./pictures.mjs";
 import { ScriptedHub } from "./scripted-hub.mjs";
+import { someLab } from "./scripted-lab.mjs";
 
 const settle = async (page) => {
     await page.evaluate(() => document.fonts.ready);
@@ -52,6 +53,32 @@ export const shots = {
         ready: ".mail-picture:not([width='4'])",
     },
     settings: { path: "/settings", ready: ".users li" },
+    pool: { path: "/lab/pool", ready: ".pool-cell img" },
+    label: {
+        path: (s, lab) => `/lab/label/${lab.pictures[1].picture}`,
+        ready: ".board-inner img.shown",
+        then: async (p) => {
+            await p.keyboard.press("Enter");
+            await p.keyboard.press(".");
+            await p.locator(".board-handle").first().waitFor({ state: "attached" });
+            await p.locator(".save-saved").waitFor();
+        },
+    },
+    proposals: {
+        path: (s, lab) => `/lab/label/${lab.pictures[1].picture}`,
+        ready: ".board-inner img.shown",
+    },
+    "label-conflict": {
+        path: (s, lab) => `/lab/label/${lab.pictures[2].picture}`,
+        ready: ".board-inner img.shown",
+        then: async (p, lab) => {
+            const [{ box }] = lab.pictures[2].proposals;
+            lab.label(lab.pictures[2], "ines", [{ class: "dog", box: { ...box, l: box.l - 0.05 } }]);
+            await p.keyboard.press("Enter");
+            await p.locator(".faster").waitFor();
+        },
+    },
+    review: { path: "/lab/label?mode=review", ready: ".board-inner img.shown" },
 };
 
 export async function takeScreenshots(only = []) {
@@ -68,6 +95,7 @@ export async function takeScreenshots(only = []) {
                 if (only.length && !only.includes(name)) continue;
                 const site = someSite(pictures);
                 const hub = await new ScriptedHub(site, pictures).start();
+                const lab = someLab(hub, pictures);
                 if (shot.as !== null) hub.signIn("anna");
                 const { page, context } = await openPage(browser, {
                     viewport,
@@ -75,10 +103,10 @@ export async function takeScreenshots(only = []) {
                     touch: size === "phone",
                 });
                 await page.goto(
-                    hub.url + (typeof shot.path === "string" ? shot.path : shot.path(site)),
+                    hub.url + (typeof shot.path === "string" ? shot.path : shot.path(site, lab)),
                 );
                 await page.waitForSelector(shot.ready, { state: "attached" });
-                await shot.then?.(page);
+                await shot.then?.(page, lab);
                 await settle(page);
                 const file = join(into, `${name}-${size}-${scheme}.png`);
                 await page.screenshot({ path: file });

@@ -17,7 +17,7 @@ const types = {
     ".woff2": "font/woff2",
     ".webmanifest": "application/manifest+json",
 };
-const problem = (cls, fact, hint, detail) => ({
+export const problem = (cls, fact, hint, detail) => ({
     error: { class: cls, fact, ...(detail ? { detail } : {}), ...(hint ? { hint } : {}) },
 });
 
@@ -35,6 +35,8 @@ export class ScriptedHub {
             ]),
         );
         this.shots = shots;
+        /** More places of the API: name -> ({req, res, rest, query, body, json, problem}) => ... */
+        this.places = {};
         this.pictureAgeMs = 400;
         this.server = createServer((req, res) =>
             this.#answer(req, res).catch((e) => {
@@ -81,14 +83,17 @@ export class ScriptedHub {
     async #answer(req, res) {
         const url = new URL(req.url, "http://hub");
         if (!url.pathname.startsWith("/api/")) return this.#file(url.pathname, res);
-        let raw = "";
-        for await (const part of req) raw += part;
+        const parts = [];
+        for await (const part of req) parts.push(part);
+        const bytes = Buffer.concat(parts);
+        const isJson = /json/.test(req.headers["content-type"] ?? "");
+        const body = bytes.length ? (isJson ? JSON.parse(bytes) : bytes) : undefined;
         const path = url.pathname.slice("/api/v1".length);
         this.asked.push({
             method: req.method,
             path,
             query: url.searchParams,
-            body: raw && JSON.parse(raw),
+            body: body ?? "",
             csrf: req.headers["x-vedette-csrf"],
             at: Date.now(),
         });
@@ -96,7 +101,7 @@ export class ScriptedHub {
         if (fault?.hang) return;
         if (fault?.drop) return req.socket.destroy();
         if (fault) return json(res, fault.status, fault.body ?? {}, fault.headers);
-        this.#api(req, res, path, url.searchParams, raw ? JSON.parse(raw) : undefined);
+        this.#api(req, res, path, url.searchParams, body);
     }
 
     #file(path, res) {
@@ -130,6 +135,16 @@ export class ScriptedHub {
             deliveries: () => this.#deliveries(res),
             mailbox: () => this.#mailbox(res, id),
             stream: () => this.#stream(res),
+            ...(this.places[place] && {
+                [place]: () =>
+                    this.places[place]({
+                        req,
+                        res,
+                        rest: id === undefined ? [] : [id, ...rest],
+                        query,
+                        body,
+                    }),
+            }),
         }[place];
         if (!handler) return json(res, 404, problem("absent", "There is nothing at this address."));
         return handler();
@@ -372,7 +387,7 @@ export class ScriptedHub {
 }
 
 const shown = ({ password, ...user }) => user;
-function json(res, status, body, headers = {}) {
+export function json(res, status, body, headers = {}) {
     res.writeHead(status, { "Content-Type": "application/json", ...headers });
     res.end(status === 204 ? "" : JSON.stringify(body));
 }

@@ -52,7 +52,7 @@ export class Sitting {
   private readonly shown = new Set<() => void>();
   private past: Step[] = [];
   private future: Step[] = [];
-  private lookedAt = 0;
+  private lookedAt: number | undefined;
   /** in the order they were looked at */
   readonly visited: string[] = [];
 
@@ -97,7 +97,8 @@ export class Sitting {
   /** A key or a hand moved: the time since the last one was spent on this picture. */
   spend(id: string, now: number): void {
     const held = this.held.get(id);
-    if (held && this.lookedAt) held.spentMs += Math.min(IDLE_MS, Math.max(0, now - this.lookedAt));
+    if (held && this.lookedAt !== undefined)
+      held.spentMs += Math.min(IDLE_MS, Math.max(0, now - this.lookedAt));
     this.lookedAt = now;
   }
 

@@ -22,6 +22,7 @@ import {
 } from "../../logic/label";
 import { Sitting, type Held } from "../../logic/labelsitting";
 import { blobUrl, lab, labelConflict } from "./hub";
+import { LabHead } from "./head";
 import { Board, type BoardCommands } from "./board";
 import { KeysOfLabel, labelKeys } from "./labelkeys";
 import { Side, type SideActs } from "./side";
@@ -48,8 +49,28 @@ export function useSitting(): void {
 }
 
 export function LabelPlace({ route }: { route: Route }) {
-  if (route.query.get("mode") === "review") return <ReviewPlace route={route} />;
-  return <Labelling route={route} />;
+  const review = route.query.get("mode") === "review";
+  return (
+    <>
+      <LabHead at="label">
+        <a
+          class="button small"
+          href={withQuery("/lab/label", review ? poolQuestion(route.query) : reviewQuery(route.query))}
+        >
+          {review ? "Label" : "Review"}
+        </a>
+      </LabHead>
+      <div class="lab-body">
+        {review ? <ReviewPlace route={route} /> : <Labelling route={route} />}
+      </div>
+    </>
+  );
+}
+function reviewQuery(query: URLSearchParams): URLSearchParams {
+  const ask = poolQuestion(query);
+  ask.delete("label");
+  ask.set("mode", "review");
+  return ask;
 }
 
 function toPicture(id: string, query: URLSearchParams): string {
@@ -241,7 +262,7 @@ function useClasses(draft: Draft): string[] {
   if (known.length) {
     const use = (c: (typeof known)[number]) => c.boxes + c.pictures + c.proposals;
     const fresh = known.filter((c) => !order.includes(c.name));
-    fresh.sort((a, b) => use(b) - use(a) || a.name.localeCompare(b.name));
+    fresh.sort((a, b) => use(b) - use(a));
     order = [...order, ...fresh.map((c) => c.name)];
   }
   const here = [...draft.open, ...draft.boxes].map((b) => b.class);
@@ -411,7 +432,11 @@ function Work({
         drawClass={drawClass}
         commands={commands}
         choose={choose}
-        accept={(n) => change(acceptOne(draft, n))}
+        accept={(n) => {
+          const after = acceptOne(draft, n);
+          change(after);
+          choose(after.boxes.at(-1)?.id);
+        }}
         draw={draw}
         change={(b, rect) => change(changeBox(draft, b, { box: rect }))}
       />

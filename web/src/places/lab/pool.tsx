@@ -12,6 +12,7 @@ import { many } from "../../logic/words";
 import { labelText, reasonText, sourceText, verdictText } from "../../logic/labelwords";
 import { askWidth } from "../../logic/crop";
 import { BringIn } from "./bring";
+import { LabHead } from "./head";
 import { blobUrl, lab } from "./hub";
 import { Marks } from "./marks";
 
@@ -75,6 +76,7 @@ export function PoolPlace({ route }: { route: Route }) {
     <BringIn may={may}>
       {(buttons) => (
         <>
+          <LabHead at="pool">{buttons}</LabHead>
           <PoolHead page={view.data} query={route.query} />
           <Asked view={view} what="The pool" waiting={<Skeleton lines={4} tall />}>
             {(page) =>
@@ -84,10 +86,9 @@ export function PoolPlace({ route }: { route: Route }) {
                   page={page}
                   query={route.query}
                   more={() => void loadMore(key, question)}
-                  foot={buttons}
                 />
               ) : (
-                <NoPictures page={page} query={route.query} buttons={buttons} />
+                <NoPictures page={page} query={route.query} />
               )
             }
           </Asked>
@@ -218,15 +219,7 @@ function PoolFilters({ page, query }: { page: PoolPage | undefined; query: URLSe
   );
 }
 
-function NoPictures({
-  page,
-  query,
-  buttons,
-}: {
-  page: PoolPage;
-  query: URLSearchParams;
-  buttons: preact.ComponentChildren;
-}) {
+function NoPictures({ page, query }: { page: PoolPage; query: URLSearchParams }) {
   const { counts } = page;
   const total = counts.none + counts.proposed + counts.labelled + counts.reviewed;
   if (total > 0) {
@@ -256,7 +249,6 @@ function NoPictures({
       <pre>
         {'# samples: desired properties of a device\nsampling:\n  default: { "per_hour": 12 }'}
       </pre>
-      <div class="empty-actions">{buttons}</div>
     </Empty>
   );
 }
@@ -270,12 +262,10 @@ function Grid({
   page,
   query,
   more,
-  foot,
 }: {
   page: PoolPage;
   query: URLSearchParams;
   more: () => void;
-  foot: preact.ComponentChildren;
 }) {
   const scroll = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: 0, height: 900, width: 1000 });
@@ -326,12 +316,10 @@ function Grid({
         })}
       </ul>
       <div class="pool-foot">
-        {page.next ? (
+        {page.next && (
           <p class="quiet" role="status">
             Loading more…
           </p>
-        ) : (
-          foot
         )}
       </div>
     </div>

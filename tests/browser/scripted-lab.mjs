@@ -1,0 +1,377 @@
+// The Lab's part of the scripted hub: pool, labels, datasets, runs and models over a site in memory.
+import { createHash } from "node:crypto";
+import { iso, MODEL, ulid } from "./fixtures.mjs";
+import { json, problem } from "./scripted-hub.mjs";
+
+const MINUTE = 60_000;
+const digestOf = (text) => createHash("sha256").update(text).digest("hex");
+const share = (box, dx, dw) => ({
+    l: Math.min(0.9, Math.max(0, box.l + dx)),
+    t: box.t,
+    w: Math.min(0.09, box.w + dw),
+    h: box.h,
+});
+
+/** As many pool pictures as wanted over the few real ones; each has a name of its own. */
+export function poolOf(shots, count) {
+    const reasons = ["uncertain", "false_alarm", "random", "confirmed", "rare", "wrong_class"];
+    return Array.from({ length: count }, (_, n) => {
+        const shot = shots[n % shots.length];
+        const reason = reasons[n % reasons.length];
+        const boxes = shot.boxes.map((b) => ({ ...b, box: share(b.box, (n % 7) * 0.002, 0) }));
+        return {
+            picture: digestOf(`picture ${n}`),
+            shot: shot.picture.digest,
+            version: 1,
+            label_state: n % 11 === 10 ? "none" : "proposed",
+            source: reason === "random" || reason === "uncertain" ? "sample" : "incident",
+            reason,
+            device: "yard-box",
+            camera: n % 3 === 2 ? "yard-2" : "yard-1",
+            captured_at: iso(Date.now() - (n + 1) * 7 * MINUTE),
+            added_at: iso(Date.now() - (n + 1) * 6 * MINUTE),
+            width: 768,
+            height: 576,
+            here: true,
+            proposals: n % 11 === 10 ? [] : boxes,
+            ...(reason === "false_alarm"
+                ? { wrong: [{ class: "person", score: 0.52, box: { l: 0.1, t: 0.6, w: 0.08, h: 0.2 } }] }
+                : {}),
+            model: MODEL,
+            teach: Math.max(0, 2 - n * 0.01),
+            teach_why: reason === "uncertain" ? ["scores near the threshold"] : [],
+            history: [],
+        };
+    });
+}
+const shown = ({ history, shot, ...one }) => one;
+const CLASSES = ["person", "bicycle", "car", "dog", "truck", "bus", "cat", "bird", "horse", "forklift"];
+
+export class ScriptedLab {
+    constructor(hub, pictures) {
+        this.hub = hub;
+        this.pictures = pictures;
+        this.classes = [...CLASSES];
+        this.datasets = [];
+        this.reports = new Map();
+        this.runs = [];
+        this.runReports = new Map();
+        this.models = [
+            { ...MODEL, version: 1, state: "champion" },
+            { name: "yard-people", digest: digestOf("yard"), version: 2, state: "candidate" },
+        ];
+        Object.assign(hub.places, {
+            pool: (ask) => this.#pool(ask),
+            blobs: (ask) => this.#blob(ask),
+            datasets: (ask) => this.#datasets(ask),
+            runs: (ask) => this.#runs(ask),
+            models: (ask) => this.#models(ask),
+        });
+    }
+    find(id) {
+        return this.pictures.find((p) => p.picture === id);
+    }
+    /** What a person said; as the hub does, the version rises and the history grows. */
+    say(one, who, what, change, agoMs = 0, note) {
+        one.version++;
+        Object.assign(one, change);
+        one.history.push({
+            version: one.version,
+            at: iso(Date.now() - agoMs),
+            who,
+            what,
+            label_state: one.label_state,
+            ...(one.label ? { label: one.label } : {}),
+            ...(note ? { note } : {}),
+        });
+        return one;
+    }
+    label(one, who, boxes, agoMs = 0) {
+        const label = { verdict: "objects", boxes, by: who, at: iso(Date.now() - agoMs), spent_ms: 4000 };
+        return this.say(one, who, "labelled", { label_state: "labelled", label }, agoMs);
+    }
+
+    #pool({ req, res, rest: [id, verb], query, body }) {
+        if (!id && req.method === "POST") return this.#upload(res, body);
+        if (!id) return json(res, 200, this.#page(query));
+        if (id === "classes") {
+            if (req.method === "POST" && !this.classes.includes(body.name)) this.classes.push(body.name);
+            return json(res, 200, { classes: this.classes.map((c) => this.#classOf(c)) });
+        }
+        if (id === "next") return this.#next(res, query);
+        if (id === "import")
+            return json(res, 200, {
+                pictures: 3, added: 2, known: 0, labels: 2, boxes: 5,
+                refused: [{ name: "broken.jpg", why: "the picture ends early" }],
+                refused_count: 1,
+                classes_added: ["pallet"],
+            });
+        const one = this.find(id);
+        if (!one) return json(res, 404, problem("absent", "There is no such picture in the pool."));
+        if (!verb) return json(res, 200, shown(one));
+        if (verb === "history") return json(res, 200, { entries: one.history });
+        if (this.hub.user.role === "viewer")
+            return json(res, 403, problem("denied", "A viewer changes nothing."));
+        if (body.version !== one.version)
+            return json(res, 409, {
+                ...problem("conflict", "The picture changed since you saw it."),
+                picture: shown(one),
+                changes: one.history.filter((h) => h.version > body.version),
+            });
+        this.#change(one, verb, body);
+        this.hub.change("pool", one.picture);
+        return json(res, 200, shown(one));
+    }
+    #classOf(name) {
+        const of = (list) => list.flat().filter((b) => b.class === name).length;
+        const said = this.pictures.filter((p) => p.label);
+        return {
+            name,
+            pictures: said.filter((p) => p.label.boxes.some((b) => b.class === name)).length,
+            boxes: of(said.map((p) => p.label.boxes)),
+            proposals: of(this.pictures.filter((p) => !p.label).map((p) => p.proposals)),
+        };
+    }
+    #change(one, verb, body) {
+        const by = this.hub.user.name;
+        const at = iso(Date.now());
+        if (verb === "label") {
+            const { verdict, boxes = [], class: name, spent_ms } = body;
+            const label = { verdict, boxes, by, at, spent_ms, ...(name ? { class: name } : {}) };
+            one.review = undefined;
+            this.say(one, by, "labelled", { label_state: "labelled", label });
+        } else if (verb === "undo") {
+            const to = one.history.findLast((h) => h.version <= (body.to ?? one.version - 1));
+            const label = to?.label;
+            this.say(one, by, "undone", {
+                label,
+                review: undefined,
+                label_state: label ? to.label_state : one.proposals.length ? "proposed" : "none",
+            });
+        } else if (verb === "review") {
+            const review = { agree: body.agree, by, at, ...(body.note ? { note: body.note } : {}) };
+            this.say(
+                one, by, body.agree ? "agreed" : "disagreed",
+                { review, label_state: body.agree ? "reviewed" : "proposed" }, 0, body.note,
+            );
+        }
+    }
+    #fits(query) {
+        const wanted = query.get("label")?.split(",");
+        return (p) =>
+            (!wanted || wanted.includes(p.label_state)) &&
+            ["source", "reason", "device", "camera"].every((k) => !query.get(k) || p[k] === query.get(k)) &&
+            (!query.get("class") ||
+                (p.label?.boxes ?? p.proposals).some((b) => b.class === query.get("class")));
+    }
+    #page(query) {
+        const all = this.pictures.filter(this.#fits(query));
+        if (query.get("order") === "new") all.sort((a, b) => (a.captured_at < b.captured_at ? 1 : -1));
+        else all.sort((a, b) => b.teach - a.teach);
+        const from = Number(query.get("cursor") ?? 0);
+        const limit = Number(query.get("limit") ?? 50);
+        const count = (s) => this.pictures.filter((p) => p.label_state === s).length;
+        const cameras = [...new Set(this.pictures.map((p) => p.camera))].map((camera) => ({
+            device: "yard-box",
+            camera,
+            pictures: this.pictures.filter((p) => p.camera === camera).length,
+        }));
+        return {
+            pictures: all.slice(from, from + limit).map(shown),
+            ...(from + limit < all.length ? { next: String(from + limit) } : {}),
+            counts: {
+                none: count("none"),
+                proposed: count("proposed"),
+                labelled: count("labelled"),
+                reviewed: count("reviewed"),
+            },
+            cameras,
+        };
+    }
+    #next(res, query) {
+        const skip = [...(query.get("skip")?.split(",") ?? []), query.get("after")];
+        const one = this.pictures
+            .filter((p) => !p.label || p.label_state === "proposed")
+            .filter(this.#fits(query))
+            .filter((p) => !skip.includes(p.picture))
+            .sort((a, b) => b.teach - a.teach)[0];
+        return one ? json(res, 200, shown(one)) : json(res, 204);
+    }
+    #upload(res, bytes) {
+        if (bytes[0] !== 0xff || bytes[1] !== 0xd8)
+            return json(res, 422, problem("invalid", "This is no JPEG or PNG.", "", "It starts with 'hell'."));
+        const picture = createHash("sha256").update(bytes).digest("hex");
+        const known = this.find(picture);
+        if (known) return json(res, 200, shown(known));
+        this.hub.blobs.set(picture, { type: "image/jpeg", bytes });
+        const [first] = poolOf([{ boxes: [], picture: { digest: picture } }], 1);
+        const one = { ...first, picture, label_state: "none", source: "import", reason: "import", camera: "import", wrong: undefined, proposals: [] };
+        this.pictures.unshift(one);
+        return json(res, 201, shown(one));
+    }
+    #blob({ res, rest: [id] }) {
+        const blob = this.hub.blobs.get(this.find(id)?.shot ?? id);
+        if (!blob) return json(res, 404, problem("absent", "This file has not arrived."));
+        res.writeHead(200, { "Content-Type": blob.type, "Cache-Control": "private, max-age=31536000, immutable" });
+        return res.end(blob.bytes);
+    }
+
+    #datasets({ req, res, rest: [digest, verb, other], body }) {
+        if (!digest && req.method === "GET") return json(res, 200, { datasets: this.datasets });
+        if (!digest) return json(res, 201, this.make(body, this.hub.user.name));
+        const one = this.datasets.find((d) => d.digest === digest);
+        if (!one) return json(res, 404, problem("absent", "There is no such dataset."));
+        if (verb === "report") return json(res, 200, this.reports.get(digest));
+        if (verb === "diff") {
+            const names = this.pictures.map((p) => p.picture);
+            return json(res, 200, {
+                from: digest, to: other,
+                added: names.slice(0, 9), removed: names.slice(9, 10), relabelled: names.slice(10, 14), moved: [], same: 108,
+            });
+        }
+        return json(res, 404, problem("absent", "There is nothing at this address."));
+    }
+    /** A version of a plausible spread: what the page shows is made here, not measured. */
+    make(wish, by, over = {}) {
+        const n = over.pictures ?? 122;
+        const of = (all) => ({ train: Math.round(all * 0.65), val: Math.round(all * 0.15), test: Math.round(all * 0.2) });
+        const classes = wish.classes?.length ? wish.classes : ["person", "bicycle", "dog"];
+        const dataset = {
+            digest: digestOf(`${wish.name} ${this.datasets.length}`),
+            name: wish.name, task: wish.task ?? "detection", seed: wish.seed ?? 1,
+            made_at: over.made_at ?? iso(Date.now()), made_by: by,
+            pictures: n, boxes: n * 4, classes, splits: of(n), test_uses: over.test_uses ?? 0,
+        };
+        const warnings = [
+            { fact: "The class dog is missing in the test split.", hint: "Label more pictures of it from other hours: 4 pictures lie in one block of time." },
+        ];
+        const rows = classes.map((name, i) => {
+            const boxes = of(Math.round((n * 4) / (1 + 5 * i)));
+            return { class: name, boxes: name === "dog" ? { ...boxes, test: 0 } : boxes, pictures: of(Math.round(n / (1 + 3 * i))) };
+        });
+        this.datasets.unshift(dataset);
+        this.reports.set(dataset.digest, {
+            dataset, warnings, classes: rows,
+            splits: ["train", "val", "test"].map((split) => ({
+                split, pictures: dataset.splits[split], boxes: dataset.splits[split] * 4,
+                empty: Math.round(dataset.splits[split] / 9), groups: { train: 31, val: 7, test: 9 }[split],
+                uses: { train: 3, val: 3, test: dataset.test_uses }[split],
+                ...(dataset.test_uses ? { last_used_at: iso(Date.now() - 9 * MINUTE) } : {}),
+            })),
+            cameras: ["yard-1", "yard-2"].map((camera, i) => ({
+                device: "yard-box", camera, pictures: of(i ? 40 : n - 40), boxes: of(i ? 100 : n * 4 - 100),
+            })),
+            hours: [6, 7, 8, 9, 10, 12, 13, 14, 17].map((hour, i) => ({ hour, pictures: of(4 + ((i * 7) % 19)) })),
+        });
+        return { dataset, warnings };
+    }
+
+    #runs({ req, res, rest: [id, verb], query, body }) {
+        if (!id && req.method === "POST") {
+            const run = this.run({ config: body.config, name: body.name, state: "queued" });
+            this.hub.change("run", run.id);
+            return json(res, 201, run);
+        }
+        if (!id) {
+            const states = query.get("state")?.split(",");
+            const count = (s) => this.runs.filter((r) => r.state === s).length;
+            return json(res, 200, {
+                runs: this.runs
+                    .filter((r) => (!states || states.includes(r.state)) && (!query.get("kind") || r.kind === query.get("kind")))
+                    .map(({ points, words, ...r }) => r),
+                counts: { queued: count("queued"), leased: count("leased") },
+            });
+        }
+        const one = this.runs.find((r) => r.id === id);
+        if (!one) return json(res, 404, problem("absent", "There is no such run."));
+        if (verb === "report") {
+            const report = this.runReports.get(id);
+            return report ? json(res, 200, report) : json(res, 404, problem("absent", "There is no report yet."));
+        }
+        if (verb === "cancel") Object.assign(one, { state: "cancelled", version: one.version + 1, ended_at: iso(Date.now()) });
+        if (verb) this.hub.change("run", id);
+        return json(res, 200, one);
+    }
+    run(over) {
+        const run = {
+            id: ulid(Date.now() - (over.agoMs ?? 0)),
+            version: 1, kind: "train", state: "leased", created_by: "anna",
+            created_at: iso(Date.now() - (over.agoMs ?? 0)), updated_at: iso(Date.now()),
+            step: 0, steps: 0, attempts: 0, files: [], points: [], words: [],
+            ...over,
+            config: {
+                seed: 1, epochs: 20, batch: 8, learning_rate: 0.001, weight_decay: 0.0001, freeze: 0.9,
+                augment: true, patience: 5, checkpoint_s: 30, threads: 0,
+                ...over.config,
+            },
+        };
+        delete run.agoMs;
+        this.runs.unshift(run);
+        return run;
+    }
+    #models({ req, res, body }) {
+        if (req.method === "POST") {
+            const run = this.runs.find((r) => r.id === body.run);
+            const file = run.files.find((f) => f.name === "model.onnx");
+            const model = { name: "centernet-coco", digest: file.digest, version: 3, state: "candidate", run: run.id };
+            this.models.unshift(model);
+            return json(res, 201, model);
+        }
+        return json(res, 200, { models: this.models });
+    }
+}
+
+/** Curves as a training leaves them: the loss falls, the validation's turns up when it begins to learn by heart. */
+export function pointsOf(epochs, { turn = 99 } = {}) {
+    return Array.from({ length: epochs }, (_, n) => {
+        const step = (n + 1) * 10;
+        const train = 0.34 + 1.5 * Math.exp(-n / 4) + 0.03 * Math.sin(n * 2.1);
+        const val = 0.46 + 1.4 * Math.exp(-n / 4.5) + 0.02 * Math.sin(n) + Math.max(0, n - turn) * 0.035;
+        return {
+            step,
+            at: iso(Date.now() - (epochs - n) * 20_000),
+            values: {
+                train_loss: train,
+                val_loss: val,
+                val_map50: 0.79 - 0.35 * Math.exp(-n / 5) - Math.max(0, n - turn) * 0.006,
+                learning_rate: 0.001 * 0.95 ** n,
+            },
+        };
+    });
+}
+export function runReportOf(lab, run) {
+    const curve = Array.from({ length: 101 }, (_, n) => [n / 100, Math.max(0, 1 - (n / 100) ** 6 * 0.95 - n * 0.0006)]);
+    const names = lab.pictures.map((p) => p.picture);
+    return {
+        format: "vedette.report/1",
+        model: { name: "centernet-coco", digest: run.files[0].digest },
+        dataset: run.config.dataset, split: "test", task: "detection", classes: ["person", "bicycle"],
+        map: 0.521, map50: 0.843, map75: 0.55, area: { small: 0.31, medium: 0.56, large: null },
+        recall: 0.86, precision: 0.91,
+        per_class: [
+            { class: "person", truths: 96, ap: 0.521, ap50: 0.843, tp: 83, fp: 8, fn: 13 },
+            { class: "dog", truths: 0, ap: null, ap50: null },
+        ],
+        per_camera: [
+            { name: "yard-box/yard-1", pictures: 16, groups: 6, truths: 64, map50: 0.88, tp: 60, fp: 4, fn: 4 },
+            { name: "yard-box/yard-2", pictures: 8, groups: 3, truths: 32, map50: 0.71, tp: 23, fp: 4, fn: 9 },
+        ],
+        per_hour: [], curve,
+        false_alarms: { per_picture: 0.33, at_score: 0.4 },
+        worst: names.slice(0, 6).map((picture, n) => ({
+            picture, camera: "yard-1", reason: n % 2 ? "false_alarm" : "missed", why: n % 2 ? "2 false alarms" : "3 of 5 missed",
+        })),
+        calibration: { error: 0.04, bins: [] },
+        latency_ms: { median: 21.4, p95: 29.8 },
+        pictures: [], words: ["Only 9 groups were held out: the interval is wide."],
+    };
+}
+/** A Lab with some of everything. */
+export function someLab(hub, shots, count = 40) {
+    const lab = new ScriptedLab(hub, poolOf(shots, count));
+    for (const n of [3, 6, 7, 13]) {
+        const one = lab.pictures[n];
+        if (one) lab.label(one, n % 2 ? "ines" : "anna", one.proposals.map(({ class: c, box }) => ({ class: c, box })), n * MINUTE);
+    }
+    return lab;
+}
