@@ -28,6 +28,7 @@ static const hub_config defaults = {
                 .picture_wait_ms = 15000,
                 .retry_first_ms = 10000,
                 .retry_most_ms = 3600000 },
+    .lake = { .path = "lake", .every_ms = 3600000 },
     .watch = { .learn = 24, .false_alarms_per_year = 1 },
     .retention = { .days = 90, .keep_labelled = true },
     .log_format = VD_LOG_AUTO,
@@ -225,6 +226,15 @@ static vd_err read_watch(node *at, vd_watch_config *c, vd_why *why)
                                why);
 }
 
+static vd_err read_lake(node *at, vd_lake_config *c, vd_why *why)
+{
+    static const char *const keys[] = { "path", "every", NULL };
+    if (!at) return VD_OK;
+    vd_err err = vd_config_only(at, keys, why);
+    if (!err) err = vd_config_text(at, "path", &c->path, why);
+    return err ? err : vd_config_duration_ms(at, "every", 1000, 86400000, &c->every_ms, why);
+}
+
 static vd_err read_metrics(node *at, hub_config *c, vd_why *why)
 {
     static const char *const keys[] = { "token_file", NULL };
@@ -278,8 +288,8 @@ static vd_err read_root(node *root, hub_config *c, vd_why *why)
     static const char *const keys[] = { "site",      "time_zone",   "state_dir",    "https",
                                         "mqtt",      "host_name",   "names",        "public_url",
                                         "web_dir",   "mailbox_dir", "incident_gap", "notify",
-                                        "retention", "watch",       "metrics",      "log",
-                                        NULL };
+                                        "retention", "watch",       "lake",         "metrics",
+                                        "log",       NULL };
     unsigned names = 0;
     vd_err err = vd_config_only(root, keys, why);
     if (!err) err = vd_config_text(root, "site", &c->site, why);
@@ -298,6 +308,7 @@ static vd_err read_root(node *root, hub_config *c, vd_why *why)
     if (!err) err = read_notify(vd_config_get(root, "notify"), &c->notify, why);
     if (!err) err = read_retention(vd_config_get(root, "retention"), &c->retention, why);
     if (!err) err = read_watch(vd_config_get(root, "watch"), &c->watch, why);
+    if (!err) err = read_lake(vd_config_get(root, "lake"), &c->lake, why);
     if (!err) err = read_metrics(vd_config_get(root, "metrics"), c, why);
     return err ? err : read_log(vd_config_get(root, "log"), c, why);
 }
@@ -307,7 +318,7 @@ static vd_err finish(vd_config *file, hub_config *ret_config, vd_why *why)
     *ret_config = defaults;
     ret_config->file = file;
     vd_err err = file ? read_root(vd_config_root(file), ret_config, why) : VD_OK;
-    ret_config->notify.site = ret_config->site;
+    ret_config->notify.site = ret_config->lake.site = ret_config->site;
     if (err) hub_config_done(ret_config);
     return err;
 }

@@ -28,7 +28,7 @@ static const vd_store_schema schema = { .migrations = hub_migrations, .statement
 
 struct hub {
     hub_config *config;
-    char db_path[4096], work_dir[4096];
+    char db_path[4096], work_dir[4096], lake_dir[4096];
     vd_secret_key *secret;
     vd_committer *committer;
     vd_store_pool *readers;
@@ -219,6 +219,8 @@ vd_err hub_open(hub_config *config, hub **ret_hub, vd_why *why)
     if (!h) return vd_fail(why, VD_FULL, "no memory");
     h->config = config;
     config->watch.ctx = h;
+    if (config->lake.path[0] && config->lake.path[0] != '/')
+        config->lake.path = under(h, config->lake.path, h->lake_dir);
     config->watch.event = on_drift;
     config->watch.changed = on_watch;
     setenv("TZ", config->time_zone, 1);
@@ -279,6 +281,7 @@ static vd_err start_api(hub *h, vd_why *why)
         .live = h->live,
         .notify = h->notify,
         .watch = &h->config->watch,
+        .lake = &c->lake,
         .metrics_token = c->metrics_token,
         .registry = h->registry,
     };
@@ -301,7 +304,8 @@ static vd_err start_notify(hub *h, vd_why *why)
 
 static vd_err start_watch(hub *h, vd_why *why)
 {
-    const vd_watch_parts parts = { .config = &h->config->watch,
+    const vd_watch_parts parts = { .lake = &h->config->lake,
+                                   .config = &h->config->watch,
                                    .intake = h->intake,
                                    .committer = h->committer,
                                    .readers = h->readers };

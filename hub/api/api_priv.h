@@ -4,6 +4,7 @@
 #include "api.h"
 
 #include <microhttpd.h>
+#include <stdatomic.h>
 
 #include "vd/file.h"
 
@@ -20,6 +21,8 @@ struct vd_api {
     vd_throttle *throttle;
     previews *previews;
     struct basics *basics;
+    int64_t started_us;
+    _Atomic uint64_t answered[6]; /* by hundreds of the status */
 };
 
 typedef struct route route;
@@ -75,6 +78,9 @@ void reply_error(request *r, vd_err err, const vd_why *why);
 void reply_header(request *r, const char *name, const char *value);
 void write_error(vd_json_w *w, vd_err err, const vd_why *why);
 unsigned status_of(vd_err err);
+
+/* ---- figures (metrics.c) ---- */
+void api_count_request(vd_api *api, unsigned status);
 
 /* ---- asking (ask.c) ---- */
 const char *ask_header(request *r, const char *name);
@@ -157,6 +163,9 @@ vd_err send_message(request *r, vd_why *why);
 vd_err list_deliveries(request *r, vd_why *why);
 vd_err list_mailbox(request *r, vd_why *why);
 vd_err get_mail(request *r, vd_why *why);
+vd_err get_fleet(request *r, vd_why *why);
+vd_err get_insights(request *r, vd_why *why);
+vd_err get_metrics(request *r, vd_why *why);
 vd_err list_watch(request *r, vd_why *why);
 vd_err get_watch(request *r, vd_why *why);
 vd_err accept_reference(request *r, vd_why *why);

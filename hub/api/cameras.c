@@ -50,6 +50,15 @@ static const char *state_word(const vd_json *camera)
     return "unknown";
 }
 
+/* Devices tell more of their model than a camera's row shows. */
+static void write_model_ref(const vd_json *model, vd_json_w *w)
+{
+    vd_json_w_object(w);
+    vd_json_w_kv_text(w, "name", vd_json_text(vd_json_get(model, "name"), ""));
+    vd_json_w_kv_text(w, "digest", vd_json_text(vd_json_get(model, "digest"), ""));
+    vd_json_w_object_end(w);
+}
+
 static void write_members(const vd_json *camera, const vd_json *agent_model, bool connected,
                           vd_json_w *w)
 {
@@ -62,7 +71,10 @@ static void write_members(const vd_json *camera, const vd_json *agent_model, boo
         if (!connected && (strcmp(name, "why") == 0 || strcmp(name, "hint") == 0)) continue;
         if (!member_fits(value, camera_members[n].kind, name)) continue;
         vd_json_w_key(w, name);
-        vd_json_w_node(w, value);
+        if (camera_members[n].kind == NODE && strcmp(name, "model") == 0)
+            write_model_ref(value, w);
+        else
+            vd_json_w_node(w, value);
     }
     if (connected) return;
     vd_json_w_kv_text(w, "why", "the device is not connected");

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "vd/clock.h"
 #include "vd/log.h"
 #include "vd/ulid.h"
 
@@ -69,7 +70,8 @@ static vd_err find_route(request *r, vd_why *why)
 
 static bool is_api(const char *path)
 {
-    return strncmp(path, "/api/", 5) == 0 || strncmp(path, "/device/", 8) == 0 || is_registry(path);
+    return strncmp(path, "/api/", 5) == 0 || strncmp(path, "/device/", 8) == 0 ||
+           strcmp(path, "/metrics") == 0 || is_registry(path);
 }
 
 static vd_err page_or_absent(request *r, vd_why *why)
@@ -263,6 +265,7 @@ static enum MHD_Result on_whole(request *r)
     }
     if (!r->response) return MHD_NO;
     add_security_headers(r);
+    api_count_request(r->api, r->status);
     enum MHD_Result queued = MHD_queue_response(r->connection, r->status, r->response);
     MHD_destroy_response(r->response);
     r->response = NULL;
@@ -377,6 +380,7 @@ vd_err vd_api_start(const vd_api_parts *parts, vd_api **ret_api, vd_why *why)
     vd_api *api = calloc(1, sizeof *api);
     if (!api) return vd_fail(why, VD_FULL, "no memory");
     api->parts = *parts;
+    api->started_us = vd_clock_utc_us();
     api->throttle = vd_throttle_new();
     api->basics = basics_new();
     vd_err err =

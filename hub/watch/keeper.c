@@ -18,6 +18,11 @@ struct vd_watch {
     bool stopping, woken;
 };
 
+typedef struct {
+    vd_lake_batch batch;
+    unsigned files, rows;
+} watch_lake_step;
+
 static vd_err trim_job(vd_store *store, void *arg, vd_why *why)
 {
     (void)arg;
@@ -46,11 +51,67 @@ static bool rest(vd_watch *k)
     return go_on;
 }
 
+/* ---- the lake ---- */
+
+static vd_err done_job(vd_store *store, void *arg, vd_why *why)
+{
+    return vd_lake_done(store, arg, why);
+}
+
+static vd_err drop_job(vd_store *store, void *arg, vd_why *why)
+{
+    (void)arg;
+    return vd_lake_drop(store, why);
+}
+
+static vd_err failed_job(vd_store *store, void *arg, vd_why *why)
+{
+    return vd_lake_failed(store, arg, why);
+}
+
+static vd_err write_batch(watch_lake_step *step, vd_watch *k, vd_why *why)
+{
+    vd_store *store = vd_store_pool_take(k->parts.readers);
+    vd_err err = vd_lake_write(store, k->parts.lake, &step->batch, why);
+    vd_store_pool_give(k->parts.readers, store);
+    if (err || step->batch.last == 0) return err;
+    step->files += step->batch.files;
+    step->rows += step->batch.rows;
+    return vd_committer_run(k->parts.committer, done_job, &step->batch, why);
+}
+
+static void write_lake(vd_watch *k)
+{
+    watch_lake_step step = { .files = 0 };
+    vd_why why = { 0 };
+    char line[400], rows[24];
+    vd_err err = VD_OK;
+    if (!k->parts.lake->path[0]) {
+        err = vd_committer_run(k->parts.committer, drop_job, NULL, &why);
+        return;
+    }
+    do err = write_batch(&step, k, &why);
+    while (!err && step.batch.last);
+    if (err) {
+        vd_log_why(VD_LOG_ERROR, "lake.failed", "the lake cannot be written, it is tried again",
+                   &why, "path", k->parts.lake->path, NULL);
+        vd_why_line(&why, line, sizeof line);
+        err = vd_committer_run(k->parts.committer, failed_job, line, NULL);
+    } else if (step.rows) {
+        vd_log(VD_LOG_INFO, "lake.written", "the lake has new files", "rows",
+               vd_text_i64(step.rows, rows), NULL);
+    }
+}
+
 static void *keep(void *arg)
 {
     vd_watch *k = arg;
-    int64_t trimmed_us = vd_clock_mono_us();
+    int64_t trimmed_us = vd_clock_mono_us(), lake_us = trimmed_us;
     while (rest(k)) {
+        if (vd_clock_mono_us() - lake_us >= k->parts.lake->every_ms * 1000) {
+            write_lake(k);
+            lake_us = vd_clock_mono_us();
+        }
         vd_watch_sampling(k->parts.intake, k->parts.committer, k->parts.readers);
         if (vd_clock_mono_us() - trimmed_us < TRIM_EVERY_US) continue;
         trim(k);

@@ -10,6 +10,7 @@
 #define VD_WATCH_H
 #include "archive.h"
 #include "intake.h"
+#include "vd/metrics.h"
 
 extern const vd_sql watch_sql[];
 
@@ -45,8 +46,46 @@ VD_MUST_USE vd_err vd_watch_trim(vd_store *store, vd_why *why);
  * `sampling`. Not on the committer's thread; what fails is tried again. */
 void vd_watch_sampling(vd_intake *intake, vd_committer *committer, vd_store_pool *readers);
 
-/* The watch's own thread: sampling budgets, trimming. */
+/* ---- the lake: what happened, as files that DuckDB and Spark read (docs/lake.md) ---- */
 typedef struct {
+    const char *path; /* absolute; "": none */
+    const char *site;
+    int64_t every_ms;
+} vd_lake_config;
+typedef struct {
+    int64_t last; /* 0: nothing waited */
+    unsigned files, rows;
+} vd_lake_batch;
+/* Writes what waits, a batch at most, into whole files; any store, blocking. Nothing is forgotten
+ * before vd_lake_done, a job: a hub that dies between writes the same files again. */
+VD_MUST_USE vd_err vd_lake_write(vd_store *store, const vd_lake_config *config,
+                                 vd_lake_batch *ret_batch, vd_why *why);
+VD_MUST_USE vd_err vd_lake_done(vd_store *store, const vd_lake_batch *batch, vd_why *why);
+/* Jobs: why it could not be written; and to want no lake. */
+VD_MUST_USE vd_err vd_lake_failed(vd_store *store, const char *reason, vd_why *why);
+VD_MUST_USE vd_err vd_lake_drop(vd_store *store, vd_why *why);
+/* The member `lake` of Insights. */
+VD_MUST_USE vd_err vd_lake_write_state(vd_store *store, const vd_lake_config *config, vd_json_w *w,
+                                       vd_why *why);
+
+/* ---- figures over time ---- */
+/* Members of Insights but `lake`. */
+VD_MUST_USE vd_err vd_insights_write(vd_store *store, int64_t from_us, int64_t to_us, vd_json_w *w,
+                                     vd_why *why);
+/* One table as CSV. VD_INVALID: there is no such table. */
+VD_MUST_USE vd_err vd_insights_csv(vd_store *store, const char *table, int64_t from_us,
+                                   int64_t to_us, vd_buf *into, vd_why *why);
+
+/* ---- the fleet ---- */
+/* Members of Fleet. */
+VD_MUST_USE vd_err vd_fleet_write(vd_intake *intake, vd_store_pool *readers, vd_json_w *w,
+                                  vd_why *why);
+/* The hub's figures that come from the store and the intake. */
+VD_MUST_USE vd_err vd_watch_figures(vd_store *store, vd_intake *intake, vd_metrics *m, vd_why *why);
+
+/* The watch's own thread: sampling budgets, trimming, the lake. */
+typedef struct {
+    const vd_lake_config *lake;
     const vd_watch_config *config;
     vd_intake *intake;
     vd_committer *committer;

@@ -85,6 +85,9 @@ void watch_describe(watch_camera *c, const watch_window *w, watch_change *change
 VD_MUST_USE vd_err watch_tell(vd_store *store, const vd_watch_config *config, watch_camera *c,
                               const watch_window *w, bool ended, vd_why *why);
 
+/* insights.c */
+void watch_wilson(int64_t hits, int64_t of, double *ret_low, double *ret_high);
+
 /* take.c */
 const char *watch_state_word(watch_state state);
 #endif

@@ -1,0 +1,2 @@
+-- metrics_incidents: reads only.
+SELECT state, count(*) FROM incident GROUP BY state;
