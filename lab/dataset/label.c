@@ -16,15 +16,15 @@ double box_round(double value)
     return round(value * 1e8) / 1e8;
 }
 
-/* An interval [from, from + len] within [0, 1]. */
+/* An interval [from, from + len] within [0, 1]. What is rounded once stays as it is. */
 static bool interval_fits(double *from, double *len)
 {
     if (!isfinite(*from) || !isfinite(*len)) return false;
     if (*from < -ROUNDING || *from + *len > 1 + ROUNDING || *len <= 0) return false;
-    double end = fmin(*from + *len, 1);
+    if (*from < 0) *len += *from;
     *from = box_round(fmax(*from, 0));
     *len = box_round(*len);
-    if (*from + *len > end + 1e-9) *len = box_round(end - *from);
+    if (*from + *len > 1 + 1e-9) *len = box_round(1 - *from);
     return *len > 0;
 }
 

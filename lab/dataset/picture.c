@@ -1,7 +1,7 @@
 /* picture.c - JPEG by libjpeg, PNG by libpng's simplified reader. The header is read first, so that
  * what is too large is refused before memory is asked for; a warning of a decoder counts as damage,
  * because a label drawn on half a picture is wrong. */
-#include "picture.h"
+#include "dataset.h"
 
 #include <png.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 -- pool_page: reads only; pictures with what each would teach, the highest first (or the newest).
 -- teach = 10 when a reviewer disagreed + what its reason says + 2 x uncertainty
 --       + 1.5 x how rare its rarest proposed class is among labels + how few labels its camera has
---       - 1.5 when a picture of the same camera within 10 s is labelled; 0 with a label.
+--       - 2.5 when a picture of the same camera within 10 s is labelled; 0 with a label.
 WITH labels AS (SELECT class, SUM(boxes) AS boxes FROM pool_has WHERE what = 'label' GROUP BY class),
 rare AS (SELECT h.picture, MAX(1.0 / (1.0 + 0.1 * COALESCE(l.boxes, 0))) AS rarity
            FROM pool_has AS h LEFT JOIN labels AS l ON l.class = h.class
@@ -29,7 +29,7 @@ SELECT p.*, b.digest IS NOT NULL AS here, COALESCE(r.rarity, 0.0) AS rarity, c.f
 ranked AS (
 SELECT parts.*, CASE WHEN state IN ('labelled', 'reviewed') THEN 0.0
                      ELSE MAX(0.0, 10.0 * (COALESCE(agree, 1) = 0) + bonus + 2.0 * uncertainty
-                                   + 1.5 * rarity + few - 1.5 * near) END AS teach
+                                   + 1.5 * rarity + few - 2.5 * near) END AS teach
   FROM parts),
 ordered AS (
 SELECT ranked.*, CASE WHEN :newest THEN CAST(added_us AS REAL) ELSE teach END AS place FROM ranked)
