@@ -11,6 +11,8 @@ import subprocess
 import tempfile
 import time
 
+import updates
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build/release"
 FOOTAGE = pathlib.Path("/usr/share/doc/opencv-doc/examples/data/vtest.avi")
@@ -212,4 +214,53 @@ class G10One(G10):
     name, what, hold, writers, events, peer_events = "G10/one", "durable events a second, one writer (its commit latency)", 1.0, 1, 4000, 4000
 
 
-ROWS = [G2, G5x1, G5x4, G5x16, G9, G10Many, G10One]
+class Patch(Row):
+    """A quantised model before and after a training; see updates.py."""
+
+    def prepare(self):
+        for tool in ("bsdiff", "xdelta3", "zstd"):
+            if not shutil.which(tool):
+                raise Missing(f"{tool} is not there")
+        if not MODEL.exists():
+            raise Missing(f"{MODEL} is not there: make setup")
+        self.before, self.after = updates.make(BUILD / "cli/vedette", MODEL, FOOTAGE, self.folder, self.key)
+
+    def ours(self):
+        return run_tree(BUILD / "bench/g13_patch", self.before, self.after).figures
+
+
+class G13(Patch):
+    beside, unit = "best of bsdiff, xdelta3 -9, zstd -19 --patch-from", "bytes"
+
+    def product(self):
+        return self.ours()["bytes"]
+
+    def peer(self):
+        out = self.folder / "peer.patch"
+        sizes = []
+        for command in (["bsdiff", self.before, self.after, out], ["xdelta3", "-9", "-f", "-e", "-s", self.before, self.after, out],
+                        ["zstd", "-q", "-f", "-19", f"--patch-from={self.before}", self.after, "-o", out]):
+            run_tree(*command, stderr=subprocess.DEVNULL)
+            sizes.append(out.stat().st_size)
+        return min(sizes)
+
+
+class G13Head(G13):
+    name, what, hold, key = "G13/head", "bytes of a model update, only the head was trained, int8", 0.5, "CenternetHead/centernet"
+
+
+class G13Full(G13):
+    name, what, hold, key = "G13/full", "bytes of a model update, all layers were trained, int8", 0.45, ""
+
+
+class G14(Patch):
+    name, what, beside, unit, hold, key = "G14", "CPU to make that patch, all layers", "bsdiff", "CPU s", 0.05, ""
+
+    def product(self):
+        return self.ours()["make_s"]
+
+    def peer(self):
+        return run_tree("bsdiff", self.before, self.after, self.folder / "peer.patch").cpu_s
+
+
+ROWS = [G2, G5x1, G5x4, G5x16, G9, G10Many, G10One, G13Head, G13Full, G14]
