@@ -7,6 +7,7 @@ Flags come from build/*/compile_commands.json; what a stage may see, from tools/
 import importlib.machinery
 import json
 import os
+import re
 import pathlib
 import shlex
 import subprocess
@@ -34,9 +35,12 @@ def stage_flags(folder, entries):
 
 
 def compiles(flags, header):
-    done = subprocess.run([*flags, "-fsyntax-only", "-x", "c", "-"], input=f'#include "{header}"\n',
+    """Does our header come in? A library of the system may have one of the same name."""
+    done = subprocess.run([*flags, "-fsyntax-only", "-H", "-x", "c", "-"], input=f'#include "{header}"\n',
                           cwd=BUILD, capture_output=True, text=True)
-    return done.returncode == 0, done.stderr
+    first = re.search(r"^\. (.+)$", done.stderr, re.M)
+    ours = first and (BUILD / first[1]).resolve().is_relative_to(boundaries.ROOT)
+    return done.returncode == 0 and bool(ours), done.stderr
 
 
 class Walls(unittest.TestCase):

@@ -385,7 +385,7 @@ vd_err nn_model_read(vd_buf *bytes, nn_model *ret_model, vd_why *why)
     nn_model m = { .bytes = *bytes, .input = -1 };
     vd_why inner = { 0 };
     reader r = { &m, &inner };
-    vd_slice graph;
+    vd_slice graph = VD_SLICE_NONE;
     *bytes = VD_BUF(bytes->limit);
     m.arena = vd_arena_new((size_t)VD_LIMIT_MODEL_BYTES);
     bool whole = m.arena && find_graph(vd_buf_slice(&m.bytes), &graph) && read_graph(&r, graph);
