@@ -20,18 +20,21 @@ BUILD = pathlib.Path(os.environ.get("VEDETTE_BUILD_ROOT", ROOT / "build/debug"))
 boundaries = importlib.machinery.SourceFileLoader("boundaries", str(ROOT / "tools/boundaries")).load_module()
 
 
+def flags_of(command):
+    words = shlex.split(command)
+    drop = {at for at, word in enumerate(words) if word in ("-MD", "-c")}
+    for at, word in enumerate(words):
+        if word in ("-o", "-MQ", "-MF", "-c"):  # with what follows
+            drop |= {at, at + 1}
+    return [word for at, word in enumerate(words) if at not in drop]
+
+
 def stage_flags(folder, entries):
-    """The compiler and flags of the stage's library, or None while it has no source."""
-    for entry in entries:
-        name = os.path.relpath((BUILD / entry["file"]).resolve(), ROOT)
-        if os.path.dirname(name) == folder and ".a.p/" in entry["output"]:
-            words = shlex.split(entry["command"])
-            drop = {at for at, word in enumerate(words) if word in ("-MD", "-c")}
-            for at, word in enumerate(words):
-                if word in ("-o", "-MQ", "-MF", "-c"):  # with what follows
-                    drop |= {at, at + 1}
-            return [word for at, word in enumerate(words) if at not in drop]
-    return None
+    """The compiler and flags of the stage's library, or None while it has no source. A part that is built by itself, and sees
+    less, is not the stage."""
+    found = [flags_of(entry["command"]) for entry in entries
+             if os.path.dirname(os.path.relpath((BUILD / entry["file"]).resolve(), ROOT)) == folder and ".a.p/" in entry["output"]]
+    return max(found, key=len, default=None)
 
 
 def compiles(flags, header):
