@@ -2,6 +2,7 @@
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "cli_priv.h"
 #include "limits.h"
@@ -90,12 +91,16 @@ static void prepare(api *a, const char *method, const char *path, vd_slice body,
     curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, method);
 }
 
-static struct curl_slist *headers_of(api *a, bool json)
+typedef enum { SENDS_NOTHING, SENDS_JSON, SENDS_BYTES } sends;
+
+static struct curl_slist *headers_of(api *a, sends what)
 {
     struct curl_slist *list = NULL;
     char line[SETTING_ROOM + 32];
 
-    if (json) list = curl_slist_append(list, "Content-Type: application/json");
+    if (what == SENDS_JSON) list = curl_slist_append(list, "Content-Type: application/json");
+    if (what == SENDS_BYTES)
+        list = curl_slist_append(list, "Content-Type: application/octet-stream");
     list = curl_slist_append(list, "Expect:");
     if (!a->s.token[0]) return list;
     snprintf(line, sizeof line, "Authorization: Bearer %s", a->s.token);
@@ -115,9 +120,9 @@ static vd_err unreachable(api *a, CURLcode code, vd_why *why)
 }
 
 /* Runs what prepare() set up; *ret_status is the HTTP status. */
-static vd_err perform(api *a, bool json, long *ret_status, vd_why *why)
+static vd_err perform(api *a, sends what, long *ret_status, vd_why *why)
 {
-    struct curl_slist *headers = headers_of(a, json);
+    struct curl_slist *headers = headers_of(a, what);
 
     curl_easy_setopt(a->curl, CURLOPT_HTTPHEADER, headers);
     CURLcode code = curl_easy_perform(a->curl);
@@ -146,6 +151,9 @@ static vd_err explained(const vd_json *root, long status, vd_why *why)
     const char *hint = vd_json_text(vd_json_get(error, "hint"), "");
     vd_err err = class_of(vd_json_text(vd_json_get(error, "class"), ""), status);
 
+    if (!fact) /* the registry's errors have another shape */
+        fact =
+            vd_json_text(vd_json_get(vd_json_at(vd_json_get(root, "errors"), 0), "message"), NULL);
     if (fact)
         vd_fail(why, err, "%s", fact);
     else
@@ -167,7 +175,7 @@ vd_err api_call(api *a, const char *method, const char *path, vd_slice body, vd_
     prepare(a, method, path, body, &url);
     curl_easy_setopt(a->curl, CURLOPT_WRITEFUNCTION, to_buf);
     curl_easy_setopt(a->curl, CURLOPT_WRITEDATA, &answer);
-    vd_err err = perform(a, body.len > 0, &status, why);
+    vd_err err = perform(a, body.len > 0 ? SENDS_JSON : SENDS_NOTHING, &status, why);
     if (err) return err;
     if (answer.len)
         err = vd_json_parse(vd_buf_slice(&answer), API_BYTES, VD_LIMIT_JSON_DEPTH, &root, why);
@@ -181,6 +189,50 @@ vd_err api_call(api *a, const char *method, const char *path, vd_slice body, vd_
     return err;
 }
 
+static vd_err explained_text(vd_slice text, long status, vd_why *why)
+{
+    VD_AUTO(vd_json_ptr) root = NULL;
+    if (vd_json_parse(text, API_BYTES, VD_LIMIT_JSON_DEPTH, &root, NULL)) root = NULL;
+    return explained(root, status, why);
+}
+
+vd_err api_fetch(api *a, const char *path, vd_buf *into, vd_why *why)
+{
+    VD_AUTO(vd_buf) url = VD_BUF(8192);
+    long status = 0;
+
+    prepare(a, "GET", path, VD_SLICE_NONE, &url);
+    curl_easy_setopt(a->curl, CURLOPT_WRITEFUNCTION, to_buf);
+    curl_easy_setopt(a->curl, CURLOPT_WRITEDATA, into);
+    vd_err err = perform(a, SENDS_NOTHING, &status, why);
+    return err || status == 200 ? err : explained_text(vd_buf_slice(into), status, why);
+}
+
+vd_err api_send_file(api *a, const char *path, const char *file, vd_buf *into, vd_why *why)
+{
+    VD_AUTO(vd_buf) url = VD_BUF(8192);
+    struct stat at;
+    long status = 0;
+
+    FILE *from = fopen(file, "rb");
+    if (!from || fstat(fileno(from), &at) != 0 || !S_ISREG(at.st_mode)) {
+        vd_err err = vd_fail_errno(why, "'%s' cannot be read", file);
+        if (from) fclose(from);
+        return err;
+    }
+    prepare(a, "GET", path, VD_SLICE_NONE, &url);
+    curl_easy_setopt(a->curl, CURLOPT_POST, 1L);
+    curl_easy_setopt(a->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)at.st_size);
+    curl_easy_setopt(a->curl, CURLOPT_READFUNCTION, fread);
+    curl_easy_setopt(a->curl, CURLOPT_READDATA, from);
+    curl_easy_setopt(a->curl, CURLOPT_WRITEFUNCTION, to_buf);
+    curl_easy_setopt(a->curl, CURLOPT_WRITEDATA, into);
+    vd_err err = perform(a, SENDS_BYTES, &status, why);
+    fclose(from);
+    if (err || (status >= 200 && status < 300)) return err;
+    return explained_text(vd_buf_slice(into), status, why);
+}
+
 vd_err api_download(api *a, const char *path, vd_file *into, vd_why *why)
 {
     VD_AUTO(vd_buf) url = VD_BUF(8192);
@@ -191,7 +243,7 @@ vd_err api_download(api *a, const char *path, vd_file *into, vd_why *why)
     prepare(a, "GET", path, VD_SLICE_NONE, &url);
     curl_easy_setopt(a->curl, CURLOPT_WRITEFUNCTION, to_file);
     curl_easy_setopt(a->curl, CURLOPT_WRITEDATA, &d);
-    vd_err err = perform(a, false, &status, why);
+    vd_err err = perform(a, SENDS_NOTHING, &status, why);
     if (!err && status != 200) {
         if (vd_json_parse(vd_buf_slice(&d.error), 65536, VD_LIMIT_JSON_DEPTH, &root, NULL))
             root = NULL;

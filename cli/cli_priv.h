@@ -74,6 +74,9 @@ vd_err api_call(api *a, const char *method, const char *path, vd_slice body, vd_
                 vd_why *why);
 /* Appends the answer's body to the open file and counts its bytes. */
 vd_err api_download(api *a, const char *path, vd_file *into, vd_why *why);
+/* GET whatever it is; POST a file as it is, the answer's body into `into`. */
+vd_err api_fetch(api *a, const char *path, vd_buf *into, vd_why *why);
+vd_err api_send_file(api *a, const char *path, const char *file, vd_buf *into, vd_why *why);
 /* Appends "/text" or "?name=text" percent-encoded. */
 void path_add(vd_buf *path, const char *text);
 void query_add(vd_buf *path, const char *name, const char *text); /* NULL text: nothing */
@@ -113,6 +116,16 @@ vd_err run_model_import(cli *c, vd_why *why);
 vd_err run_model_quantize(cli *c, vd_why *why);
 vd_err run_model_list(cli *c, vd_why *why);
 vd_err run_model_show(cli *c, vd_why *why);
+vd_err run_model_push(cli *c, vd_why *why);
+vd_err run_model_pull(cli *c, vd_why *why);
+vd_err run_model_lineage(cli *c, vd_why *why);
+vd_err run_model_compare(cli *c, vd_why *why);
+vd_err run_model_promote(cli *c, vd_why *why);
+vd_err run_model_retire(cli *c, vd_why *why);
+/* of the hub (--hub), called by the two above */
+vd_err hub_model_list(cli *c, vd_why *why);
+vd_err hub_model_show(cli *c, vd_why *why);
+vd_err run_score(cli *c, vd_why *why);
 vd_err run_dataset_export(cli *c, vd_why *why);
 vd_err run_analyze(cli *c, vd_why *why);
 vd_err run_completion(cli *c, vd_why *why);

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "cli_priv.h"
-#include "convert.h"
 #include "inference.h"
 
 #define SUFFIX     ".model.yaml"
@@ -34,36 +33,6 @@ vd_err model_path_of(const cli *c, const char *name, char *into, size_t room, vd
     vd_why_detail(why, "neither that file nor %s/%s.onnx", models_dir(c), name);
     vd_why_hint(why, "'vedette model list' shows what is there; 'vedette model import' brings one");
     return VD_ABSENT;
-}
-
-vd_err run_model_import(cli *c, vd_why *why)
-{
-    static const column fields[] = {
-        { "model", "model" },   { "descriptor", "descriptor" },
-        { "digest", "digest" }, { "made from", "source_digest" },
-        { "nodes", "nodes" },
-    };
-    VD_AUTO(vd_buf) text = VD_BUF(16384);
-    vd_json_w w = vd_json_writer(&text);
-    vd_convert_options options = { .name = cli_option(c, "name"),
-                                   .descriptor = cli_option(c, "descriptor"),
-                                   .labels = cli_option(c, "labels"),
-                                   .outputs = cli_option(c, "outputs") };
-    vd_convert_result result;
-    const char *out = cli_option(c, "out") ? cli_option(c, "out") : models_dir(c);
-
-    vd_err err = vd_dir_make(out, 0755, why);
-    if (!err) err = vd_convert_tfjs(cli_argument(c, 0), out, &options, &result, why);
-    if (err) return err;
-    vd_json_w_object(&w);
-    vd_json_w_kv_text(&w, "model", result.model_path);
-    vd_json_w_kv_text(&w, "descriptor", result.descriptor_path);
-    vd_json_w_kv_text(&w, "digest", result.model_digest.hex);
-    vd_json_w_kv_text(&w, "source_digest", result.source_digest.hex);
-    vd_json_w_kv_int(&w, "nodes", result.node_count);
-    vd_json_w_object_end(&w);
-    err = vd_json_w_end(&w);
-    return err ? err : doc_print(&text, fields, VD_COUNT_OF(fields), c->json, NULL, why);
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)
@@ -101,6 +70,8 @@ static void list_one(vd_json_w *w, const char *dir, const char *file)
 
 vd_err run_model_list(cli *c, vd_why *why)
 {
+    if (cli_option(c, "hub")) return hub_model_list(c, why);
+
     static const column columns[] = {
         { "MODEL", "name" }, { "BYTES", "bytes" }, { "DIGEST", "digest" }, { "WHY NOT", "why" }
     };
@@ -161,6 +132,8 @@ static vd_err show_model(const cli *c, const vd_model *model, const char *path, 
 
 vd_err run_model_show(cli *c, vd_why *why)
 {
+    if (cli_option(c, "hub")) return hub_model_show(c, why);
+
     char path[4096];
     vd_model *model = NULL;
     vd_model_options options = { .threads = 1 };

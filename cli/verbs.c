@@ -36,8 +36,45 @@ static const vd_option resolve_options[] = {
     { "note", 0, "TEXT", "What should be remembered.", false },
     { "version", 0, "N", "Refuse if the incident is not at this version any more.", false },
 };
-static const vd_option model_options[] = {
+static const vd_option list_options[] = {
     { "models", 0, "DIR", "Where models are: ./var/models, else /var/lib/vedette/models.", false },
+    { "hub", 0, NULL, "The models that the hub has registered.", false },
+    { "name", 0, "NAME", "With --hub: only the versions of this name.", false },
+};
+static const vd_option show_options[] = {
+    { "models", 0, "DIR", "Where models are: ./var/models, else /var/lib/vedette/models.", false },
+    { "hub", 0, NULL, "A model of the hub: NAME, NAME:vN or a digest.", false },
+};
+static const vd_option push_options[] = {
+    { "models", 0, "DIR", "Where models are: ./var/models, else /var/lib/vedette/models.", false },
+    { "name", 0, "NAME", "Its name in the registry; the descriptor's when left out.", false },
+    { "picture", 0, "FILE", "A picture on which devices prove the model; up to 8.", true },
+    { "dataset", 0, "DIGEST", "The dataset it was trained with.", false },
+    { "parent", 0, "DIGEST", "The model it came from.", false },
+    { "note", 0, "TEXT", "What should be remembered.", false },
+};
+static const vd_option pull_options[] = {
+    { "out", 'o', "DIR", "Where to put it: the folder of --models when left out.", false },
+    { "models", 0, "DIR", "Where models are: ./var/models, else /var/lib/vedette/models.", false },
+};
+static const vd_option compare_options[] = {
+    { "dataset", 0, "DIGEST", "On whose test split; needed.", false },
+    { "champion", 0, "DIGEST", "Against this model; the name's champion when left out.", false },
+};
+static const vd_option promote_options[] = {
+    { "dataset", 0, "DIGEST", "Compared on this dataset; the newest common one when left out.",
+      false },
+    { "force", 0, NULL, "Past the gate; needs --reason, and both are kept.", false },
+    { "reason", 0, "TEXT", "Why.", false },
+};
+static const vd_option retire_options[] = {
+    { "reason", 0, "TEXT", "Why; needed.", false },
+};
+static const vd_option score_options[] = {
+    { "model", 'm', "MODEL", "A name or digest; the newest champion when left out.", false },
+    { "confidence", 0, "SCORE", "0 to 1; the model's own threshold when left out.", false },
+    { "object", 0, "CLASS", "Only this class.", false },
+    { "annotate", 0, "FILE", "Writes the picture with the boxes drawn in (JPEG) instead.", false },
 };
 static const vd_option import_options[] = {
     { "out", 'o', "DIR", "Where to put it: the folder of --models when left out.", false },
@@ -107,10 +144,31 @@ const cli_verb cli_verbs[] = {
       "MODEL is the .json file, its weights beside it. An operation that is not known is refused "
       "by name and nothing is written.",
       OPTIONS(import_options), run_model_import },
-    { "model list", "", 0, 0, "list the models of a folder", NULL, OPTIONS(model_options),
-      run_model_list },
-    { "model show", "MODEL", 1, 1, "load a model and show what it is", NULL, OPTIONS(model_options),
-      run_model_show },
+    { "model list", "", 0, 0, "list the models of a folder, or of the hub", NULL,
+      OPTIONS(list_options), run_model_list },
+    { "model show", "MODEL", 1, 1, "load a model and show what it is, or show the hub's", NULL,
+      OPTIONS(show_options), run_model_show },
+    { "model push", "MODEL", 1, 1, "register a model of a folder with the hub",
+      "MODEL is NAME.onnx, with NAME.model.yaml beside it. The hub loads it, runs it on the "
+      "pictures, signs it and gives it a version.",
+      OPTIONS(push_options), run_model_push },
+    { "model pull", "MODEL", 1, 1, "fetch a registered model into a folder",
+      "MODEL is NAME (its champion, or its newest version), NAME:vN or a digest. The hub's "
+      "signature and every digest are checked; nothing is written unless all fit.",
+      OPTIONS(pull_options), run_model_pull },
+    { "model lineage", "THING", 1, 1, "show what was before and after a model",
+      "THING is a model, or the digest of a picture or a dataset, or the id of a run.", NO_OPTIONS,
+      run_model_lineage },
+    { "model compare", "MODEL", 1, 1, "start the runs that measure a model and the champion", NULL,
+      OPTIONS(compare_options), run_model_compare },
+    { "model promote", "MODEL", 1, 1, "make a model the champion of its name",
+      "The gate must find it better than the champion.", OPTIONS(promote_options),
+      run_model_promote },
+    { "model retire", "MODEL", 1, 1, "take a model out of use", NULL, OPTIONS(retire_options),
+      run_model_retire },
+    { "score", "PICTURE", 1, 1, "show what a model of the hub sees in a picture",
+      "JPEG, PNG or BMP. The answer names the model and its digest.", OPTIONS(score_options),
+      run_score },
     { "model quantize", "MODEL", 1, 1, "make a model smaller and faster with 8-bit integers",
       "Layers that hurt stay float, until the new model agrees with the old one but for --budget "
       "points; otherwise it is refused and nothing is written.",

@@ -1,6 +1,7 @@
 // Models through a running hub: pushed, checked, signed, scored, approved, traced. The signature is checked with another
 // implementation of Ed25519 than the hub's; every answer is compared with the contract.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createHash, createPublicKey, verify } from 'node:crypto';
 import fs from 'node:fs';
 import https from 'node:https';
@@ -314,6 +315,66 @@ test('the first champion needs no comparison; the next is refused without one, a
   await ask('retireModel', 400, { at: next, json: {} });
   await ask('retireModel', 404, { at: { digest: '4'.repeat(64) }, json: { reason: 'x' } });
   assert.equal((await ask('retireModel', 200, { at: next, json: { reason: 'too eager' } })).json.state, 'retired');
+});
+
+function vedette(...args) {
+  const env = { ...process.env, VEDETTE_CLI_CONFIG: `${folder}/cli.yaml` };
+  const run = spawnSync(PROGRAM.cli, args, { encoding: 'utf8', env, timeout: 30000 });
+  return { code: run.status, out: run.stdout, error: run.stderr, json: run.status === 0 && args.includes('--json') ? JSON.parse(run.stdout) : undefined };
+}
+
+// covers: CIR-6, CIR-10
+test('the command line pushes, lists, scores and pulls what it can check', () => {
+  fs.writeFileSync(`${folder}/cli.yaml`, `hub: https://localhost:${port.https}\ntoken: ${it.admin}\nca: ${folder}/state/tls/ca.pem\nuser: admin\n`, { mode: 0o600 });
+  const local = smallModel({ name: 'yard', scores: [0.95, 0.55] });
+  fs.mkdirSync(`${folder}/models`, { recursive: true });
+  fs.writeFileSync(`${folder}/models/yard.onnx`, local.onnx);
+  fs.writeFileSync(`${folder}/models/yard.model.yaml`, local.descriptor);
+  fs.writeFileSync(`${folder}/one.png`, png(30));
+  fs.writeFileSync(`${folder}/two.bmp`, bmp(60));
+  const pushed = vedette('model', 'push', `${folder}/models/yard.onnx`, '--picture', `${folder}/one.png`, '--picture', `${folder}/two.bmp`, '--note', 'by hand', '--json');
+  assert.equal(pushed.code, 0, pushed.error);
+  assert.deepEqual([pushed.json.name, pushed.json.version, pushed.json.reference_pictures], ['yard', 1, 2]);
+  assert.match(vedette('model', 'list', '--hub').out, /yard +1 +candidate/);
+  assert.match(vedette('model', 'list', '--models', `${folder}/models`).out, /yard/, 'folders are listed as before');
+  assert.match(vedette('model', 'show', `${folder}/models/yard.onnx`).out, /person, dog/);
+  assert.match(vedette('model', 'show', 'yard:v1', '--hub').out, /registered +by hand/);
+  assert.match(vedette('model', 'lineage', 'yard').out, /yard +1 +candidate/);
+
+  const pulled = vedette('model', 'pull', 'yard:v1', '--out', `${folder}/pulled`, '--json');
+  assert.equal(pulled.code, 0, pulled.error);
+  assert.deepEqual(fs.readdirSync(`${folder}/pulled`).sort(), ['yard.labels.txt', 'yard.model.yaml', 'yard.onnx']);
+  assert.equal(sha256(fs.readFileSync(`${folder}/pulled/yard.onnx`)), pushed.json.digest);
+  assert.equal(vedette('model', 'show', `${folder}/pulled/yard.onnx`).code, 0, 'what was pulled runs');
+
+  const seen = vedette('score', `${folder}/one.png`, '--model', 'yard', '--json');
+  assert.deepEqual(seen.json.model, { name: 'yard', digest: pushed.json.digest });
+  assert.match(vedette('score', `${folder}/one.png`, '--model', 'yard').out, /person +0\.95/);
+  assert.equal(vedette('score', `${folder}/two.bmp`, '--model', 'yard', '--annotate', `${folder}/seen.jpg`).code, 0);
+  assert.equal(fs.readFileSync(`${folder}/seen.jpg`).readUInt16BE(0), 0xffd8);
+  fs.writeFileSync(`${folder}/three.png`, 'no picture');
+  const broken = vedette('score', `${folder}/three.png`);
+  assert.notEqual(broken.code, 0);
+  assert.match(broken.error, /JPEG, PNG and BMP/);
+
+  assert.equal(vedette('model', 'promote', 'yard', '--reason', 'first of its name').code, 0);
+  assert.match(vedette('model', 'show', 'yard', '--hub').out, /state +champion/);
+  assert.match(vedette('model', 'promote', 'yard').error, /champion already/);
+  assert.match(vedette('model', 'pull', 'nobody').error, /no model 'nobody'/);
+  assert.match(vedette('model', 'push', `${folder}/models/nothing.onnx`).error, /no model/);
+});
+
+// covers: CIR-6
+test('a layer that was tampered with at the hub is not pulled, and nothing is written', () => {
+  const { json: model } = vedette('model', 'show', 'yard', '--hub', '--json');
+  const blob = `${folder}/state/evidence/${model.digest.slice(0, 2)}/${model.digest}`;
+  const whole = fs.readFileSync(blob);
+  fs.writeFileSync(blob, Buffer.concat([whole.subarray(0, 40), Buffer.from([whole[40] ^ 1]), whole.subarray(41)]));
+  const refused = vedette('model', 'pull', 'yard', '--out', `${folder}/refused`);
+  fs.writeFileSync(blob, whole);
+  assert.notEqual(refused.code, 0);
+  assert.match(refused.error, /does not match its digest/);
+  assert.deepEqual(fs.readdirSync(`${folder}/refused`), []);
 });
 
 // covers: CIR-6
