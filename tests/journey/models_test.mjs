@@ -2,13 +2,14 @@
 // implementation of Ed25519 than the hub's; every answer is compared with the contract.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { createHash, createPublicKey, verify } from 'node:crypto';
+import { createHash, createHmac, createPublicKey, verify } from 'node:crypto';
 import fs from 'node:fs';
 import https from 'node:https';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { crc32, deflateSync } from 'node:zlib';
+import mqtt from 'mqtt';
 import { answerFaults, operations, unseen } from './contract.mjs';
 import { PROGRAM, Program, ROOT, freePort } from './house.mjs';
 import { SIDE, smallModel } from './small_model.mjs';
@@ -270,7 +271,7 @@ test('broken, lying and enormous pictures get a clear error', async () => {
 
 // covers: CIR-10
 test('more pictures than may wait are told to come back, and those that wait are answered', async () => {
-  const large = png(90, 3000, 2000);
+  const large = png(90, 1600, 1200);
   const answers = await Promise.all(Array.from({ length: 40 }, () => request('POST', '/api/v1/score?model=small', { body: large })));
   const statuses = new Set(answers.map((answer) => answer.status));
   assert.ok(statuses.has(200));
@@ -315,6 +316,83 @@ test('the first champion needs no comparison; the next is refused without one, a
   await ask('retireModel', 400, { at: next, json: {} });
   await ask('retireModel', 404, { at: { digest: '4'.repeat(64) }, json: { reason: 'x' } });
   assert.equal((await ask('retireModel', 200, { at: next, json: { reason: 'too eager' } })).json.state, 'retired');
+});
+
+// ---- a scripted worker ----
+
+async function lease(kinds) {
+  const answer = await request('POST', '/api/v1/worker/lease', { json: { worker: 'test', kinds }, token: it.olga });
+  return answer.status === 200 ? answer.json : null;
+}
+
+async function leave(leased, name, bytes) {
+  const run = leased.run.id ?? leased.run;
+  const put = await request('PUT', `/api/v1/worker/runs/${run}/files/${name}`, { body: Buffer.from(bytes), headers: { 'x-vedette-lease': leased.lease }, token: it.olga });
+  assert.equal(put.status, 200, put.bytes.toString());
+}
+
+async function finish(leased) {
+  const run = leased.run.id ?? leased.run;
+  const done = await request('POST', `/api/v1/worker/runs/${run}/finish`, { json: { lease: leased.lease, state: 'done' }, token: it.olga });
+  assert.equal(done.status, 200, done.bytes.toString());
+}
+
+// Thirty groups of one picture and one person each; `found` of them are found.
+function report(model, dataset, found) {
+  const pictures = Array.from({ length: 30 }, (none, n) => ({
+    picture: sha256(`picture ${n}`), group: `yard/gate/${String(n).padStart(2, '0')}`, fp: n < found ? 0 : 1, matches: [[0, 1, 0.9, n < found ? 1 : 0]],
+  }));
+  return JSON.stringify({ format: 'vedette.report/1', model: { name: 'small', digest: model }, dataset, split: 'test', task: 'detection', classes: ['person', 'dog'], map: found / 30, map50: found / 30, false_alarms: { per_picture: 1 - found / 30, at_score: 0.3 }, latency_ms: { median: 1, p95: 2 }, pictures });
+}
+
+// covers: CIR-6
+test('a model comes from a finished run, with its parent, dataset and name', async () => {
+  const parent = it.second.digest;
+  const dataset = 'c'.repeat(64);
+  const run = await request('POST', '/api/v1/runs', { json: { kind: 'train', config: { dataset, model: parent } }, token: it.olga });
+  assert.equal(run.status, 201, run.bytes.toString());
+  await ask('registerModel', 409, { json: { run: run.json.id } });
+  const leased = await lease(['train']);
+  const trained = smallModel({ name: 'trained', scores: [0.85, 0.45] });
+  await leave(leased, 'model.onnx', trained.onnx);
+  await leave(leased, 'model.model.yaml', trained.descriptor.replace('file: trained.onnx', 'file: model.onnx'));
+  await leave(leased, 'report.json', report(sha256(trained.onnx), dataset, 20));
+  await finish(leased);
+  it.third = (await ask('registerModel', 201, { json: { run: run.json.id }, token: it.olga })).json;
+  assert.deepEqual([it.third.name, it.third.version, it.third.parent, it.third.dataset, it.third.run, it.third.registered_by], ['small', 3, parent, dataset, run.json.id, 'olga']);
+  const { json: manifest } = await request('GET', '/v2/models/small/manifests/v3');
+  assert.deepEqual(manifest.annotations, { 'vedette.dataset': `sha256:${dataset}`, 'vedette.name': 'small', 'vedette.parent': `sha256:${parent}`, 'vedette.run': run.json.id, 'vedette.version': '3' });
+  const back = (await ask('getLineage', 200, { at: { thing: run.json.id } })).json;
+  assert.deepEqual(back.models.map((m) => m.version), [3]);
+});
+
+// covers: CIR-5, CIR-6
+test('the gate lets pass what is shown to be better, and refuses the rest with its figures', async () => {
+  const dataset = 'd'.repeat(64);
+  const measure = async (found) => {
+    for (let leased; (leased = await lease(['evaluate']));) {
+      const { config } = leased.run.config ? leased.run : (await request('GET', `/api/v1/runs/${leased.run.id ?? leased.run}`)).json;
+      await leave(leased, 'report.json', report(config.model, config.dataset, found(config.model)));
+      await finish(leased);
+    }
+  };
+  const champion = { digest: it.first.digest };
+  await ask('promoteModel', 200, { at: champion, json: { force: true, reason: 'back to the first' } });
+  const third = { digest: it.third.digest };
+  await ask('compareModels', 202, { at: third, json: { dataset } });
+  await measure((model) => (model === it.third.digest ? 15 : 25));
+  const refused = (await ask('promoteModel', 409, { at: third, json: { dataset } })).json;
+  assert.match(refused.error.fact, /gate refuses/);
+  assert.equal(refused.verdict.promote, false);
+  assert.equal(refused.verdict.groups, 30);
+  assert.ok(refused.verdict.map50.difference < 0);
+
+  const better = 'e'.repeat(64);
+  await ask('compareModels', 202, { at: third, json: { dataset: better } });
+  await measure((model) => (model === it.third.digest ? 29 : 12));
+  const promoted = (await ask('promoteModel', 200, { at: third, json: { dataset: better } })).json;
+  assert.deepEqual([promoted.state, promoted.forced], ['champion', false]);
+  assert.deepEqual(promoted.history.map((h) => [h.what, h.verdict?.promote]), [['registered', undefined], ['refused', false], ['promoted', true]]);
 });
 
 function vedette(...args) {
@@ -364,6 +442,20 @@ test('the command line pushes, lists, scores and pulls what it can check', () =>
   assert.match(vedette('model', 'push', `${folder}/models/nothing.onnx`).error, /no model/);
 });
 
+// covers: INF-2
+test('an import whose descriptor does not fit is refused, and nothing is written', () => {
+  const source = { format: 'graph-model', modelTopology: { node: [{ name: 'in', op: 'Placeholder', attr: { dtype: { type: 'DT_FLOAT' }, shape: { shape: { dim: ['-1', '8', '8', '3'].map((size) => ({ size })) } } } }, { name: 'out', op: 'Relu', input: ['in'] }] }, signature: { outputs: { out: { name: 'out:0' } } }, weightsManifest: [] };
+  fs.writeFileSync(`${folder}/relu.json`, JSON.stringify(source));
+  const descriptor = smallModel({ name: 'relu' }).descriptor;
+  for (const wrong of [descriptor, descriptor.replace('score_min', 'score_mni'), 'name: relu\n']) {
+    fs.writeFileSync(`${folder}/relu.yaml`, wrong);
+    const refused = vedette('model', 'import', `${folder}/relu.json`, '--descriptor', `${folder}/relu.yaml`, '--out', `${folder}/imported`);
+    assert.notEqual(refused.code, 0, wrong);
+    assert.ok(refused.error.length > 20);
+    assert.deepEqual(fs.readdirSync(`${folder}/imported`), []);
+  }
+});
+
 // covers: CIR-6
 test('a layer that was tampered with at the hub is not pulled, and nothing is written', () => {
   const { json: model } = vedette('model', 'show', 'yard', '--hub', '--json');
@@ -385,11 +477,69 @@ test('lineage leads from a model to its parent, children and runs, and back', as
   assert.deepEqual(first.models.map((m) => m.version).sort(), [1, 2], 'itself and its child');
   assert.ok(first.runs.length >= 1, 'the run that was to measure it');
   const second = await of(it.second.digest);
-  assert.deepEqual(second.datasets.map((d) => d.digest), ['b'.repeat(64)]);
+  assert.equal(second.datasets[0].digest, 'b'.repeat(64), 'its own first');
   const run = (await ask('getLineage', 200, { at: { thing: first.runs[0].run } })).json;
   assert.equal(run.kind, 'run');
   await ask('getLineage', 404, { at: { thing: '5'.repeat(64) } });
   await ask('getModelLineage', 404, { at: { digest: '5'.repeat(64) } });
+});
+
+// A device that reports a model in use.
+async function deviceUses(name, model) {
+  await request('POST', '/api/v1/devices', { json: { id: name } });
+  const { connection_string: text } = (await request('GET', `/api/v1/devices/${name}/connection-string`)).json;
+  const host = /HostName=([^;]+)/.exec(text)[1];
+  const sr = encodeURIComponent(`${host.split(':')[0]}/devices/${name}`);
+  const se = Math.floor(Date.now() / 1000) + 600;
+  const sig = createHmac('sha256', Buffer.from(/SharedAccessKey=(.*)$/.exec(text)[1], 'base64')).update(`${sr}\n${se}`).digest('base64');
+  const client = await mqtt.connectAsync({
+    host: '127.0.0.1', port: port.mqtt, protocol: 'mqtts', ca, servername: 'localhost', clientId: name, protocolVersion: 4, reconnectPeriod: 0,
+    username: `${host.split(':')[0]}/${name}/?api-version=2021-04-12`, password: `SharedAccessSignature sr=${sr}&sig=${encodeURIComponent(sig)}&se=${se}`,
+  });
+  await client.subscribeAsync('$iothub/twin/res/#');
+  const answered = new Promise((resolve) => client.once('message', resolve));
+  await client.publishAsync('$iothub/twin/PATCH/properties/reported/?$rid=1', JSON.stringify({ model: { digest: model.digest, name: model.name, state: 'active' }, cameras: { gate: { state: 'live' } } }), { qos: 1 });
+  await answered;
+  await client.endAsync(true);
+}
+
+// covers: CIR-6
+test('from a picture one gets to the devices, and from a device\'s model back to the pictures', async () => {
+  const pictures = [];
+  await request('POST', '/api/v1/pool/classes', { json: { name: 'person' } });
+  for (let n = 0; n < 9; n += 1) {
+    const at = new Date(Date.UTC(2026, 0, 1, n)).toISOString();
+    const put = await request('POST', `/api/v1/pool?device=dock&camera=gate&captured_at=${at}`, { body: png(10 + n, 64, 48), headers: { 'content-type': 'image/png' } });
+    assert.equal(put.status, 201, put.bytes.toString());
+    const label = await request('PUT', `/api/v1/pool/${put.json.picture}/label`, { json: { version: put.json.version, verdict: 'objects', boxes: [{ class: 'person', box: { l: 0.1, t: 0.1, w: 0.3, h: 0.3 } }] } });
+    assert.equal(label.status, 200, label.bytes.toString());
+    pictures.push(put.json.picture);
+  }
+  const made = await request('POST', '/api/v1/datasets', { json: { name: 'dock' } });
+  assert.equal(made.status, 201, made.bytes.toString());
+  const dataset = made.json.dataset.digest;
+  const run = await request('POST', '/api/v1/runs', { json: { kind: 'train', config: { dataset, model: it.first.digest } } });
+  const leased = await lease(['train']);
+  const trained = smallModel({ name: 'dock', scores: [0.75, 0.35] });
+  await leave(leased, 'model.onnx', trained.onnx);
+  await leave(leased, 'model.model.yaml', trained.descriptor.replace('file: dock.onnx', 'file: model.onnx'));
+  await leave(leased, 'report.json', report(sha256(trained.onnx), dataset, 20));
+  await finish(leased);
+  const model = (await ask('registerModel', 201, { json: { run: run.json.id, name: 'dock' } })).json;
+  assert.ok(model.reference_pictures >= 1, 'taken from the val split');
+  await deviceUses('dock', model);
+
+  const forward = (await ask('getLineage', 200, { at: { thing: pictures[4] } })).json;
+  assert.equal(forward.kind, 'picture');
+  assert.deepEqual(forward.datasets.map((d) => [d.digest, d.name, d.pictures]), [[dataset, 'dock', 9]]);
+  assert.ok(forward.runs.some((one) => one.run === run.json.id));
+  assert.ok(forward.models.some((one) => one.digest === model.digest));
+  assert.deepEqual(forward.devices.map((d) => [d.device, d.model.digest, d.state, d.cameras]), [['dock', model.digest, 'active', ['gate']]]);
+  const back = (await ask('getModelLineage', 200, { at: { digest: model.digest } })).json;
+  assert.equal(back.picture_count, 9);
+  assert.deepEqual([...back.pictures].sort(), [...pictures].sort());
+  assert.equal((await ask('getModel', 200, { at: { digest: model.digest } })).json.devices, 1);
+  assert.equal((await ask('getLineage', 200, { at: { thing: dataset } })).json.kind, 'dataset');
 });
 
 // covers: CIR-6
