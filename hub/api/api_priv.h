@@ -111,6 +111,9 @@ VD_MUST_USE vd_err by_basic(request *r, const char *encoded, vd_why *why);
 /* ---- the page's files (files.c) ---- */
 vd_err serve_page(request *r, vd_why *why);
 
+/* VD_ABSENT when no such dataset is kept here (runs.c). */
+VD_MUST_USE vd_err dataset_is_here(request *r, const vd_digest *dataset, vd_why *why);
+
 /* ---- a model as an answer (models.c) ---- */
 vd_err reply_model(request *r, unsigned status, const vd_digest *digest, bool detail, vd_why *why);
 

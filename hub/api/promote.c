@@ -326,6 +326,7 @@ vd_err compare_models(request *r, vd_why *why)
     if (!err) err = read_dataset(body, &dataset, &given, why);
     if (!err && !given) err = vd_fail(why, VD_INVALID, "'dataset' is missing");
     if (!err) err = find_model(r, &row, why);
+    if (!err) err = dataset_is_here(r, &dataset, why);
     if (!err && !champion) {
         err = find_champion(r, row.name, &found, why);
         champion = found.hex;

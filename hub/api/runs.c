@@ -90,7 +90,7 @@ static vd_err add_run(vd_store *store, void *arg, vd_why *why)
     return err;
 }
 
-static vd_err dataset_is_here(request *r, const vd_digest *dataset, vd_why *why)
+vd_err dataset_is_here(request *r, const vd_digest *dataset, vd_why *why)
 {
     VD_AUTO(vd_buf) text = VD_BUF(1 << 20);
     vd_json_w w = vd_json_writer(&text);

@@ -85,6 +85,23 @@ async function pushBlob(name, bytes) {
   return digest;
 }
 
+// A dataset of nine pictures of the pool, each labelled.
+async function makeDataset(name, grey) {
+  const pictures = [];
+  await request('POST', '/api/v1/pool/classes', { json: { name: 'person' } });
+  for (let n = 0; n < 9; n += 1) {
+    const at = new Date(Date.UTC(2026, 0, grey, n)).toISOString();
+    const put = await request('POST', `/api/v1/pool?device=dock&camera=${name}&captured_at=${at}`, { body: png(grey + n, 64, 48), headers: { 'content-type': 'image/png' } });
+    assert.equal(put.status, 201, put.bytes.toString());
+    const label = await request('PUT', `/api/v1/pool/${put.json.picture}/label`, { json: { version: put.json.version, verdict: 'objects', boxes: [{ class: 'person', box: { l: 0.1, t: 0.1, w: 0.3, h: 0.3 } }] } });
+    assert.equal(label.status, 200, label.bytes.toString());
+    pictures.push(put.json.picture);
+  }
+  const made = await request('POST', '/api/v1/datasets', { json: { name, cameras: [`dock/${name}`] } });
+  assert.equal(made.status, 201, made.bytes.toString());
+  return { digest: made.json.dataset.digest, pictures };
+}
+
 // ---- pictures: one colour, so that their mean is known ----
 
 function png(grey, width = SIDE, height = SIDE) {
@@ -292,7 +309,8 @@ test('the first champion needs no comparison; the next is refused without one, a
   assert.deepEqual([champion.state, champion.approved_by, champion.forced], ['champion', 'admin', false]);
   assert.match((await ask('promoteModel', 409, { at, json: {} })).json.error.fact, /champion already/);
 
-  it.second = await push(smallModel({ scores: [0.8, 0.5] }), { name: 'small', parent: it.first.digest, dataset: 'b'.repeat(64) });
+  it.one = (await makeDataset('one', 11)).digest;
+  it.second = await push(smallModel({ scores: [0.8, 0.5] }), { name: 'small', parent: it.first.digest, dataset: it.one });
   assert.equal(it.second.version, 2);
   const next = { digest: it.second.digest };
   const refused = (await ask('promoteModel', 409, { at: next, json: {} })).json;
@@ -308,10 +326,11 @@ test('the first champion needs no comparison; the next is refused without one, a
   assert.equal((await ask('score', 200, { body: png(10), query: '?model=small' })).json.model.digest, it.second.digest, 'a name means its champion');
 
   await ask('compareModels', 400, { at, json: {} });
-  await ask('compareModels', 404, { at: { digest: '3'.repeat(64) }, json: { dataset: 'b'.repeat(64) } });
-  const { runs } = (await ask('compareModels', 202, { at, json: { dataset: 'b'.repeat(64) } })).json;
+  await ask('compareModels', 404, { at: { digest: '3'.repeat(64) }, json: { dataset: it.one } });
+  await ask('compareModels', 404, { at, json: { dataset: 'b'.repeat(64) } });
+  const { runs } = (await ask('compareModels', 202, { at, json: { dataset: it.one } })).json;
   assert.equal(runs.length, 2);
-  assert.deepEqual((await ask('compareModels', 202, { at, json: { dataset: 'b'.repeat(64) } })).json.runs, runs, 'asked again, they wait already');
+  assert.deepEqual((await ask('compareModels', 202, { at, json: { dataset: it.one } })).json.runs, runs, 'asked again, they wait already');
 
   await ask('retireModel', 400, { at: next, json: {} });
   await ask('retireModel', 404, { at: { digest: '4'.repeat(64) }, json: { reason: 'x' } });
@@ -348,7 +367,7 @@ function report(model, dataset, found) {
 // covers: CIR-6
 test('a model comes from a finished run, with its parent, dataset and name', async () => {
   const parent = it.second.digest;
-  const dataset = 'c'.repeat(64);
+  const dataset = it.one;
   const run = await request('POST', '/api/v1/runs', { json: { kind: 'train', config: { dataset, model: parent } }, token: it.olga });
   assert.equal(run.status, 201, run.bytes.toString());
   await ask('registerModel', 409, { json: { run: run.json.id } });
@@ -368,7 +387,7 @@ test('a model comes from a finished run, with its parent, dataset and name', asy
 
 // covers: CIR-5, CIR-6
 test('the gate lets pass what is shown to be better, and refuses the rest with its figures', async () => {
-  const dataset = 'd'.repeat(64);
+  const dataset = it.one;
   const measure = async (found) => {
     for (let leased; (leased = await lease(['evaluate']));) {
       const { config } = leased.run.config ? leased.run : (await request('GET', `/api/v1/runs/${leased.run.id ?? leased.run}`)).json;
@@ -387,7 +406,7 @@ test('the gate lets pass what is shown to be better, and refuses the rest with i
   assert.equal(refused.verdict.groups, 30);
   assert.ok(refused.verdict.map50.difference < 0);
 
-  const better = 'e'.repeat(64);
+  const better = (await makeDataset('two', 31)).digest;
   await ask('compareModels', 202, { at: third, json: { dataset: better } });
   await measure((model) => (model === it.third.digest ? 29 : 12));
   const promoted = (await ask('promoteModel', 200, { at: third, json: { dataset: better } })).json;
@@ -477,7 +496,7 @@ test('lineage leads from a model to its parent, children and runs, and back', as
   assert.deepEqual(first.models.map((m) => m.version).sort(), [1, 2], 'itself and its child');
   assert.ok(first.runs.length >= 1, 'the run that was to measure it');
   const second = await of(it.second.digest);
-  assert.equal(second.datasets[0].digest, 'b'.repeat(64), 'its own first');
+  assert.equal(second.datasets[0].digest, it.one, 'its own first');
   const run = (await ask('getLineage', 200, { at: { thing: first.runs[0].run } })).json;
   assert.equal(run.kind, 'run');
   await ask('getLineage', 404, { at: { thing: '5'.repeat(64) } });
@@ -505,19 +524,7 @@ async function deviceUses(name, model) {
 
 // covers: CIR-6
 test('from a picture one gets to the devices, and from a device\'s model back to the pictures', async () => {
-  const pictures = [];
-  await request('POST', '/api/v1/pool/classes', { json: { name: 'person' } });
-  for (let n = 0; n < 9; n += 1) {
-    const at = new Date(Date.UTC(2026, 0, 1, n)).toISOString();
-    const put = await request('POST', `/api/v1/pool?device=dock&camera=gate&captured_at=${at}`, { body: png(10 + n, 64, 48), headers: { 'content-type': 'image/png' } });
-    assert.equal(put.status, 201, put.bytes.toString());
-    const label = await request('PUT', `/api/v1/pool/${put.json.picture}/label`, { json: { version: put.json.version, verdict: 'objects', boxes: [{ class: 'person', box: { l: 0.1, t: 0.1, w: 0.3, h: 0.3 } }] } });
-    assert.equal(label.status, 200, label.bytes.toString());
-    pictures.push(put.json.picture);
-  }
-  const made = await request('POST', '/api/v1/datasets', { json: { name: 'dock' } });
-  assert.equal(made.status, 201, made.bytes.toString());
-  const dataset = made.json.dataset.digest;
+  const { digest: dataset, pictures } = await makeDataset('dock', 100);
   const run = await request('POST', '/api/v1/runs', { json: { kind: 'train', config: { dataset, model: it.first.digest } } });
   const leased = await lease(['train']);
   const trained = smallModel({ name: 'dock', scores: [0.75, 0.35] });
