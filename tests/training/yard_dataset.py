@@ -20,7 +20,8 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WIDTH, HEIGHT, FRAMES, BLOCK = 768, 576, 400, 40
-SPLITS = ["train", "train", "val", "train", "train", "test", "train", "train", "val", "test"]
+# The two test blocks are together as hard for the start model (AP50 0.88) as all 400 frames (0.875).
+SPLITS = ["train", "train", "val", "train", "test", "train", "train", "val", "test", "train"]
 
 
 def kit():

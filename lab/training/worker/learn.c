@@ -129,7 +129,9 @@ static vd_err judge_all(learner *l, tally *t, past *ret_past, vd_why *why)
         net_batch batch;
         net_score score;
         vd_err err = gather(l, list, count, true, &batch, why);
-        if (!err) err = net_judge(l->net, &batch, &score, l->heat_have, l->size_have, why);
+        if (!err)
+            err = net_judge(l->net, &batch, &score, t ? l->heat_have : NULL,
+                            t ? l->size_have : NULL, why);
         if (!err && t) err = add_found(l, t, count, why);
         if (err) return err;
         sum += score.loss * count;
@@ -311,17 +313,18 @@ static vd_err epochs(learner *l, trainer_result *r, vd_why *why)
 
 /* ---- what a run is ---- */
 
+/* Not the number of threads: a run taken over by another machine goes on, with its own last bits.
+ */
 static vd_digest key_of(const learner *l)
 {
     VD_AUTO(vd_buf) text = VD_BUF(4096);
     const trainer_settings *s = l->s;
     bool fits = vd_buf_addf(
-        &text,
-        "%s %s %s %lld %lld %lld %lld %lld %lld %.17g %.17g %.17g %.17g %.17g %.17g %.17g %d",
+        &text, "%s %s %s %lld %lld %lld %lld %lld %.17g %.17g %.17g %.17g %.17g %.17g %.17g %d",
         vd_version, l->set->digest.hex, l->plan->start.hex, (long long)s->seed,
         (long long)s->epochs, (long long)s->batch, (long long)s->patience, (long long)s->variants,
-        (long long)s->threads, s->learning_rate, s->weight_decay, s->freeze, s->size_weight,
-        s->flip, s->scale, s->colour, s->augment);
+        s->learning_rate, s->weight_decay, s->freeze, s->size_weight, s->flip, s->scale, s->colour,
+        s->augment);
     return vd_sha256(fits ? vd_buf_slice(&text) : VD_SLICE_NONE);
 }
 

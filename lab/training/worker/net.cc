@@ -230,6 +230,10 @@ void open_net(net &n)
     pick_layers(n);
     read_constants(n);
     find_border(n);
+    if (n.features.size() > NET_FEATURES_MAX)
+        throw std::runtime_error(
+            "too many values cross from frozen to trained layers; freeze another "
+            "share of them");
     learn_shapes(n);
 }
 
@@ -414,24 +418,21 @@ void net_facts_of(const net *n, net_facts *ret_facts)
     *ret_facts = n->facts;
 }
 
-vd_err net_features(net *n, const float *picture, uint16_t *ret_features, vd_why *why)
+unsigned net_features(const net *n, int values[NET_FEATURES_MAX], size_t counts[NET_FEATURES_MAX])
 {
-    return guarded(why, "working out features", [&] {
-        c10::AutoGradMode no_gradients(false);
-        net_run r(*n);
-        r.value[static_cast<size_t>(n->model->input)] = picture_tensor(*n, picture);
-        run_part(r, part::frozen);
-        for (int feature : n->features) {
-            Tensor half = r.value[static_cast<size_t>(feature)]
-                              .clamp(-65504, 65504)
-                              .to(at::kHalf)
-                              .contiguous();
-            size_t count = static_cast<size_t>(half.numel());
-            std::memcpy(ret_features, half.data_ptr(), count * sizeof(uint16_t));
-            ret_features += count;
-        }
-        return VD_OK;
-    });
+    for (size_t i = 0; i < n->features.size(); i++) {
+        values[i] = n->features[i];
+        counts[i] = 1;
+        for (int64_t dim : n->feature_shape[i]) counts[i] *= static_cast<size_t>(dim);
+    }
+    return static_cast<unsigned>(n->features.size());
+}
+
+void net_halves(const float *numbers, size_t count, uint16_t *into)
+{
+    Tensor whole = blob(numbers, { static_cast<int64_t>(count) });
+    Tensor half = whole.clamp(-65504, 65504).to(at::kHalf);
+    std::memcpy(into, half.data_ptr(), count * sizeof(uint16_t));
 }
 
 vd_err net_learn(net *n, const net_batch *batch, double rate, net_score *ret_score, vd_why *why)

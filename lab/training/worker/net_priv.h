@@ -44,8 +44,12 @@ typedef struct {
 } net_facts;
 void net_facts_of(const net *n, net_facts *ret_facts);
 
-/* The features of one picture (the model's input tensor). */
-VD_MUST_USE vd_err net_features(net *n, const float *picture, uint16_t *ret_features, vd_why *why);
+/* The values that cross the border, and how many numbers each has for one picture; returns how many
+ * values there are. */
+#define NET_FEATURES_MAX 16
+unsigned net_features(const net *n, int values[NET_FEATURES_MAX], size_t counts[NET_FEATURES_MAX]);
+/* Numbers into halves, cut to what a half can hold. */
+void net_halves(const float *numbers, size_t count, uint16_t *into);
 
 /* A few pictures; each pointer is to one of them. */
 typedef struct {

@@ -44,6 +44,24 @@ bool nn_bytes_add_outputs(const nn_model *m, const int *values, unsigned count, 
     return pb_put_bytes(into, 7, vd_buf_slice(&graph));
 }
 
+bool nn_bytes_cut(const nn_model *m, const int *values, unsigned count, vd_buf *into)
+{
+    VD_AUTO(vd_buf) graph = VD_BUF(VD_LIMIT_MODEL_BYTES);
+    vd_slice rest = vd_buf_slice(&m->bytes);
+    pb_field f, g;
+    while (rest.len) {
+        if (!pb_take_field(&rest, &f)) return false;
+        if (f.field != 7 && !vd_buf_add(into, f.whole)) return false;
+        while (f.field == 7 && f.bytes.len) {
+            if (!pb_take_field(&f.bytes, &g)) return false;
+            if (g.field != 12 && !vd_buf_add(&graph, g.whole)) return false;
+        }
+    }
+    for (unsigned i = 0; i < count; i++)
+        if (!put_value_info(&graph, 12, m->value[values[i]].name, NULL, 0)) return false;
+    return pb_put_bytes(into, 7, vd_buf_slice(&graph));
+}
+
 /* ---- a new head ---- */
 
 typedef struct {

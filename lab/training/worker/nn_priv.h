@@ -98,6 +98,10 @@ VD_MUST_USE bool nn_model_set(const nn_model *model, int value, const float *num
  * into the first. For comparing numbers inside; never for a file that leaves the house. */
 VD_MUST_USE bool nn_bytes_add_outputs(const nn_model *model, const int *values, unsigned count,
                                       vd_buf *into);
+/* The model's bytes with these values as its only outputs, appended to `into`: what is not needed
+ * for them falls away when a runtime loads it. */
+VD_MUST_USE bool nn_bytes_cut(const nn_model *model, const int *values, unsigned count,
+                              vd_buf *into);
 /* A classifier for other classes, appended to `into`: the last layer of weights gets `classes` rows
  * from `seed`, or, when the graph does not end in one, a layer over its `features` numbers is
  * added behind. */

@@ -12,6 +12,11 @@ struct samples {
     const plan *plan;
     net *net;
     net_facts facts;
+    vd_graph
+        *frozen; /* in ONNX Runtime, which runs it some times faster; NULL: nothing is frozen */
+    int feature[NET_FEATURES_MAX];
+    size_t feature_numbers[NET_FEATURES_MAX];
+    unsigned feature_values;
     unsigned variants;
     sample *list;  /* pictures * variants */
     size_t *place; /* of a picture's first view among those that are kept */
@@ -57,6 +62,22 @@ static vd_err take_room(samples *s, vd_why *why)
     return s->memory ? VD_OK : map_file(s, why);
 }
 
+static vd_err load_frozen(samples *s, vd_why *why)
+{
+    const nn_model *m = &s->plan->model;
+    VD_AUTO(vd_buf) bytes = VD_BUF(m->bytes.limit);
+    s->feature_values = net_features(s->net, s->feature, s->feature_numbers);
+    if (s->feature_values == 1 && s->feature[0] == m->input) return VD_OK;
+    for (unsigned i = 0; i < s->feature_values; i++)
+        if (s->feature[i] == m->input)
+            return vd_fail(why, VD_INVALID,
+                           "a trained layer looks at the picture beside frozen ones; "
+                           "freeze another share of the layers");
+    if (!nn_bytes_cut(m, s->feature, s->feature_values, &bytes))
+        return vd_fail(why, VD_FULL, "there is no memory for the frozen layers");
+    return vd_graph_load(vd_buf_slice(&bytes), (int)s->job->settings.threads, &s->frozen, why);
+}
+
 vd_err samples_open(const trainer_job *job, const set *of, const plan *p, net *n,
                     samples **ret_samples, vd_why *why)
 {
@@ -74,6 +95,7 @@ vd_err samples_open(const trainer_job *job, const set *of, const plan *p, net *n
     vd_err err = s->list && s->place && s->view.tensor
                      ? take_room(s, why)
                      : vd_fail(why, VD_FULL, "there is no memory for the pictures");
+    if (!err) err = load_frozen(s, why);
     if (err)
         (void)samples_close(s);
     else
@@ -84,6 +106,7 @@ vd_err samples_open(const trainer_job *job, const set *of, const plan *p, net *n
 samples *samples_close(samples *s)
 {
     if (!s) return NULL;
+    (void)vd_graph_free(s->frozen);
     for (size_t i = 0; s->list && i < (size_t)s->set->picture_count * s->variants; i++)
         free(s->list[i].box);
     if (s->mapped)
@@ -106,6 +129,34 @@ static vd_err keep_boxes(sample *to, const view *v, vd_why *why)
     return VD_OK;
 }
 
+static vd_err run_frozen(samples *s, uint16_t *into, vd_why *why)
+{
+    const nn_model *m = &s->plan->model;
+    const char *names[NET_FEATURES_MAX];
+    vd_numbers found[NET_FEATURES_MAX];
+    bool misfit = false;
+    int64_t dims[NN_RANK_MAX];
+    if (!s->frozen) {
+        net_halves(s->view.tensor, s->feature_numbers[0], into);
+        return VD_OK;
+    }
+    for (unsigned i = 0; i < m->input_shape.rank; i++)
+        dims[i] = m->input_shape.dim[i] > 0 ? m->input_shape.dim[i] : 1;
+    for (unsigned i = 0; i < s->feature_values; i++) names[i] = m->value[s->feature[i]].name;
+    vd_err err = vd_graph_run(s->frozen, m->value[m->input].name, s->view.tensor, dims,
+                              m->input_shape.rank, names, s->feature_values, found, why);
+    for (unsigned i = 0; i < s->feature_values && !err; i++) {
+        bool same = found[i].count == s->feature_numbers[i];
+        if (same) net_halves(found[i].data, found[i].count, into);
+        if (!same) misfit = true;
+        into += s->feature_numbers[i];
+        free(found[i].data);
+    }
+    if (misfit)
+        err = vd_fail(why, VD_CORRUPT, "the frozen layers give another shape than expected");
+    return err;
+}
+
 vd_err samples_get(samples *s, unsigned picture, unsigned variant, const sample **ret_sample,
                    vd_why *why)
 {
@@ -120,7 +171,7 @@ vd_err samples_get(samples *s, unsigned picture, unsigned variant, const sample 
             view_make(frame, p, variant, &s->job->settings, &s->plan->facts->tensor, &s->view, why);
     (void)vd_frame_unref(frame);
     to->features = s->memory + (s->place[picture] + variant) * s->facts.feature_count;
-    if (!err) err = net_features(s->net, s->view.tensor, to->features, why);
+    if (!err) err = run_frozen(s, to->features, why);
     if (!err) err = keep_boxes(to, &s->view, why);
     to->class_id = p->class_id < 0 ? -1 : s->plan->row_of[p->class_id];
     to->ready = !err;

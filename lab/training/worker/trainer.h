@@ -76,5 +76,9 @@ typedef struct {
  * last whole epoch stays, and the same call takes up from there. */
 VD_MUST_USE vd_err trainer_train(const trainer_job *job, trainer_result *ret_result, vd_why *why);
 
+/* Asks the hub for runs and works on them until a stop is asked (vd_stop_asked). A run that a stop
+ * interrupts is taken up again by the next worker. VD_INVALID: settings are missing. */
+VD_MUST_USE vd_err trainer_work(const trainer_config *config, vd_why *why);
+
 const char *trainer_torch_version(void);
 #endif

@@ -1,5 +1,6 @@
 /* vedette-trainer: options, a bar on the terminal, one job or many. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ static const vd_option options[] = {
     { "seed", 0, "N", "Overrides the settings' seed (local).", false },
     { "hub", 0, "URL", "Asks this hub for runs.", false },
     { "token-file", 0, "FILE", "Holds the bearer token of an operator.", false },
+    { "state-dir", 0, "DIR", "Keeps pictures and running work in DIR.", false },
     { "ca-file", 0, "FILE", "Trusts the certificates in FILE for the hub.", false },
 };
 
@@ -134,12 +136,31 @@ static vd_err local(trainer_config *config, const vd_args *args, vd_why *why)
 
 static vd_err run(trainer_config *config, const vd_args *args, vd_why *why)
 {
+    trainer_worker *w = &config->worker;
     if (vd_args_has(&program, args, "local")) return local(config, args, why);
-    return vd_fail(why, VD_INVALID, "either --local or --hub is needed");
+    w->url = vd_args_get(&program, args, "hub", w->url);
+    w->token_file = vd_args_get(&program, args, "token-file", w->token_file);
+    w->ca_file = vd_args_get(&program, args, "ca-file", w->ca_file);
+    w->state_dir = vd_args_get(&program, args, "state-dir", w->state_dir);
+    if (!w->url) return vd_fail(why, VD_INVALID, "either --local or --hub is needed");
+    vd_log_start(program.name, VD_LOG_AUTO, VD_LOG_INFO);
+    vd_err err = trainer_work(config, why);
+    vd_log_stop();
+    return err;
+}
+
+/* The threads of a step wait for each other thousands of times a second. Waiting awake is faster
+ * only on an idle machine; on a busy one it is many times slower. libgomp reads this once, before
+ * main. */
+static void wait_asleep(char **argv)
+{
+    if (getenv("OMP_WAIT_POLICY") || setenv("OMP_WAIT_POLICY", "passive", 1) != 0) return;
+    (void)execv("/proc/self/exe", argv); /* where there is no /proc it goes on as it is */
 }
 
 int main(int argc, char **argv)
 {
+    wait_asleep(argv);
     VD_AUTO(trainer_config) config = { 0 };
     vd_args args;
     vd_why why = { 0 };

@@ -45,7 +45,7 @@ vd_err view_load(const char *folder, const char *digest, vd_frame **ret_frame, v
     if (err) return err;
     if (strcmp(vd_sha256(vd_buf_slice(&bytes)).hex, digest) != 0)
         return vd_fail(why, VD_CORRUPT, "picture %s is not what its name says", digest);
-    err = vd_frame_from_jpeg(vd_buf_slice(&bytes), ret_frame, &inner);
+    err = vd_frame_from_image(vd_buf_slice(&bytes), ret_frame, &inner);
     if (!err) return VD_OK;
     vd_fail(why, err, "picture %s cannot be used", digest);
     vd_why_detail(why, "%s", inner.fact);
