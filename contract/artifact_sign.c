@@ -145,7 +145,7 @@ vd_err vd_release_key_open(const char *path, vd_release_key **ret_key, vd_why *w
     err = read_file(path, &key->pair, why);
     if (!err && !describe(key)) err = vd_fail(why, VD_CORRUPT, "'%s' holds no usable key", path);
     if (err)
-        key = vd_release_key_free(key);
+        (void)vd_release_key_free(key);
     else
         *ret_key = key;
     return err;

@@ -1,22 +1,28 @@
 /* oci_name.c - the names of the OCI Distribution specification 1.1: repositories, tags, digests. */
 #include "registry_priv.h"
 
-/* Words of a-z 0-9 joined by one '.', one or two '_' or any number of '-'. */
+static bool of_word(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+/* One '.', one or two '_', or any number of '-'. */
+static bool joint_ok(uint8_t mark, size_t count)
+{
+    return (mark == '.' && count == 1) || (mark == '_' && count <= 2) || mark == '-';
+}
+
+/* Words of a-z 0-9 with a joint between each two. */
 static bool component_ok(vd_slice text)
 {
-    size_t at = 0;
-    while (at < text.len) {
-        size_t word = at, joint;
-        while (at < text.len && ((text.data[at] >= 'a' && text.data[at] <= 'z') ||
-                                 (text.data[at] >= '0' && text.data[at] <= '9')))
-            at++;
+    for (size_t at = 0; at < text.len;) {
+        size_t word = at;
+        while (at < text.len && of_word(text.data[at])) at++;
         if (at == word) return false;
         if (at == text.len) return true;
-        uint8_t mark = text.data[at];
-        for (joint = at; at < text.len && text.data[at] == mark; at++) {}
-        bool fine =
-            (mark == '.' && at - joint == 1) || (mark == '_' && at - joint <= 2) || mark == '-';
-        if (!fine) return false;
+        size_t joint = at;
+        while (at < text.len && text.data[at] == text.data[joint]) at++;
+        if (!joint_ok(text.data[joint], at - joint)) return false;
     }
     return false; /* empty, or it ends in a joint */
 }

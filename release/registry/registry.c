@@ -20,7 +20,7 @@ vd_err vd_registry_new(const vd_registry_parts *parts, vd_registry **ret_registr
     if (!err) err = vd_release_key_open(parts->key_path, &registry->key, why);
     if (!err) err = scorer_new(registry, &registry->scorer, why);
     if (err)
-        registry = vd_registry_free(registry);
+        (void)vd_registry_free(registry);
     else
         *ret_registry = registry;
     return err;
