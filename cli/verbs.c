@@ -112,6 +112,38 @@ static const vd_option analyze_options[] = {
     { "threads", 0, "N", "Inference threads, as many as cores when left out.", false },
 };
 
+static const vd_option evaluate_options[] = {
+    { "model", 'm', "MODEL", "The model: its file, or a name.", false },
+    { "models", 0, "DIR", "Where models are: ./var/models, else /var/lib/vedette/models.", false },
+    { "dataset", 0, "FILE", "The dataset's manifest; needed.", false },
+    { "pictures", 0, "DIR", "The pictures, named by their SHA-256.", false },
+    { "split", 0, "SPLIT", "train, val or test; test when left out.", false },
+    { "score", 0, "SCORE", "The working threshold; the model's own when left out.", false },
+    { "from", 0, "FILE", "Detections made before (JSON lines), instead of a model.", false },
+    { "detections", 0, "FILE", "Writes the detections as JSON lines.", false },
+    { "out", 'o', "FILE", "Writes the report.", false },
+    { "threads", 0, "N", "Inference threads, as many as cores when left out.", false },
+};
+static const vd_option report_options[] = {
+    { "confidence", 0, "SHARE", "0.8 to 0.999; 0.95 when left out.", false },
+    { "margin", 0, "SHARE",
+      "How much mAP50 may be lost for fewer false alarms; 0.005 when left out.", false },
+};
+static const vd_option run_list_options[] = {
+    { "kind", 0, "KIND", "Only train, evaluate or quantize.", false },
+    { "state", 0, "STATES", "Only these: queued, leased, done, failed, cancelled.", false },
+    { "dataset", 0, "DIGEST", "Only on this dataset.", false },
+    { "limit", 'n', "COUNT", "At most so many, 50 when left out.", false },
+};
+static const vd_option run_start_options[] = {
+    { "dataset", 0, "DIGEST", "The dataset; needed.", false },
+    { "model", 'm', "DIGEST", "The registered model to begin with; needed.", false },
+    { "descriptor", 0, "DIGEST", "Its descriptor; the registry's when left out.", false },
+    { "split", 0, "SPLIT", "What it is measured on; test when left out.", false },
+    { "name", 0, "NAME", "A name for people.", false },
+    { "set", 0, "NAME=VALUE", "Any member of the configuration: epochs=30, seed=7.", true },
+};
+
 const cli_verb cli_verbs[] = {
     { "login", "", 0, 0, "sign in to a hub and remember it",
       "The address, the authority and a token go to $VEDETTE_CLI_CONFIG or "
@@ -176,6 +208,22 @@ const cli_verb cli_verbs[] = {
     { "dataset export", "DIR", 1, 1, "write labelled pictures as a dataset",
       "Writes DIR/images and DIR/annotations.json; DIR appears only when it is whole.",
       OPTIONS(export_options), run_dataset_export },
+    { "model evaluate", "", 0, 0, "measure a model on a split of a dataset",
+      "AP by the COCO definition, classes, cameras, worst pictures. --json prints the whole "
+      "report.",
+      OPTIONS(evaluate_options), run_model_evaluate },
+    { "report compare", "CHAMPION CHALLENGER", 2, 2,
+      "say whether one report is better than another",
+      "Both are files that 'vedette model evaluate --out' wrote, on the same dataset and split. "
+      "Paired bootstrap over groups of neighbouring pictures.",
+      OPTIONS(report_options), run_report_compare },
+    { "run list", "", 0, 0, "list runs of the hub, newest first", NULL, OPTIONS(run_list_options),
+      run_run_list },
+    { "run show", "RUN", 1, 1, "show one run: how far it is, what it says, what it left", NULL,
+      NO_OPTIONS, run_run_show },
+    { "run start", "KIND", 1, 1, "put a run into the hub's queue: train, evaluate or quantize",
+      "A worker (vedette-trainer) takes it.", OPTIONS(run_start_options), run_run_start },
+    { "run cancel", "RUN", 1, 1, "stop a run", NULL, NO_OPTIONS, run_run_cancel },
     { "analyze", "VIDEO", 1, 1, "run the agent's own stages over a video file",
       "Every picture once, as fast as possible. Detections: a line a frame, frames from 1, boxes "
       "x, y, w, h in pixels, every detection above score 0.05. Tracks: frame,id,left,top,width,"

@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
 import { after, before, test } from 'node:test';
-import { deflateSync } from 'node:zlib';
 import { answerFaults, operations, unseen } from './contract.mjs';
 import { House, sha256 } from './house.mjs';
+import { grey } from './pictures.mjs';
 
 const MODEL = sha256('a model'), DESCRIPTOR = sha256('its descriptor'); // brought along: these runs have no real worker
 const called = new Map();
@@ -20,30 +21,6 @@ before(async () => {
 });
 after(() => house?.stop());
 
-// A PNG of 8 x 8 grey pixels, each `n` of another grey.
-function png(n) {
-  const chunk = (name, data) => {
-    const out = Buffer.alloc(12 + data.length);
-    out.writeUInt32BE(data.length, 0);
-    out.write(name, 4, 'latin1');
-    data.copy(out, 8);
-    out.writeInt32BE(crc32(out.subarray(4, 8 + data.length)), 8 + data.length);
-    return out;
-  };
-  const rows = Buffer.alloc(8 * 9, 40 + 20 * n);
-  for (let y = 0; y < 8; y++) rows[y * 9] = 0;
-  return Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), chunk('IHDR', Buffer.from([0, 0, 0, 8, 0, 0, 0, 8, 8, 0, 0, 0, 0])), chunk('IDAT', deflateSync(rows)), chunk('IEND', Buffer.alloc(0))]);
-}
-
-function crc32(bytes) {
-  let crc = ~0;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return ~crc;
-}
-
 async function makeDataset() {
   const must = async (...args) => {
     const answer = await house.request(...args);
@@ -53,7 +30,7 @@ async function makeDataset() {
   await must('POST', '/api/v1/pool/classes', { body: { name: 'person' } });
   for (let n = 0; n < 9; n++) {
     const time = new Date(Date.UTC(2026, 0, 1, n)).toISOString();
-    const { picture } = await must('POST', `/api/v1/pool?device=yard&camera=gate&captured_at=${time}`, { bytes: png(n), headers: { 'content-type': 'image/png' } });
+    const { picture } = await must('POST', `/api/v1/pool?device=yard&camera=gate&captured_at=${time}`, { bytes: grey(n), headers: { 'content-type': 'image/png' } });
     await must('PUT', `/api/v1/pool/${picture}/label`, { body: { version: 1, verdict: 'objects', boxes: [{ class: 'person', box: { l: 0.25, t: 0.25, w: 0.5, h: 0.5 } }] } });
   }
   return (await must('POST', '/api/v1/datasets', { body: { name: 'yard' } })).dataset.digest;
@@ -201,6 +178,18 @@ test('every use of a split is counted once a run, also when a run is leased agai
   const trained = 2, measured = 3; // leased above: two trainings (one of them twice), three evaluations
   const uses = Object.fromEntries(splits.map((split) => [split.split, split.uses]));
   assert.deepEqual(uses, { train: trained, val: trained, test: trained + measured });
+});
+
+// covers: CLI-1
+test('the command line starts, shows, lists and cancels runs', () => {
+  fs.writeFileSync(house.at('password'), house.password);
+  house.cli('login', '--hub', `https://localhost:${house.port.hub}`, '--ca', house.at('hub/tls/ca.pem'), '--user', 'admin', '--password-file', house.at('password'));
+  const made = JSON.parse(house.cli('run', 'start', 'train', '--dataset', DATASET, '--model', MODEL, '--descriptor', DESCRIPTOR, '--name', 'by hand', '--set', 'epochs=7', '--set', 'learning_rate=1e-4', '--set', 'augment=false', '--json'));
+  assert.deepEqual([made.name, made.config.epochs, made.config.learning_rate, made.config.augment], ['by hand', 7, 0.0001, false]);
+  assert.match(house.cli('run', 'show', made.id), /state +queued/);
+  assert.match(house.cli('run', 'list', '--kind', 'train', '--state', 'queued'), new RegExp(`${made.id} +train +queued +by hand`));
+  assert.equal(JSON.parse(house.cli('run', 'cancel', made.id, '--json')).state, 'cancelled');
+  assert.throws(() => house.cli('run', 'start', 'train', '--dataset', DATASET, '--model', MODEL, '--descriptor', DESCRIPTOR, '--set', 'epoch=7'), /did you mean 'epochs'/);
 });
 
 test('what makes no sense is refused with the reason, and nothing changes', async () => {
