@@ -5,7 +5,6 @@
 #include "vd/json.h"
 
 #define HOUR_US     3600000000ll
-#define UNSURE      0.1f /* a score this near to the threshold is a question */
 #define RARE_SHARE  0.02 /* of the findings */
 #define RARE_LEAST  200  /* findings before anything can be rare */
 #define CAMERAS_MAX 64
@@ -137,7 +136,7 @@ static bool has_rare(const vd_sample_seen *seen, const vd_detections *d, float t
 static bool has_unsure(const vd_detections *d, float threshold)
 {
     for (unsigned i = 0; i < d->count; i++)
-        if (fabsf(d->item[i].score - threshold) <= UNSURE) return true;
+        if (fabsf(d->item[i].score - threshold) <= VD_SAMPLES_UNSURE) return true;
     return false;
 }
 

@@ -184,13 +184,16 @@ static void *work(void *arg)
 
 /* ---- deciding ---- */
 
+/* What is far below the threshold is no proposal, it would only be in the labeler's way. */
 static char *boxes_text(const vd_detections *d, const vd_model *model)
 {
+    float least = vd_model_score_min(model) - VD_SAMPLES_UNSURE;
     VD_AUTO(vd_buf) text = VD_BUF(JSON_MAX / 2);
     vd_json_w w = vd_json_writer(&text);
     vd_json_w_list(&w);
     for (unsigned i = 0; i < d->count; i++) {
         const vd_detection *item = &d->item[i];
+        if (item->score < least) continue;
         vd_json_w_object(&w);
         vd_json_w_key(&w, "box");
         vd_json_w_object(&w);

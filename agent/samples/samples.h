@@ -14,8 +14,9 @@
 #include "inference.h"
 
 #define VD_SAMPLES_PER_HOUR_MAX 3600
-#define VD_SAMPLES_CLASSES      512 /* of a model; others are never rare */
-#define VD_SAMPLES_WAITING      4   /* for the worker; a further one is not taken */
+#define VD_SAMPLES_CLASSES      512  /* of a model; others are never rare */
+#define VD_SAMPLES_UNSURE       0.1f /* a score this near to the threshold is a question */
+#define VD_SAMPLES_WAITING      4    /* for the worker; a further one is not taken */
 #define VD_SAMPLES_POLICY_MAX   16384
 
 /* ---- the decision, pure ---- */

@@ -15,6 +15,8 @@
 #define THRESHOLD     0.4  /* scores about here are the ones that turn an alarm on or off */
 #define THRESHOLD_FAR 0.25 /* this far from it a score is no question any more */
 #define SAMPLE_BOXES  200
+#define SURE_ENOUGH   0.25 /* a lower score tells no class: it neither adds one nor makes one rare \
+                            */
 
 static double bonus_of(const char *reason)
 {
@@ -68,6 +70,14 @@ static vd_err has_add(vd_store *store, const char *picture, const char *what, co
     return vd_stmt_run(add, NULL, why);
 }
 
+/* The box's class; NULL when a model was not sure enough to tell one. */
+static const char *class_told(const vd_json *box)
+{
+    const char *name = vd_json_text(vd_json_get(box, "class"), "");
+    bool told = name[0] && strlen(name) <= VD_LABEL_CLASS_BYTES;
+    return told && vd_json_num(vd_json_get(box, "score"), 1) >= SURE_ENOUGH ? name : NULL;
+}
+
 vd_err pool_set_classes(vd_store *store, const char *picture, const char *what,
                         const vd_json *boxes, const char *picture_class, vd_why *why)
 {
@@ -76,9 +86,8 @@ vd_err pool_set_classes(vd_store *store, const char *picture, const char *what,
     vd_bind_text(clear, "what", what);
     vd_err err = vd_stmt_run(clear, NULL, why);
     for (size_t i = 0; !err && i < vd_json_len(boxes); i++) {
-        const char *name = vd_json_text(vd_json_get(vd_json_at(boxes, i), "class"), "");
-        if (name[0] && strlen(name) <= VD_LABEL_CLASS_BYTES)
-            err = has_add(store, picture, what, name, why);
+        const char *name = class_told(vd_json_at(boxes, i));
+        if (name) err = has_add(store, picture, what, name, why);
     }
     if (!err && picture_class) err = has_add(store, picture, what, picture_class, why);
     return err;
