@@ -95,6 +95,9 @@ vd_err doc_print(const vd_buf *text, const column *columns, size_t count, bool j
 void json_line(const vd_json *node); /* to stdout */
 const vd_json *member_at(const vd_json *object, const char *dotted);
 
+/* lab.c: a version's tar into the file that the first argument names. */
+vd_err run_dataset_version_export(cli *c, const char *dataset, const char *format, vd_why *why);
+
 /* model.c: --models, or where models usually are; a model's file by path or by name. */
 const char *models_dir(const cli *c);
 vd_err model_path_of(const cli *c, const char *name, char *into, size_t room, vd_why *why);
@@ -133,6 +136,13 @@ vd_err run_run_show(cli *c, vd_why *why);
 vd_err run_run_cancel(cli *c, vd_why *why);
 vd_err run_run_start(cli *c, vd_why *why);
 vd_err run_dataset_export(cli *c, vd_why *why);
+vd_err run_dataset_import(cli *c, vd_why *why);
+vd_err run_dataset_list(cli *c, vd_why *why);
+vd_err run_dataset_create(cli *c, vd_why *why);
+vd_err run_dataset_show(cli *c, vd_why *why);
+vd_err run_dataset_diff(cli *c, vd_why *why);
+vd_err run_pool_list(cli *c, vd_why *why);
+vd_err run_pool_label(cli *c, vd_why *why);
 vd_err run_analyze(cli *c, vd_why *why);
 vd_err run_completion(cli *c, vd_why *why);
 #endif

@@ -284,8 +284,10 @@ static void tell(const cli *c, const export *e)
 vd_err run_dataset_export(cli *c, vd_why *why)
 {
     const char *format = cli_option(c, "format");
+    const char *dataset = cli_option(c, "dataset");
     VD_AUTO(api_ptr) a = NULL;
 
+    if (dataset) return run_dataset_version_export(c, dataset, format ? format : "coco", why);
     if (!format || strcmp(format, "coco") != 0) {
         if (format)
             vd_fail(why, VD_INVALID, "no format '%s'", format);

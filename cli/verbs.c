@@ -95,8 +95,39 @@ static const vd_option quantize_options[] = {
     { "name", 0, "NAME", "The new model's name; the old one's with -int8 when left out.", false },
     { "models", 0, "DIR", "Where models are: ./var/models, else /var/lib/vedette/models.", false },
 };
+static const vd_option pool_list_options[] = {
+    { "label", 0, "STATES", "none, proposed, labelled, reviewed; separated by commas.", false },
+    { "source", 0, "SOURCE", "incident, sample or import.", false },
+    { "reason", 0, "REASON", "Why it is in the pool.", false },
+    { "device", 0, "DEVICE", "Of this device.", false },
+    { "camera", 0, "CAMERA", "Of this camera.", false },
+    { "class", 0, "CLASS", "Labelled or proposed.", false },
+    { "order", 0, "ORDER", "teach (what teaches most first) or new.", false },
+    { "limit", 0, "N", "At most so many; 50 when left out.", false },
+};
+static const vd_option pool_label_options[] = {
+    { "boxes", 0, "BOXES", "'class:left,top,width,height;...', parts of the picture.", false },
+    { "class", 0, "CLASS", "Of the whole picture.", false },
+    { "version", 0, "N", "The version you saw; the newest when left out.", false },
+};
+static const vd_option dataset_list_options[] = {
+    { "name", 0, "NAME", "Only versions of this name.", false },
+};
+static const vd_option dataset_create_options[] = {
+    { "task", 0, "TASK", "detection (when left out) or classification.", false },
+    { "seed", 0, "N", "Decides between equal splits; 1 when left out.", false },
+    { "block", 0, "SECONDS", "Length of a group; 60 when left out.", false },
+    { "classes", 0, "CLASSES", "Only these, separated by commas.", false },
+    { "cameras", 0, "CAMERAS", "Only these (device/camera), separated by commas.", false },
+    { "reviewed", 0, NULL, "Only what a second person agreed with.", false },
+};
+static const vd_option dataset_import_options[] = {
+    { "format", 0, "FORMAT", "coco (when left out) or yolo.", false },
+    { "camera", 0, "CAMERA", "Of pictures that name none.", false },
+};
 static const vd_option export_options[] = {
-    { "format", 0, "FORMAT", "coco.", false },
+    { "dataset", 0, "DIGEST", "A version, as one tar; labelled items when left out.", false },
+    { "format", 0, "FORMAT", "coco, or for a version yolo.", false },
     { "verdict", 0, "VERDICT", "Only items with this verdict.", false },
 };
 static const vd_option analyze_options[] = {
@@ -205,8 +236,27 @@ const cli_verb cli_verbs[] = {
       "Layers that hurt stay float, until the new model agrees with the old one but for --budget "
       "points; otherwise it is refused and nothing is written.",
       OPTIONS(quantize_options), run_model_quantize },
+    { "pool list", "", 0, 0, "list pictures of the pool, what teaches most first", NULL,
+      OPTIONS(pool_list_options), run_pool_list },
+    { "pool label", "PICTURE VERDICT", 2, 2, "say what is in a picture",
+      "VERDICT is objects (with --boxes or --class), nothing or unusable.",
+      OPTIONS(pool_label_options), run_pool_label },
+    { "dataset create", "NAME", 1, 1, "freeze what is labelled now into a version",
+      "What is weak in it is told as warnings. The same selection again is the same version.",
+      OPTIONS(dataset_create_options), run_dataset_create },
+    { "dataset list", "", 0, 0, "list dataset versions, newest first", NULL,
+      OPTIONS(dataset_list_options), run_dataset_list },
+    { "dataset show", "DATASET", 1, 1, "show a version: splits, classes, uses, warnings", NULL,
+      NO_OPTIONS, run_dataset_show },
+    { "dataset diff", "FROM TO", 2, 2, "show what changed between two versions", NULL, NO_OPTIONS,
+      run_dataset_diff },
+    { "dataset import", "ARCHIVE", 1, 1, "put pictures with labels into the pool",
+      "ARCHIVE is a tar or zip of COCO or YOLO; pictures that are refused are named, the others go "
+      "in.",
+      OPTIONS(dataset_import_options), run_dataset_import },
     { "dataset export", "DIR", 1, 1, "write labelled pictures as a dataset",
-      "Writes DIR/images and DIR/annotations.json; DIR appears only when it is whole.",
+      "Writes DIR/images and DIR/annotations.json; DIR appears only when it is whole. With "
+      "--dataset writes one tar instead, to the file DIR.",
       OPTIONS(export_options), run_dataset_export },
     { "model evaluate", "", 0, 0, "measure a model on a split of a dataset",
       "AP by the COCO definition, classes, cameras, worst pictures. --json prints the whole "

@@ -91,17 +91,15 @@ export async function takeScreenshots(only = []) {
     const made = [];
     for (const [size, viewport] of Object.entries({ desk, phone })) {
         for (const scheme of ["dark", "light"]) {
+            const site = someSite(pictures);
+            const hub = await new ScriptedHub(site, pictures).start();
+            const lab = someLab(hub, pictures);
+            const how = { viewport, scheme, touch: size === "phone" };
+            const { page, context } = await openPage(browser, how);
             for (const [name, shot] of Object.entries(shots)) {
                 if (only.length && !only.includes(name)) continue;
-                const site = someSite(pictures);
-                const hub = await new ScriptedHub(site, pictures).start();
-                const lab = someLab(hub, pictures);
+                hub.user = null;
                 if (shot.as !== null) hub.signIn("anna");
-                const { page, context } = await openPage(browser, {
-                    viewport,
-                    scheme,
-                    touch: size === "phone",
-                });
                 await page.goto(
                     hub.url + (typeof shot.path === "string" ? shot.path : shot.path(site, lab)),
                 );
@@ -111,9 +109,9 @@ export async function takeScreenshots(only = []) {
                 const file = join(into, `${name}-${size}-${scheme}.png`);
                 await page.screenshot({ path: file });
                 made.push(file);
-                await context.close();
-                await hub.stop();
             }
+            await context.close();
+            await hub.stop();
         }
     }
     await browser.close();

@@ -295,7 +295,26 @@ test('a version is frozen with whole groups, says what is weak, and goes out and
   const list = (await ask('listDatasets', 200, { query: '?limit=1' })).json;
   assert.equal((await ask('listDatasets', 200, { query: `?cursor=${list.next}` })).json.datasets.length, 1);
   await ask('listDatasets', 400, { query: '?cursor=x' });
-  Object.assign(it, { manifest, coco, yolo });
+  Object.assign(it, { manifest, coco, yolo, digest: made.dataset.digest });
+});
+
+test('the command line lists, labels, freezes, compares and carries datasets', () => {
+  const cli = (...args) => JSON.parse(house.cli(...args, '--json'));
+  fs.writeFileSync(house.at('password'), house.password, { mode: 0o600 });
+  house.cli('login', '--hub', `https://localhost:${house.port.hub}`, '--ca', house.at('hub/tls/ca.pem'), '--user', 'admin', '--password-file', house.at('password'));
+  const [best] = cli('pool', 'list', '--label', 'proposed', '--limit', '1').pictures;
+  assert.equal(best.picture, it.alarm);
+  const labelled = cli('pool', 'label', best.picture, 'objects', '--boxes', 'bicycle:0.1,0.2,0.3,0.4;forklift:0.5,0.5,0.25,0.25');
+  assert.deepEqual(labelled.label.boxes.map((one) => one.class), ['bicycle', 'forklift']);
+  assert.throws(() => house.cli('pool', 'label', best.picture, 'objects', '--boxes', 'bicycle'), /is no box/);
+  const made = cli('dataset', 'create', 'yard', '--seed', '3').dataset;
+  assert.equal(cli('dataset', 'list', '--name', 'yard').datasets.length, 2);
+  assert.deepEqual(cli('dataset', 'diff', it.digest, made.digest).added, [best.picture]);
+  assert.match(house.cli('dataset', 'show', made.digest), /forklift[\s\S]*warning: the class 'forklift' is missing in/);
+  house.cli('dataset', 'export', house.at('yard.tar'), '--dataset', it.digest, '--format', 'yolo');
+  assert.deepEqual(fs.readFileSync(house.at('yard.tar')), it.yolo, 'the same dataset is the same tar');
+  const back = cli('dataset', 'import', house.at('yard.tar'), '--format', 'yolo');
+  assert.deepEqual([back.pictures, back.added, back.known, back.labels], [it.manifest.pictures.length, 0, it.manifest.pictures.length, 0], "people's labels stay");
 });
 
 // covers: CIR-2
