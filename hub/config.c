@@ -20,6 +20,7 @@ static const hub_config defaults = {
     .host_name = "localhost",
     .web_dir = "/usr/share/vedette/web",
     .mailbox_dir = "",
+    .models_dir = "",
     .https_port = 8443,
     .mqtt_port = 8883,
     .incident_gap_ms = 60000,
@@ -283,26 +284,38 @@ static vd_err read_url(node *root, hub_config *c, vd_why *why)
     return VD_OK;
 }
 
-static vd_err read_root(node *root, hub_config *c, vd_why *why)
+/* Where it is reached. */
+static vd_err read_addresses(node *root, hub_config *c, vd_why *why)
 {
-    static const char *const keys[] = { "site",      "time_zone",   "state_dir",    "https",
-                                        "mqtt",      "host_name",   "names",        "public_url",
-                                        "web_dir",   "mailbox_dir", "incident_gap", "notify",
-                                        "retention", "watch",       "lake",         "metrics",
-                                        "log",       NULL };
     unsigned names = 0;
-    vd_err err = vd_config_only(root, keys, why);
-    if (!err) err = vd_config_text(root, "site", &c->site, why);
-    if (!err) err = read_zone(root, c, why);
-    if (!err) err = vd_config_text(root, "state_dir", &c->state_dir, why);
-    if (!err)
-        err = read_listen(vd_config_get(root, "https"), &c->https_address, &c->https_port, why);
+    vd_err err = read_listen(vd_config_get(root, "https"), &c->https_address, &c->https_port, why);
     if (!err) err = read_listen(vd_config_get(root, "mqtt"), &c->mqtt_address, &c->mqtt_port, why);
     if (!err) err = vd_config_text(root, "host_name", &c->host_name, why);
     if (!err) err = read_texts(root, "names", c->names, HUB_NAMES_MAX, &names, why);
-    if (!err) err = read_url(root, c, why);
+    return err ? err : read_url(root, c, why);
+}
+
+/* Where things lie. */
+static vd_err read_folders(node *root, hub_config *c, vd_why *why)
+{
+    vd_err err = vd_config_text(root, "state_dir", &c->state_dir, why);
     if (!err) err = vd_config_text(root, "web_dir", &c->web_dir, why);
-    if (!err) err = vd_config_text(root, "mailbox_dir", &c->mailbox_dir, why);
+    if (!err) err = vd_config_text(root, "models_dir", &c->models_dir, why);
+    return err ? err : vd_config_text(root, "mailbox_dir", &c->mailbox_dir, why);
+}
+
+static vd_err read_root(node *root, hub_config *c, vd_why *why)
+{
+    static const char *const keys[] = {
+        "site",       "time_zone", "state_dir",   "https",        "mqtt",   "host_name", "names",
+        "public_url", "web_dir",   "mailbox_dir", "incident_gap", "notify", "retention", "watch",
+        "lake",       "metrics",   "log",         "models_dir",   NULL
+    };
+    vd_err err = vd_config_only(root, keys, why);
+    if (!err) err = vd_config_text(root, "site", &c->site, why);
+    if (!err) err = read_zone(root, c, why);
+    if (!err) err = read_addresses(root, c, why);
+    if (!err) err = read_folders(root, c, why);
     if (!err)
         err = vd_config_duration_ms(root, "incident_gap", 0, 86400000, &c->incident_gap_ms, why);
     if (!err) err = read_notify(vd_config_get(root, "notify"), &c->notify, why);

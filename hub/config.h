@@ -11,7 +11,7 @@
 typedef struct {
     vd_config *file; /* texts are borrowed from it; NULL for the defaults */
     const char *site, *time_zone, *state_dir, *host_name, *https_address, *mqtt_address;
-    const char *web_dir, *mailbox_dir; /* "" for none */
+    const char *web_dir, *mailbox_dir, *models_dir; /* "" for none */
     int64_t https_port, mqtt_port, incident_gap_ms;
     const char *names[HUB_NAMES_MAX + 1]; /* NULL-closed */
     char public_url[512];                 /* "" until the port is known */

@@ -50,6 +50,7 @@ VD_TEST(the_default_file_states_exactly_the_programs_defaults)
     same_text(file.host_name, none.host_name);
     same_text(file.web_dir, none.web_dir);
     same_text(file.mailbox_dir, none.mailbox_dir);
+    same_text(file.models_dir, none.models_dir);
     same_text(file.public_url, none.public_url);
     same_text(file.names[0], none.names[0]);
     expect_i64(file.https_port, none.https_port);

@@ -5,6 +5,7 @@
 #include "hub.h"
 
 #include <dirent.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,8 @@ struct hub {
     vd_tls_files tls;
     vd_live *live;
     vd_registry *registry;
+    pthread_t importer; /* registers the folder's models while the hub runs already */
+    bool importing;
     vd_intake *intake;
     _Atomic(vd_notify *) notify; /* woken by the live thread, which starts earlier */
     _Atomic(vd_watch *) watch;   /* likewise */
@@ -315,6 +318,23 @@ static vd_err start_watch(hub *h, vd_why *why)
     return err;
 }
 
+static void *import_models(void *arg)
+{
+    hub *h = arg;
+    unsigned count = 0;
+    vd_why why = { 0 };
+    if (vd_registry_import(h->registry, h->config->models_dir, "hub", &count, &why))
+        vd_log_why(VD_LOG_WARN, "models.unread", "no models were registered", &why, NULL);
+    return NULL;
+}
+
+/* Loading a model takes a noticeable part of a second: nobody waits for it. */
+static void start_import(hub *h)
+{
+    if (!h->config->models_dir[0]) return;
+    h->importing = pthread_create(&h->importer, NULL, import_models, h) == 0;
+}
+
 vd_err hub_start(hub *h, char first_password[25], vd_why *why)
 {
     hub_config *c = h->config;
@@ -328,7 +348,9 @@ vd_err hub_start(hub *h, char first_password[25], vd_why *why)
     err = start_notify(h, why);
     if (!err) err = start_watch(h, why);
     if (!err) err = vd_intake_start(h->intake, why);
-    return err ? err : first_administrator(h, first_password, why);
+    if (!err) err = first_administrator(h, first_password, why);
+    if (!err) start_import(h);
+    return err;
 }
 
 uint16_t hub_https_port(const hub *h)
@@ -347,6 +369,7 @@ hub *hub_close(hub *h)
     vd_live_close(h->live);
     if (h->intake) vd_intake_stop(h->intake);
     vd_api_stop(h->api);
+    if (h->importing) pthread_join(h->importer, NULL);
     vd_notify *notify = h->notify;
     vd_watch *watch = h->watch;
     if (h->intake) vd_intake_join(h->intake);

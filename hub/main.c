@@ -42,7 +42,9 @@ static const vd_program program = {
     .options = options,
     .option_count = VD_COUNT_OF(options),
     .files = "hub.default.yaml, installed beside the programs' documents, is the manual of every "
-             "setting. The state folder holds hub.db, evidence/, tls/ and secret.key.",
+             "setting. The state folder holds hub.db, evidence/, tls/, secret.key and release.key, "
+             "which "
+             "signs models.",
     .see_also = "vedette(1), vedette-agent(8)",
     .man_section = 8,
 };

@@ -135,6 +135,11 @@ typedef struct {
 VD_MUST_USE vd_err vd_registry_register(vd_registry *registry, const vd_model_new *model,
                                         bool *ret_made, vd_why *why);
 
+/* Every NAME.model.yaml of a folder whose weights are not registered yet, under its own name. One
+ * that cannot be is logged with the reason and left out. */
+VD_MUST_USE vd_err vd_registry_import(vd_registry *registry, const char *dir, const char *who,
+                                      unsigned *ret_count, vd_why *why);
+
 typedef struct {
     vd_digest digest, manifest;
     vd_digest descriptor, labels; /* these two layers */

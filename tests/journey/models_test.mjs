@@ -11,7 +11,7 @@ import { after, before, test } from 'node:test';
 import { crc32, deflateSync } from 'node:zlib';
 import mqtt from 'mqtt';
 import { answerFaults, operations, unseen } from './contract.mjs';
-import { PROGRAM, Program, ROOT, freePort } from './house.mjs';
+import { PROGRAM, Program, ROOT, freePort, until } from './house.mjs';
 import { SIDE, smallModel } from './small_model.mjs';
 
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
@@ -27,7 +27,13 @@ state_dir: ${folder}/state
 https: { address: 127.0.0.1, port: ${port.https} }
 mqtt: { address: 127.0.0.1, port: ${port.mqtt} }
 web_dir: ""
+models_dir: ${folder}/brought
 `);
+  const brought = smallModel({ name: 'brought', scores: [0.65, 0.42] });
+  fs.mkdirSync(`${folder}/brought`);
+  fs.writeFileSync(`${folder}/brought/brought.onnx`, brought.onnx);
+  fs.writeFileSync(`${folder}/brought/brought.model.yaml`, brought.descriptor);
+  fs.writeFileSync(`${folder}/brought/broken.model.yaml`, brought.descriptor.replace('file: brought', 'file: broken'));
   hub = new Program('hub', PROGRAM.hub, ['--config', `${folder}/hub.yaml`], folder).start();
   await hub.says(/hub\.ready/);
   ca = fs.readFileSync(`${folder}/state/tls/ca.pem`);
@@ -147,6 +153,16 @@ async function push(model, extra = {}, status = 201) {
   const weights = await pushBlob(`models/${extra.name ?? model.name}`, model.onnx);
   return (await ask('registerModel', status, { json: { weights, descriptor: model.descriptor, ...extra } })).json;
 }
+
+// covers: CIR-6
+test('models of the hub\'s folder are registered at the start, and what cannot be is told', async () => {
+  await hub.says(/model\.refused/);
+  const [model] = await until('the model to be registered', async () => {
+    const { models } = (await ask('listModels', 200, { query: '?name=brought' })).json;
+    return models.length && models;
+  }, 20);
+  assert.deepEqual([model.registered_by, model.version], ['hub', 1]);
+});
 
 // covers: CIR-6
 test('a pushed model is loaded, proven on reference pictures, signed and listed', async () => {
