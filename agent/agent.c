@@ -143,9 +143,9 @@ static vd_err open_turns(agent *a, vd_why *why)
     return err ? vd_fail(why, err, "no memory for the cameras' turns") : VD_OK;
 }
 
-static vd_err add_lanes(agent *a, vd_why *why)
+static vd_err add_lanes(agent *a, bool hub, vd_why *why)
 {
-    vd_err err = VD_OK;
+    vd_err err = hub ? sampling_open(a, why) : VD_OK;
 
     for (unsigned i = 0; !err && i < a->config->camera_count; i++) {
         err = lane_add(&a->lane[i], a, &a->config->camera[i], why);
@@ -192,8 +192,7 @@ vd_err agent_start(agent *a, const agent_config *config, vd_why *why)
     if (!err) err = open_outbox(a, why);
     if (!err) err = open_events(a, why);
     if (!err) err = open_turns(a, why);
-    if (!err && connection[0]) err = sampling_open(a, why);
-    if (!err) err = add_lanes(a, why);
+    if (!err) err = add_lanes(a, connection[0] != '\0', why);
     if (!err) err = swap_open(a, connection[0] != '\0', why);
     if (!err) rulebook_start(a);
     if (!err) err = open_link(a, connection, why);

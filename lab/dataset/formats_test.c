@@ -164,6 +164,25 @@ VD_TEST(wrong_lines_of_yolo_refuse_their_picture_and_an_empty_file_means_nothing
     expect_err(yolo_read_names(VD_STR("nc: 3"), true, &labels, NULL), VD_INVALID);
 }
 
+/* Eight samples, 100 s apart; the first two have no label. */
+static void eight_pictures(scene *s)
+{
+    const vd_label nothing = { .verdict = VD_LABEL_NOTHING };
+    for (char letter = '1'; letter < '9'; letter++) {
+        bool added = false;
+        uint64_t version = 0;
+        vd_pool_new p = { .source = "sample", .reason = "random", .device = "d", .camera = "c" };
+        p.captured_us = T0 + (letter - '0') * 100 * S;
+        p.content_type = "image/jpeg", p.who = "ann", p.width_px = p.height_px = 10;
+        memset(p.picture.hex, letter, VD_SHA256_HEX);
+        expect_ok(vd_pool_add(s->store, &p, &added, NULL));
+        expect_ok(vd_archive_arrived(s->store, &p.picture, 10, NULL));
+        vd_pool_change change = { .picture = p.picture.hex, .version = 1, .who = "ann" };
+        if (letter < '3') continue;
+        expect_ok(vd_pool_label(s->store, &change, &nothing, &version, NULL));
+    }
+}
+
 // covers: CIR-3
 VD_TEST(a_version_counts_the_runs_that_used_its_test_split)
 {
@@ -175,26 +194,13 @@ VD_TEST(a_version_counts_the_runs_that_used_its_test_split)
     vd_store *reader = NULL;
     vd_committer *committer = NULL;
     vd_store_schema schema = { .migrations = hub_migrations, .statements = tables };
-    const vd_label nothing = { .verdict = VD_LABEL_NOTHING };
     vd_dataset_wish wish = { .name = "yard", .val = -1, .test = -1, .who = "ann" };
     vd_dataset_made made = { 0 };
     vd_manifest m;
     vd_why why = { 0 };
     (void)snprintf(root, sizeof root, "%s/evidence", s.dir);
     expect_ok(vd_blobs_open(root, &blobs, NULL));
-    for (char letter = '1'; letter < '9'; letter++) {
-        bool added = false;
-        uint64_t version = 0;
-        vd_pool_new p = { .source = "import", .reason = "import", .device = "d", .camera = "c" };
-        p.captured_us = T0 + (letter - '0') * 100 * S;
-        p.content_type = "image/jpeg", p.who = "ann", p.width_px = p.height_px = 10;
-        memset(p.picture.hex, letter, VD_SHA256_HEX);
-        expect_ok(vd_pool_add(s.store, &p, &added, NULL));
-        expect_ok(vd_archive_arrived(s.store, &p.picture, 10, NULL));
-        vd_pool_change change = { .picture = p.picture.hex, .version = 1, .who = "ann" };
-        if (letter < '3') continue;
-        expect_ok(vd_pool_label(s.store, &change, &nothing, &version, NULL));
-    }
+    eight_pictures(&s);
     expect_ok(vd_store_open(s.path, VD_STORE_READ, &schema, &reader, NULL));
     vd_store *writer = s.store;
     s.store = NULL;
@@ -219,13 +225,13 @@ VD_TEST(a_version_counts_the_runs_that_used_its_test_split)
     vd_json_w w = vd_json_writer(&text);
     expect_ok(vd_dataset_write(reader, &made.digest, &w, NULL));
     assert_non_null(strstr(text.data, "\"test_uses\":2"));
-    /* Its pictures outlive retention. */
+    /* Its pictures outlive retention, those nobody labelled do not. */
     unsigned count = 0;
     vd_archive_retention all = { .days = 1 };
     vd_clock_fake(1000, vd_clock_utc_us() + 10 * 86400 * S);
     expect_ok(vd_archive_sweep(s.store, blobs, &all, 100, &count, NULL));
     vd_clock_fake(-1, -1);
-    expect_u64(count, 0);
+    expect_u64(count, 2);
     vd_store_free(reader);
     vd_blobs_free(blobs);
 }
