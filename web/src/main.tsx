@@ -5,6 +5,8 @@ import "./style/shell.css";
 import "./style/incidents.css";
 import "./style/places.css";
 import "./style/lab.css";
+import "./style/models.css";
+import "./style/watch.css";
 import { Page } from "./page";
 import { catchLinks } from "./state/route";
 import { listenForKeys } from "./pieces/keys";

@@ -18,37 +18,82 @@ import { SignIn } from "./places/signin";
 
 /** Loaded when it is first looked at: whoever decides incidents never waits for the Lab. */
 const Lab = later(() => import("./places/lab/lab").then((m) => m.LabPlace));
+const Models = later(() => import("./places/models/models").then((m) => m.ModelsPlace));
+const Rollouts = later(() => import("./places/models/rollouts").then((m) => m.RolloutsPlace));
+const Score = later(() => import("./places/score").then((m) => m.ScorePlace));
+const Watch = later(() => import("./places/watch/watch").then((m) => m.WatchPlace));
+const Overview = later(() => import("./places/overview").then((m) => m.OverviewPlace));
 
 interface Place {
   name: string;
   title: string;
   icon: () => ComponentChildren;
   show: (route: Route) => ComponentChildren;
+  /** It has an address of its own and stands under this place of the rail. */
+  within?: string;
+  /** On a phone it is one of the four in reach; the others are behind "More". */
+  near?: boolean;
 }
 const places: Place[] = [
   {
     name: "incidents",
     title: "Incidents",
     icon: icons.Incidents,
+    near: true,
     show: (route) => <IncidentsPlace route={route} />,
+  },
+  {
+    name: "overview",
+    title: "Overview",
+    icon: icons.Overview,
+    show: (route) => <Overview route={route} />,
   },
   {
     name: "cameras",
     title: "Cameras",
     icon: icons.Cameras,
+    near: true,
     show: (route) => <CamerasPlace route={route} />,
   },
   {
     name: "lab",
     title: "Lab",
     icon: icons.Lab,
+    near: true,
     show: (route) => <Lab route={route} />,
+  },
+  {
+    name: "models",
+    title: "Models",
+    icon: icons.Models,
+    show: (route) => <Models route={route} />,
+  },
+  {
+    name: "rollouts",
+    title: "Rollouts",
+    icon: icons.Models,
+    within: "models",
+    show: (route) => <Rollouts route={route} />,
+  },
+  {
+    name: "score",
+    title: "Try a picture",
+    icon: icons.Models,
+    within: "models",
+    show: (route) => <Score route={route} />,
   },
   {
     name: "devices",
     title: "Devices",
     icon: icons.Devices,
     show: (route) => <DevicesPlace route={route} />,
+  },
+  {
+    name: "watch",
+    title: "Watch",
+    icon: icons.Watch,
+    near: true,
+    show: (route) => <Watch route={route} />,
   },
   {
     name: "deliveries",
@@ -58,6 +103,8 @@ const places: Place[] = [
   },
   { name: "settings", title: "Settings", icon: icons.Settings, show: () => <SettingsPlace /> },
 ];
+
+const railed = places.filter((p) => !p.within);
 
 export function Page() {
   const app = useApp();
@@ -94,7 +141,7 @@ export function Page() {
         >
           Skip to the content
         </a>
-        <Rail at={route.place} />
+        <Rail at={place?.within ?? route.place} />
         <div class="main">
           <LineBanner />
           <main id="place" class={`place place-${route.place}`} tabIndex={-1}>
@@ -131,18 +178,14 @@ function Rail({ at }: { at: string }) {
         </span>
       </a>
       <ul>
-        {places.map((p) => (
-          <li key={p.name}>
-            <a
-              href={`/${p.name}`}
-              class="rail-link"
-              aria-current={at === p.name ? "page" : undefined}
-            >
-              <p.icon />
-              <span>{p.title}</span>
-            </a>
+        {railed.map((p) => (
+          <li key={p.name} class={p.near ? undefined : "rail-far"}>
+            <RailLink of={p} at={at} />
           </li>
         ))}
+        <li class="rail-more">
+          <More at={at} />
+        </li>
       </ul>
       <div class="rail-foot">
         <LineSign />
@@ -151,6 +194,52 @@ function Rail({ at }: { at: string }) {
         </span>
       </div>
     </nav>
+  );
+}
+
+function RailLink({ of: p, at, go }: { of: Place; at: string; go?: () => void }) {
+  return (
+    <a
+      href={`/${p.name}`}
+      class="rail-link"
+      aria-current={at === p.name ? "page" : undefined}
+      onClick={go}
+    >
+      <p.icon />
+      <span>{p.title}</span>
+    </a>
+  );
+}
+
+/** On a phone: the places that are not in reach of the thumb, one tap away. */
+function More({ at }: { at: string }) {
+  const [open, set] = useState(false);
+  const far = railed.filter((p) => !p.near);
+  const here = far.find((p) => p.name === at);
+  return (
+    <>
+      <button
+        type="button"
+        class="rail-link"
+        aria-haspopup="dialog"
+        aria-current={here ? "page" : undefined}
+        onClick={() => set(true)}
+      >
+        {here ? <here.icon /> : <icons.More />}
+        <span>{here ? here.title : "More"}</span>
+      </button>
+      {open && (
+        <Dialog title="More" close={() => set(false)}>
+          <ul class="more-places">
+            {far.map((p) => (
+              <li key={p.name}>
+                <RailLink of={p} at={at} go={() => set(false)} />
+              </li>
+            ))}
+          </ul>
+        </Dialog>
+      )}
+    </>
   );
 }
 

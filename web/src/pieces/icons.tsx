@@ -45,6 +45,45 @@ export const Lab = () => (
     <path d="m7 10.3 2.2 2.2L13.2 8" />
   </Drawn>
 );
+export const Models = () => (
+  <Drawn>
+    <path d="M10 2.8 16.5 6.4v7.2L10 17.2 3.5 13.6V6.4z" />
+    <path d="M3.7 6.5 10 10.1l6.3-3.6M10 10.1v7" />
+  </Drawn>
+);
+export const Watch = () => (
+  <Drawn>
+    <path d="M1.9 10S4.9 4.8 10 4.8 18.1 10 18.1 10 15.1 15.2 10 15.2 1.9 10 1.9 10z" />
+    <circle cx="10" cy="10" r="2.4" />
+  </Drawn>
+);
+export const Overview = () => (
+  <Drawn>
+    <path d="M3 17h14M5.5 13.5v-3M10 13.5v-9M14.5 13.5v-6" />
+  </Drawn>
+);
+export const More = () => (
+  <Drawn>
+    <path d="M4.5 10h.1M10 10h.1M15.5 10h.1" stroke-width="2.6" />
+  </Drawn>
+);
+export const Arrow = () => (
+  <Drawn size={16}>
+    <path d="M4 10h11M11 6l4 4-4 4" />
+  </Drawn>
+);
+export const Picture = () => (
+  <Drawn>
+    <rect x="2.8" y="3.8" width="14.4" height="12.4" rx="2" />
+    <path d="m3.5 14 4-4 3.2 3 2.3-2 3.5 3" />
+    <circle cx="12.8" cy="7.6" r="1.1" />
+  </Drawn>
+);
+export const Download = () => (
+  <Drawn size={16}>
+    <path d="M10 3.5v9M6 9l4 4 4-4M4 16.5h12" />
+  </Drawn>
+);
 export const Devices = () => (
   <Drawn>
     <rect x="3" y="3.5" width="14" height="5.5" rx="1.5" />

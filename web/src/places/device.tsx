@@ -7,6 +7,7 @@ import { useAsk } from "../state/ask";
 import { cameraText, many } from "../logic/words";
 import { DeviceActions, DeviceSign, DeviceWarnings } from "./devices";
 import { RecentIncidents } from "./recent";
+import { FleetFacts, FleetReasons, useFleet } from "./watch/fleet";
 
 export function OneDevice({
   one,
@@ -17,6 +18,7 @@ export function OneDevice({
   id: string;
   mayChange: boolean;
 }) {
+  const fleet = useFleet().data?.devices.find((d) => d.id === id);
   const back = (
     <a class="back" href="/devices">
       <Back />
@@ -48,7 +50,16 @@ export function OneDevice({
       </header>
       <div class="camera-wide">
         <div class="detail-main">
-          <DeviceWarnings one={one} />
+          <div class="device-warn">
+            {fleet ? <FleetReasons one={fleet} /> : <DeviceWarnings one={one} />}
+          </div>
+          {fleet && (
+            <section class="card" aria-label="As the fleet sees it">
+              <dl class="device-facts">
+                <FleetFacts one={fleet} />
+              </dl>
+            </section>
+          )}
           <CamerasOf device={one.id} />
           <RecentIncidents device={one.id} />
         </div>

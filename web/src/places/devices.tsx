@@ -1,6 +1,7 @@
 // Devices: who is there, who is not and since when, and how a new one gets in.
 import { useState } from "preact/hooks";
-import type { Device, DevicePage } from "../contract.gen";
+import type { Device, DevicePage, FleetDevice } from "../contract.gen";
+import { severity_words } from "../contract.gen";
 import { api } from "../api/client";
 import {
   Ago,
@@ -18,10 +19,13 @@ import { notice, useApp } from "../state/app";
 import type { Route } from "../state/route";
 import { many } from "../logic/words";
 import { OneDevice } from "./device";
+import { FleetFacts, FleetReasons, FleetSummary, useFleet } from "./watch/fleet";
 
 export function DevicesPlace({ route }: { route: Route }) {
   const { user } = useApp();
   const view = useAsk<DevicePage>("devices", () => api.devices(), ["device"]);
+  const fleet = useFleet();
+  const known = new Map(fleet.data?.devices.map((d) => [d.id, d]));
   const [adding, setAdding] = useState(false);
   const mayChange = user?.role === "administrator";
   const id = route.rest[0];
@@ -57,6 +61,11 @@ export function DevicesPlace({ route }: { route: Route }) {
               {view.data.devices.filter((d) => d.connected).length} of {view.data.devices.length}
             </span>{" "}
             connected
+            {fleet.data && (
+              <>
+                , <FleetSummary of={fleet.data} />
+              </>
+            )}
           </p>
         )}
         <span class="grow" />
@@ -74,8 +83,8 @@ export function DevicesPlace({ route }: { route: Route }) {
             </Empty>
           ) : (
             <ul class="devices">
-              {[...devices].sort(byNeed).map((d) => (
-                <DeviceRow key={d.id} one={d} mayChange={mayChange} />
+              {[...devices].sort(byNeed(known)).map((d) => (
+                <DeviceRow key={d.id} one={d} fleet={known.get(d.id)} mayChange={mayChange} />
               ))}
             </ul>
           )
@@ -86,10 +95,14 @@ export function DevicesPlace({ route }: { route: Route }) {
   );
 }
 
-/** What is not as it should be comes first. */
-function byNeed(a: Device, b: Device): number {
-  const need = (d: Device) => (d.enabled && !d.connected ? 0 : d.enabled ? 1 : 2);
-  return need(a) - need(b) || a.id.localeCompare(b.id, "en", { numeric: true });
+/** What is not as it should be comes first, the worst before the less bad. */
+function byNeed(fleet: ReadonlyMap<string, FleetDevice>): (a: Device, b: Device) => number {
+  const worst = (d: Device) => {
+    const reason = fleet.get(d.id)?.reasons[0];
+    if (reason && d.enabled) return severity_words.length - severity_words.indexOf(reason.severity);
+    return d.enabled && !d.connected ? 1 : d.enabled ? 10 : 11;
+  };
+  return (a, b) => worst(a) - worst(b) || a.id.localeCompare(b.id, "en", { numeric: true });
 }
 
 const SKEW_WORTH_MS = 2000;
@@ -106,7 +119,15 @@ export function DeviceSign({ one }: { one: Device }) {
   );
 }
 
-function DeviceRow({ one, mayChange }: { one: Device; mayChange: boolean }) {
+function DeviceRow({
+  one,
+  fleet,
+  mayChange,
+}: {
+  one: Device;
+  fleet: FleetDevice | undefined;
+  mayChange: boolean;
+}) {
   return (
     <li class={`device device-${stateOf(one)}`}>
       <div class="device-who">
@@ -124,20 +145,28 @@ function DeviceRow({ one, mayChange }: { one: Device; mayChange: boolean }) {
         </div>
         <div>
           <dt>Cameras</dt>
-          <dd class="num">{one.camera_count ?? "–"}</dd>
-        </div>
-        <div>
-          <dt>Waiting</dt>
           <dd class="num">
-            {one.queue_waiting === undefined ? "–" : many(one.queue_waiting, "event")}
+            {fleet ? `${fleet.cameras_live} of ${fleet.cameras} live` : (one.camera_count ?? "–")}
           </dd>
         </div>
+        {fleet ? (
+          <FleetFacts one={fleet} />
+        ) : (
+          <div>
+            <dt>Waiting</dt>
+            <dd class="num">
+              {one.queue_waiting === undefined ? "–" : many(one.queue_waiting, "event")}
+            </dd>
+          </div>
+        )}
         <div>
           <dt>Version</dt>
           <dd class="num">{one.version ?? "–"}</dd>
         </div>
       </dl>
-      <DeviceWarnings one={one} />
+      <div class="device-warn">
+        {fleet ? <FleetReasons one={fleet} /> : <DeviceWarnings one={one} />}
+      </div>
       {mayChange && <DeviceActions one={one} />}
     </li>
   );
@@ -145,7 +174,7 @@ function DeviceRow({ one, mayChange }: { one: Device; mayChange: boolean }) {
 
 export function DeviceWarnings({ one }: { one: Device }) {
   return (
-    <div class="device-warn">
+    <div class="device-warnings">
       {one.queue_dropped ? (
         <p class="warn-text">
           <span class="num">{many(one.queue_dropped, "event")}</span> dropped by its loss policy

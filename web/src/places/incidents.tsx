@@ -1,22 +1,34 @@
 // Incidents: the live list, and beside it (on a phone: instead of it) the one that is looked at.
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import type { CameraPage, Incident, IncidentPage } from "../contract.gen";
+import type { CameraPage, Incident, IncidentPage, Verdict } from "../contract.gen";
 import { severity_words } from "../contract.gen";
 import { api } from "../api/client";
 import { Ago, Asked, Empty, Skeleton } from "../pieces/basics";
 import { Thumb } from "../pieces/picture";
-import { Mark, Search, SeverityMark } from "../pieces/icons";
+import { Close, Mark, Search, SeverityMark } from "../pieces/icons";
 import { keysOf } from "../pieces/keys";
 import { amend, peek, useAsk } from "../state/ask";
 import { useApp } from "../state/app";
 import { go, withQuery, type Route } from "../state/route";
 import { guessed, listsShown, useDecisions } from "../state/decide";
+import { short } from "../logic/time";
 import { keptTop, windowOf } from "../logic/window";
 import { many, percent, severityText, stateText, verdictText } from "../logic/words";
 import { IncidentPlace } from "./incident";
 
 const PAGE = 50;
 const PAGE_MAX = 200;
+
+const filterKeys = [
+  "camera",
+  "severity",
+  "q",
+  "device",
+  "rule",
+  "verdict",
+  "since",
+  "until",
+] as const;
 
 /** The address's words are the API's; without a state the open ones are shown, "all" shows every one, and
  *  "mine" what the reader is looking after: the same address shows each their own. */
@@ -27,7 +39,7 @@ function questionOf(query: URLSearchParams, me: string): URLSearchParams {
     ask.set("state", "acknowledged");
     ask.set("acknowledged_by", me);
   } else if (state !== "all") ask.set("state", state);
-  for (const key of ["camera", "severity", "q", "device", "rule"]) {
+  for (const key of filterKeys) {
     const value = query.get(key);
     if (value) ask.set(key, value);
   }
@@ -220,6 +232,7 @@ function ListHead({ view, query }: { view: IncidentPage | undefined; query: URLS
         ))}
       </nav>
       <Filters query={query} />
+      <Narrowed query={query} />
     </header>
   );
 }
@@ -307,6 +320,48 @@ function Filters({ query }: { query: URLSearchParams }) {
   );
 }
 
+/** What a link from elsewhere narrowed the list to: said, and taken off with a tap. */
+function Narrowed({ query }: { query: URLSearchParams }) {
+  const now = Date.now();
+  const said: [string[], string][] = [];
+  const since = query.get("since");
+  const until = query.get("until");
+  const time = (at: string) => (Number.isNaN(Date.parse(at)) ? at : short(at, now));
+  if (since || until)
+    said.push([
+      ["since", "until"],
+      since && until
+        ? `${time(since)} to ${time(until)}`
+        : since
+          ? `from ${time(since)}`
+          : `until ${time(until!)}`,
+    ]);
+  const verdict = query.get("verdict");
+  if (verdict) said.push([["verdict"], verdictText[verdict as Verdict] ?? verdict]);
+  for (const key of ["device", "rule"] as const) {
+    const value = query.get(key);
+    if (value) said.push([[key], value]);
+  }
+  if (!said.length) return null;
+  return (
+    <ul class="narrowed">
+      {said.map(([keys, text]) => {
+        const q = new URLSearchParams(query);
+        for (const key of keys) q.delete(key);
+        return (
+          <li key={keys[0]}>
+            <a class="chip chip-off" href={withQuery("/incidents", q)} data-replace="">
+              <bdi>{text}</bdi>
+              <Close />
+              <span class="unseen">take off</span>
+            </a>
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
 function NothingHere({
   query,
   counts,
@@ -314,7 +369,7 @@ function NothingHere({
   query: URLSearchParams;
   counts: IncidentPage["counts"] | undefined;
 }) {
-  const filtered = ["camera", "severity", "q", "device", "rule"].some((k) => query.get(k));
+  const filtered = filterKeys.some((k) => query.get(k));
   const total = counts ? counts.open + counts.acknowledged + counts.resolved : 0;
   if (filtered) {
     return (
