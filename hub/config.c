@@ -31,6 +31,7 @@ static const hub_config defaults = {
                 .retry_most_ms = 3600000 },
     .lake = { .path = "lake", .every_ms = 3600000 },
     .watch = { .learn = 24, .false_alarms_per_year = 1 },
+    .rollout_soak_ms = 3600000,
     .retention = { .days = 90, .keep_labelled = true },
     .log_format = VD_LOG_AUTO,
     .log_level = VD_LOG_INFO,
@@ -227,6 +228,14 @@ static vd_err read_watch(node *at, vd_watch_config *c, vd_why *why)
                                why);
 }
 
+static vd_err read_rollout(node *at, hub_config *c, vd_why *why)
+{
+    static const char *const keys[] = { "soak", NULL };
+    if (!at) return VD_OK;
+    vd_err err = vd_config_only(at, keys, why);
+    return err ? err : vd_config_duration_ms(at, "soak", 1000, 604800000, &c->rollout_soak_ms, why);
+}
+
 static vd_err read_lake(node *at, vd_lake_config *c, vd_why *why)
 {
     static const char *const keys[] = { "path", "every", NULL };
@@ -306,11 +315,11 @@ static vd_err read_folders(node *root, hub_config *c, vd_why *why)
 
 static vd_err read_root(node *root, hub_config *c, vd_why *why)
 {
-    static const char *const keys[] = {
-        "site",       "time_zone", "state_dir",   "https",        "mqtt",   "host_name", "names",
-        "public_url", "web_dir",   "mailbox_dir", "incident_gap", "notify", "retention", "watch",
-        "lake",       "metrics",   "log",         "models_dir",   NULL
-    };
+    static const char *const keys[] = { "site",      "time_zone",   "state_dir",    "https",
+                                        "mqtt",      "host_name",   "names",        "public_url",
+                                        "web_dir",   "mailbox_dir", "incident_gap", "notify",
+                                        "retention", "watch",       "lake",         "metrics",
+                                        "log",       "models_dir",  "rollout",      NULL };
     vd_err err = vd_config_only(root, keys, why);
     if (!err) err = vd_config_text(root, "site", &c->site, why);
     if (!err) err = read_zone(root, c, why);
@@ -321,6 +330,7 @@ static vd_err read_root(node *root, hub_config *c, vd_why *why)
     if (!err) err = read_notify(vd_config_get(root, "notify"), &c->notify, why);
     if (!err) err = read_retention(vd_config_get(root, "retention"), &c->retention, why);
     if (!err) err = read_watch(vd_config_get(root, "watch"), &c->watch, why);
+    if (!err) err = read_rollout(vd_config_get(root, "rollout"), c, why);
     if (!err) err = read_lake(vd_config_get(root, "lake"), &c->lake, why);
     if (!err) err = read_metrics(vd_config_get(root, "metrics"), c, why);
     return err ? err : read_log(vd_config_get(root, "log"), c, why);

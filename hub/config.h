@@ -18,6 +18,7 @@ typedef struct {
     vd_notify_config notify;
     vd_archive_retention retention;
     vd_watch_config watch;
+    int64_t rollout_soak_ms;
     vd_lake_config lake;     /* path: relative to state_dir until the hub opens */
     char metrics_token[256]; /* secret; "": none */
     int log_format, log_level;

@@ -57,6 +57,7 @@ VD_TEST(the_default_file_states_exactly_the_programs_defaults)
     expect_i64(file.mqtt_port, none.mqtt_port);
     expect_i64(file.incident_gap_ms, none.incident_gap_ms);
     expect_i64(file.watch.learn, none.watch.learn);
+    expect_i64(file.rollout_soak_ms, none.rollout_soak_ms);
     expect_near(file.watch.false_alarms_per_year, none.watch.false_alarms_per_year, 0);
     same_text(file.lake.path, none.lake.path);
     expect_i64(file.lake.every_ms, none.lake.every_ms);

@@ -22,9 +22,9 @@
 #define READERS      8
 #define SWEEP_FILES  50
 
-static const vd_sql *const tables[] = { intake_sql,   incident_sql, people_sql,
-                                        archive_sql,  watch_sql,    dataset_sql,
-                                        training_sql, registry_sql, NULL };
+static const vd_sql *const tables[] = { intake_sql,  incident_sql, people_sql,   archive_sql,
+                                        watch_sql,   dataset_sql,  training_sql, registry_sql,
+                                        rollout_sql, NULL };
 static const vd_store_schema schema = { .migrations = hub_migrations, .statements = tables };
 
 struct hub {
@@ -40,8 +40,9 @@ struct hub {
     pthread_t importer; /* registers the folder's models while the hub runs already */
     bool importing;
     vd_intake *intake;
-    _Atomic(vd_notify *) notify; /* woken by the live thread, which starts earlier */
-    _Atomic(vd_watch *) watch;   /* likewise */
+    _Atomic(vd_rollouts *) rollouts; /* heard by the intake's threads */
+    _Atomic(vd_notify *) notify;     /* woken by the live thread, which starts earlier */
+    _Atomic(vd_watch *) watch;       /* likewise */
     vd_api *api;
 };
 
@@ -116,6 +117,13 @@ static void on_device(void *arg, const char *device, vd_intake_change what)
     if (what == VD_INTAKE_REPORTED || what == VD_INTAKE_CONNECTED ||
         what == VD_INTAKE_DISCONNECTED || what == VD_INTAKE_DELETED)
         vd_live_tell(h->live, VD_LIVE_CAMERA, device, 0);
+    if (what != VD_INTAKE_DESIRED) vd_rollouts_hear(h->rollouts);
+}
+
+static void on_rollout(void *arg, const char *rollout, uint64_t version)
+{
+    hub *h = arg;
+    vd_live_tell(h->live, VD_LIVE_ROLLOUT, rollout, version);
 }
 
 static void on_delivery(void *arg, const char *delivery, const char *incident)
@@ -216,6 +224,20 @@ static vd_err open_intake(hub *h, vd_why *why)
     return vd_intake_new(&config, &h->intake, why);
 }
 
+static vd_err open_rollouts(hub *h, vd_why *why)
+{
+    const vd_rollouts_parts parts = { .committer = h->committer,
+                                      .readers = h->readers,
+                                      .devices = vd_rollout_devices_of(h->intake),
+                                      .soak_s = h->config->rollout_soak_ms / 1000,
+                                      .changed = on_rollout,
+                                      .arg = h };
+    vd_rollouts *rollouts = NULL;
+    vd_err err = vd_rollouts_new(&parts, &rollouts, why);
+    h->rollouts = rollouts;
+    return err;
+}
+
 vd_err hub_open(hub_config *config, hub **ret_hub, vd_why *why)
 {
     hub *h = calloc(1, sizeof *h);
@@ -233,6 +255,7 @@ vd_err hub_open(hub_config *config, hub **ret_hub, vd_why *why)
     if (!err) err = open_registry(h, why);
     if (!err) err = open_tls(h, why);
     if (!err) err = open_intake(h, why);
+    if (!err) err = open_rollouts(h, why);
     if (err) {
         (void)hub_close(h);
         return err;
@@ -287,6 +310,7 @@ static vd_err start_api(hub *h, vd_why *why)
         .lake = &c->lake,
         .metrics_token = c->metrics_token,
         .registry = h->registry,
+        .rollouts = h->rollouts,
     };
     return vd_api_start(&parts, &h->api, why);
 }
@@ -348,6 +372,7 @@ vd_err hub_start(hub *h, char first_password[25], vd_why *why)
     err = start_notify(h, why);
     if (!err) err = start_watch(h, why);
     if (!err) err = vd_intake_start(h->intake, why);
+    if (!err) err = vd_rollouts_start(h->rollouts, why);
     if (!err) err = first_administrator(h, first_password, why);
     if (!err) start_import(h);
     return err;
@@ -367,6 +392,7 @@ hub *hub_close(hub *h)
 {
     if (!h) return NULL;
     vd_live_close(h->live);
+    vd_rollouts_stop(h->rollouts);
     if (h->intake) vd_intake_stop(h->intake);
     vd_api_stop(h->api);
     if (h->importing) pthread_join(h->importer, NULL);
@@ -376,6 +402,9 @@ hub *hub_close(hub *h)
     h->live = vd_live_free(h->live);
     vd_notify_stop(notify);
     vd_watch_stop(watch);
+    vd_rollouts *rollouts = h->rollouts;
+    h->rollouts = NULL;
+    vd_rollouts_free(rollouts);
     vd_intake_free(h->intake);
     vd_registry_free(h->registry);
     vd_blobs_free(h->blobs);

@@ -7,6 +7,7 @@
 #include "dataset.h"
 #include "intake.h"
 #include "registry.h"
+#include "rollout.h"
 #include "runs.h"
 #include "watch.h"
 
@@ -56,6 +57,7 @@ typedef struct {
     const vd_lake_config *lake;
     const char *metrics_token; /* opens GET /metrics and nothing else; "": none */
     vd_registry *registry;
+    vd_rollouts *rollouts;
 } vd_api_parts; /* all borrowed, outliving the server */
 
 typedef struct vd_api vd_api;
