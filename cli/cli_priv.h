@@ -143,6 +143,13 @@ vd_err run_dataset_show(cli *c, vd_why *why);
 vd_err run_dataset_diff(cli *c, vd_why *why);
 vd_err run_pool_list(cli *c, vd_why *why);
 vd_err run_pool_label(cli *c, vd_why *why);
+vd_err run_rollout_start(cli *c, vd_why *why);
+vd_err run_rollout_list(cli *c, vd_why *why);
+vd_err run_rollout_show(cli *c, vd_why *why);
+vd_err run_rollout_halt(cli *c, vd_why *why);
+vd_err run_rollout_resume(cli *c, vd_why *why);
+vd_err run_rollout_return(cli *c, vd_why *why);
+vd_err run_release_key(cli *c, vd_why *why);
 vd_err run_analyze(cli *c, vd_why *why);
 vd_err run_completion(cli *c, vd_why *why);
 #endif

@@ -36,6 +36,26 @@ static const vd_option resolve_options[] = {
     { "note", 0, "TEXT", "What should be remembered.", false },
     { "version", 0, "N", "Refuse if the incident is not at this version any more.", false },
 };
+static const vd_option rollout_start_options[] = {
+    { "where", 'w', "CONDITION",
+      "Which devices, as tags.site = 'north' AND NOT tags.line IN [3, 4]; * is every device. "
+      "Needed.",
+      false },
+    { "canary", 0, "DEVICE", "Goes first; the first that is connected when left out.", false },
+    { "soak", 0, "SECONDS", "How long each stage must run well; as the hub is configured.", false },
+    { "false-alarm-limit", 0, "SHARE",
+      "How far the share of false alarms may rise; 0.1 when left out.", false },
+    { "stages", 0, "PERCENTS", "After the canary; 10,50,100 when left out.", false },
+    { "note", 0, "TEXT", "What should be remembered.", false },
+};
+static const vd_option rollout_list_options[] = {
+    { "state", 0, "STATES",
+      "Only these: canary, stages, done, halted, returned, superseded (comma-separated).", false },
+    { "limit", 'n', "COUNT", "At most so many, 50 when left out.", false },
+};
+static const vd_option rollout_step_options[] = {
+    { "note", 0, "TEXT", "What should be remembered.", false },
+};
 static const vd_option list_options[] = {
     { "models", 0, "DIR", "Where models are: ./var/models, else /var/lib/vedette/models.", false },
     { "hub", 0, NULL, "The models that the hub has registered.", false },
@@ -274,6 +294,23 @@ const cli_verb cli_verbs[] = {
     { "run start", "KIND", 1, 1, "put a run into the hub's queue: train, evaluate or quantize",
       "A worker (vedette-trainer) takes it.", OPTIONS(run_start_options), run_run_start },
     { "run cancel", "RUN", 1, 1, "stop a run", NULL, NO_OPTIONS, run_run_cancel },
+    { "rollout start", "MODEL", 1, 1, "bring a registered model to devices, one first",
+      "MODEL is the digest of its weights. The first device proves it; then the stages follow. A "
+      "device that fails, or more false alarms than before, halts it and gives the former model "
+      "back.",
+      OPTIONS(rollout_start_options), run_rollout_start },
+    { "rollout list", "", 0, 0, "list rollouts, newest first", NULL, OPTIONS(rollout_list_options),
+      run_rollout_list },
+    { "rollout show", "ROLLOUT", 1, 1, "show one rollout, each device and the history", NULL,
+      NO_OPTIONS, run_rollout_show },
+    { "rollout halt", "ROLLOUT", 1, 1, "let no further device have it", NULL,
+      OPTIONS(rollout_step_options), run_rollout_halt },
+    { "rollout resume", "ROLLOUT", 1, 1, "go on, from the canary", NULL,
+      OPTIONS(rollout_step_options), run_rollout_resume },
+    { "rollout return", "ROLLOUT", 1, 1, "give every device its former model back", NULL,
+      OPTIONS(rollout_step_options), run_rollout_return },
+    { "release-key", "", 0, 0, "print the key that releases are signed with",
+      "For hub.release_key in an agent's configuration.", NO_OPTIONS, run_release_key },
     { "analyze", "VIDEO", 1, 1, "run the agent's own stages over a video file",
       "Every picture once, as fast as possible. Detections: a line a frame, frames from 1, boxes "
       "x, y, w, h in pixels, every detection above score 0.05. Tracks: frame,id,left,top,width,"
