@@ -239,8 +239,7 @@ static bool has_model(desk *d, const char *id, char model)
 
 static void goes_well(desk *d, const char *id)
 {
-    says(d, id, "active", 1000, 0);
-    look(d);
+    says(d, id, "active", 1000, 0), look(d);
 }
 
 static void three_devices(desk *d)
