@@ -5,7 +5,8 @@ import { desk, openBrowser, openPage, phone } from "./browser.mjs";
 import { someSite } from "./fixtures.mjs";
 import { makePictures, picturesMissing } from "./pictures.mjs";
 import { ScriptedHub } from "./scripted-hub.mjs";
-import { someLab } from "./scripted-lab.mjs";
+import { poorTexts } from "./contrast.mjs";
+import { pointsOf, someLab } from "./scripted-lab.mjs";
 
 const skip = picturesMissing() || false;
 let browser;
@@ -363,4 +364,144 @@ it("on a phone a finger looks and gives simple verdicts", async () => {
     await page.waitForURL((u) => u.pathname.split("/")[3] !== one.picture);
     await until(() => one.label?.verdict === "nothing");
 });
-void desk;
+
+// covers: CIR-3
+it("a version is made with classes, split and seed, and what is weak in it is said at once", async () => {
+    const page = await show("/lab/datasets/new");
+    await page.getByLabel("Name").fill("gate-people");
+    await page.getByLabel("Test, %").fill("30");
+    await page.getByText("More: time, blocks, seed").click();
+    await page.getByLabel("Seed").fill("7");
+    await page.getByLabel("Only what a second person has reviewed").check();
+    await page.getByRole("button", { name: "Make it" }).click();
+    await seen(page, "The class dog is missing in the test split.");
+    const wish = asked("POST", /^\/datasets$/)[0].body;
+    assert.deepEqual(wish, {
+        name: "gate-people",
+        task: "detection",
+        seed: 7,
+        split: { block_s: 60, val: 0.15, test: 0.3 },
+        reviewed_only: true,
+    });
+    await page.getByRole("link", { name: "See its report" }).click();
+    await page.getByRole("heading", { name: "gate-people" }).waitFor();
+});
+
+// covers: CIR-3
+it("a dataset's report names balance, coverage, missing classes and how often each split was used", async () => {
+    const [newer, older] = lab.datasets;
+    const page = await show("/lab/datasets");
+    await page.locator(".dataset-row").nth(1).waitFor();
+    assert.match(await page.locator(".dataset-row").nth(1).innerText(), /test used 12×/);
+    await page.locator(".dataset-row").first().click();
+    await page.getByLabel("Splits").waitFor();
+    const uses = await page.getByLabel("Splits").locator("tbody tr").nth(2).innerText();
+    assert.match(uses, /Test\s+24\s+96\s+3\s+9\s+2×/);
+    assert.match(await page.getByLabel("Classes").innerText(), /dog\s+none in test/);
+    assert.equal(await page.locator(".hours li").count(), 24);
+    assert.match(await page.getByLabel("Hours").innerText(), /15 hours without a picture/);
+    await page.getByLabel("Compare with").selectOption(older.digest);
+    await page.waitForURL(/against=/);
+    await page.getByText("Labelled otherwise").waitFor();
+    assert.ok(asked("GET", new RegExp(`${older.digest}/diff/${newer.digest}`)).length, "from the older to this one");
+    const link = page.getByRole("link", { name: "Export COCO" });
+    assert.equal(await link.getAttribute("href"), `/api/v1/datasets/${newer.digest}/export?format=coco`);
+});
+
+// covers: CIR-4
+it("a training is started with sane defaults, followed live and cancelled", async () => {
+    const page = await show(`/lab/runs/new?dataset=${lab.datasets[1].digest}`);
+    await page.getByText("The upper half").click();
+    await page.getByLabel("Epochs, at most").fill("12");
+    await page.getByRole("button", { name: "Train", exact: true }).click();
+    await seen(page, "In the queue since");
+    const { config, kind } = asked("POST", /^\/runs$/)[0].body;
+    assert.equal(kind, "train");
+    assert.deepEqual(config, {
+        dataset: lab.datasets[1].digest,
+        model: lab.models[0].digest,
+        freeze: 0.5,
+        epochs: 12,
+        patience: 5,
+        learning_rate: 0.001,
+        batch: 8,
+        seed: 1,
+        augment: true,
+    });
+    const run = lab.runs[0];
+    Object.assign(run, {
+        state: "leased", worker: "bench-2", attempts: 1, step: 50, steps: 120,
+        started_at: new Date(Date.now() - 60_000).toISOString(), points: pointsOf(5),
+        words: [{ at: new Date().toISOString(), text: "Still learning." }],
+    });
+    hub.change("run", run.id);
+    await page.locator(".run-leased").waitFor();
+    await page.locator(".u-over").first().waitFor();
+    await seen(page, "Still learning.");
+    assert.match(await page.locator(".run-line").innerText(), /42\s%[\s\S]*step 50 of 120 · about 1 min \d+ s left/);
+    const loss = await page.locator(".chart").first().getAttribute("aria-label");
+    assert.match(loss, /Loss: training [\d.]+, training, mean [\d.]+, validation [\d.]+/);
+    const tall = await page.locator(".chart-box").first().boundingBox();
+    assert.equal(tall.height, 220, "a chart keeps its place");
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.locator(".run-cancelled").waitFor();
+    assert.equal(run.state, "cancelled");
+});
+
+// covers: CIR-4
+it("a finished run shows its words, figures and worst pictures, and its model is registered from there", async () => {
+    const run = lab.runs.find((r) => r.state === "done");
+    const page = await show("/lab/runs");
+    await page.locator(".run-row", { hasText: "0.843" }).click();
+    await seen(page, /It began to learn by heart after epoch 12/);
+    await page.getByLabel("Figures").waitFor();
+    const figures = (await page.getByLabel("Figures").innerText()).replaceAll("\u00a0", " ");
+    for (const said of ["0.843", "0.33", "21.4 ms", "test split", "9 groups"]) assert.ok(figures.includes(said), said);
+    assert.equal(await page.locator(".worst img").count(), 6);
+    assert.match(await page.getByLabel("By class and camera").innerText(), /dog\s+none\s+–/);
+    await seen(page, /Best validation at step 120/);
+    await page.getByRole("button", { name: "Register the model" }).click();
+    await page.waitForURL(new RegExp(`/models/${run.files[0].digest}`));
+    await page.goBack();
+    await page.getByRole("link", { name: "centernet-coco v3" }).waitFor();
+});
+
+const places = () => ({
+    pool: ["/lab/pool", ".pool-cell"],
+    label: [`/lab/label/${lab.pictures[1].picture}`, ".board-inner img.shown"],
+    review: ["/lab/label?mode=review", ".board-inner img.shown"],
+    datasets: ["/lab/datasets", ".dataset-row"],
+    dataset: [`/lab/datasets/${lab.datasets[0].digest}?against=${lab.datasets[1].digest}`, ".strip-pictures img"],
+    "new dataset": ["/lab/datasets/new", ".chip-choice"],
+    runs: ["/lab/runs", ".run-row"],
+    "new run": ["/lab/runs/new", ".form-card"],
+    run: [`/lab/runs/${lab.runs.find((r) => r.state === "done").id}`, ".worst img"],
+});
+// covers: CIR-2
+it("nothing sticks out at 320 px, what a finger presses is large, every text stands out", async () => {
+    for (const [scheme, how] of [
+        ["light", { viewport: { width: 320, height: 640 }, touch: true }],
+        ["dark", { viewport: desk }],
+    ]) {
+        const page = await show("/lab/pool", { ...how, scheme });
+        for (const [name, [path, ready]] of Object.entries(places())) {
+            await page.goto(hub.url + path);
+            await page.locator(ready).first().waitFor({ state: "attached" });
+            const { wide, small } = await page.evaluate(tooWideOrSmall);
+            assert.deepEqual(wide, [], `${name} at ${how.viewport.width}`);
+            if (how.touch) assert.deepEqual(small, [], `${name}: smaller than a finger`);
+            assert.deepEqual(await page.evaluate(poorTexts), [], `${name}, ${scheme}`);
+        }
+    }
+});
+function tooWideOrSmall() {
+    const wide = [...document.querySelectorAll("html, #place, .lab, .lab-body, .label-side, .page")]
+        .filter((e) => e.scrollWidth > e.clientWidth + 1)
+        .map((e) => e.className || e.tagName);
+    const small = [...document.querySelectorAll("button, .button, .input, .tab, .pool-link, .dataset-row, .run-row")]
+        .filter((e) => e.checkVisibility() && !e.matches(":disabled"))
+        .map((e) => ({ name: e.textContent.trim().slice(0, 20) || e.ariaLabel, box: e.getBoundingClientRect() }))
+        .filter(({ box }) => box.height < 43.5)
+        .map(({ name, box }) => `${name} ${box.width}x${box.height}`);
+    return { wide, small };
+}

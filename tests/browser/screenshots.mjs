@@ -78,6 +78,24 @@ export const shots = {
             await p.locator(".faster").waitFor();
         },
     },
+    datasets: { path: "/lab/datasets", ready: ".dataset-row" },
+    dataset: {
+        path: (s, lab) =>
+            `/lab/datasets/${lab.datasets[0].digest}?against=${lab.datasets[1].digest}`,
+        ready: ".strip-pictures img",
+    },
+    "dataset-new": { path: "/lab/datasets/new", ready: ".chip-choice" },
+    runs: { path: "/lab/runs", ready: ".run-row" },
+    "run-new": { path: "/lab/runs/new", ready: ".form-card" },
+    "run-live": {
+        path: (s, lab) => `/lab/runs/${lab.runs.find((r) => r.state === "leased").id}`,
+        ready: ".u-over",
+    },
+    run: {
+        path: (s, lab) => `/lab/runs/${lab.runs.find((r) => r.state === "done").id}`,
+        ready: ".worst img",
+        then: (p) => p.locator(".u-over").nth(3).waitFor({ state: "attached" }),
+    },
     review: { path: "/lab/label?mode=review", ready: ".board-inner img.shown" },
 };
 

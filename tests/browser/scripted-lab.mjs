@@ -323,21 +323,28 @@ export class ScriptedLab {
 
 /** Curves as a training leaves them: the loss falls, the validation's turns up when it begins to learn by heart. */
 export function pointsOf(epochs, { turn = 99 } = {}) {
-    return Array.from({ length: epochs }, (_, n) => {
+    const points = [];
+    for (let n = 0; n < epochs; n++) {
         const step = (n + 1) * 10;
         const train = 0.34 + 1.5 * Math.exp(-n / 4) + 0.03 * Math.sin(n * 2.1);
         const val = 0.46 + 1.4 * Math.exp(-n / 4.5) + 0.02 * Math.sin(n) + Math.max(0, n - turn) * 0.035;
-        return {
-            step,
-            at: iso(Date.now() - (epochs - n) * 20_000),
-            values: {
-                train_loss: train,
-                val_loss: val,
-                val_map50: 0.79 - 0.35 * Math.exp(-n / 5) - Math.max(0, n - turn) * 0.006,
-                learning_rate: 0.001 * 0.95 ** n,
-            },
-        };
-    });
+        const at = iso(Date.now() - (epochs - n) * 20_000);
+        for (let k = 2; k <= 10; k += 2)
+            points.push({
+                step: step - 10 + k,
+                at,
+                values: {
+                    train_loss: train + 0.12 * Math.exp(-n / 9) * Math.sin(n * 7 + k * 3),
+                    learning_rate: 0.001 * 0.95 ** n,
+                },
+            });
+        Object.assign(points.at(-1).values, {
+            epoch_loss: train,
+            val_loss: val,
+            val_map50: 0.79 - 0.35 * Math.exp(-n / 5) - Math.max(0, n - turn) * 0.012,
+        });
+    }
+    return points;
 }
 export function runReportOf(lab, run) {
     const curve = Array.from({ length: 101 }, (_, n) => [n / 100, Math.max(0, 1 - (n / 100) ** 6 * 0.95 - n * 0.0006)]);
@@ -373,5 +380,38 @@ export function someLab(hub, shots, count = 40) {
         const one = lab.pictures[n];
         if (one) lab.label(one, n % 2 ? "ines" : "anna", one.proposals.map(({ class: c, box }) => ({ class: c, box })), n * MINUTE);
     }
+    lab.make({ name: "yard-people" }, "ines", { pictures: 84, made_at: iso(Date.now() - 27 * 60 * MINUTE), test_uses: 12 });
+    const { dataset } = lab.make({ name: "yard-people" }, "anna", { made_at: iso(Date.now() - 50 * MINUTE), test_uses: 2 });
+    someRuns(lab, dataset.digest);
     return lab;
+}
+function someRuns(lab, dataset) {
+    const config = { dataset, model: MODEL.digest };
+    const word = (agoMin, text) => ({ at: iso(Date.now() - agoMin * MINUTE), text });
+    lab.run({
+        config, name: "too little", state: "failed", agoMs: 300 * MINUTE, attempts: 1, worker: "bench-2",
+        started_at: iso(Date.now() - 299 * MINUTE), ended_at: iso(Date.now() - 298 * MINUTE),
+        why: { class: "invalid", fact: "The loss is not a number after 3 steps.", hint: "Try a learning rate ten times smaller." },
+    });
+    const done = lab.run({
+        config, name: "yard, first light", state: "done", agoMs: 46 * MINUTE, attempts: 1, worker: "bench-2",
+        started_at: iso(Date.now() - 45 * MINUTE), ended_at: iso(Date.now() - 38 * MINUTE),
+        step: 170, steps: 170, points: pointsOf(17, { turn: 11 }),
+        files: [{ name: "model.onnx", digest: digestOf("trained"), bytes: 9_400_000, put_at: iso(Date.now() - 38 * MINUTE) },
+            { name: "report.json", digest: digestOf("report"), bytes: 40_000, put_at: iso(Date.now() - 38 * MINUTE) }],
+        summary: { map: 0.521, map50: 0.843, pictures: 24, false_alarms_per_picture: 0.33, median_ms: 21.4 },
+        words: [
+            word(45, "79 pictures to train with, 18 to validate; 6 of 214 layers learn"),
+            word(41, "Still learning: the validation's mAP50 rose from 0.44 to 0.71."),
+            word(38, "It began to learn by heart after epoch 12: the training loss still falls, the validation's rises. The model of epoch 12 is kept."),
+        ],
+    });
+    lab.runReports.set(done.id, runReportOf(lab, done));
+    lab.run({
+        config: { ...config, freeze: 0.5 }, name: "yard, upper half", agoMs: 6 * MINUTE, attempts: 1, worker: "bench-2",
+        started_at: iso(Date.now() - 5 * MINUTE), lease_until: iso(Date.now() + MINUTE),
+        step: 80, steps: 200, points: pointsOf(8),
+        words: [word(5, "79 pictures to train with, 18 to validate; 60 of 214 layers learn")],
+    });
+    lab.run({ config, kind: "evaluate", state: "queued", agoMs: 2 * MINUTE });
 }
