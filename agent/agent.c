@@ -182,6 +182,15 @@ static void agent_init(agent *a, const agent_config *config)
     pthread_condattr_destroy(&attr);
 }
 
+static vd_err start_work(agent *a, vd_why *why)
+{
+    vd_err err = swap_start(a, why);
+    if (!err) err = analysis_start(a, why);
+    if (!err) err = figures_serve(a, why);
+    for (unsigned i = 0; !err && i < a->lane_count; i++) lane_start(&a->lane[i]);
+    return err;
+}
+
 vd_err agent_start(agent *a, const agent_config *config, vd_why *why)
 {
     char connection[SECRET_ROOM] = "";
@@ -196,10 +205,7 @@ vd_err agent_start(agent *a, const agent_config *config, vd_why *why)
     if (!err) err = swap_open(a, connection[0] != '\0', why);
     if (!err) rulebook_start(a);
     if (!err) err = open_link(a, connection, why);
-    if (!err) err = swap_start(a, why);
-    if (!err) err = analysis_start(a, why);
-    if (!err) err = figures_serve(a, why);
-    for (unsigned i = 0; !err && i < a->lane_count; i++) lane_start(&a->lane[i]);
+    if (!err) err = start_work(a, why);
     vd_wipe(connection, sizeof connection);
     return err;
 }

@@ -6,7 +6,7 @@
 #include "watch_priv.h"
 
 #define SKETCH_BYTES_MAX 16384
-#define FUTURE_US        (2 * 86400000000ll) /* a window that ends later than this is a wrong clock */
+#define FUTURE_US        (2 * 86400000000ll) /* one that ends later: a wrong clock */
 #define WINDOW_MAX_US    (2 * 86400000000ll)
 
 const watch_kind watch_kinds[VD_WATCH_SERIES_MAX] = {
