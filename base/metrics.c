@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -124,12 +125,12 @@ void vd_metrics_histogram(vd_metrics *m, const char *const *labels, vd_histogram
 
 static int64_t resident_bytes(void)
 {
-    long size = 0, resident = 0;
+    char line[128] = "";
     FILE *file = fopen("/proc/self/statm", "re");
     if (!file) return 0;
-    if (fscanf(file, "%ld %ld", &size, &resident) != 2) resident = 0;
+    const char *resident = fgets(line, sizeof line, file) ? strchr(line, ' ') : NULL;
     (void)fclose(file);
-    return (int64_t)resident * sysconf(_SC_PAGESIZE);
+    return resident ? strtoll(resident, NULL, 10) * sysconf(_SC_PAGESIZE) : 0;
 }
 
 static int64_t open_files(void)

@@ -21,9 +21,8 @@ enum { BRIGHTNESS, CONTRAST, SHARPNESS, SATURATION, COLOUR_U, COLOUR_V, SCORE, S
 static const struct {
     const char *name;
     const double *edges;
-    unsigned edge_count;
-    /* How much the mean must move for a picture of the new look. */
-    double moved;
+    size_t edge_count;
+    double moved;  /* so much must the mean move for a picture of the new look */
     bool by_ratio; /* `moved` is a difference of logarithms */
 } series[SERIES] = {
     { "brightness", EDGES(16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192, 208, 224, 240), 12,
@@ -82,7 +81,7 @@ static void open_window(vd_sketches *s, int64_t now_us)
     *w = (window){ .start_us = now_us, .end_us = at + s->window_us };
     if (s->closed.end_us == at) w->start_us = at; /* it goes on without a gap */
     for (unsigned i = 0; i < SERIES; i++)
-        w->of[i] = vd_sketch_of(series[i].edges, series[i].edge_count);
+        w->of[i] = vd_sketch_of(series[i].edges, (unsigned)series[i].edge_count);
 }
 
 vd_err vd_sketches_new(const char *camera, int64_t window_ms, const vd_sketches_sink *sink,

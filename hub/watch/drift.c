@@ -144,12 +144,12 @@ bool drift_judge(const drift_point *reference, unsigned count, const drift_point
     if (count < DRIFT_LEAST) return false;
     profile_make(&f, reference, count);
     const moments *m = moments_at(&f, now);
-    double memory = before && before->end_us == now->start_us
-                        ? memory_of(&f, reference, count, floor, &fresh)
-                        : 0;
     double level = standard(&f, now, floor), wide = sqrt(1 + 1.0 / m->count);
-    double innovation = level;
-    if (memory > 0) innovation = (level - memory * standard(&f, before, floor)) / fresh;
+    double innovation = level, memory = 0;
+    if (before && before->end_us == now->start_us) {
+        memory = memory_of(&f, reference, count, floor, &fresh);
+        innovation = (level - memory * standard(&f, before, floor)) / fresh;
+    }
     double freedom = fmin(m->count - 1.0 - (memory > 0), DRIFT_FREEDOM_MAX);
     if (upwards) innovation = fmax(innovation, 0);
     *ret_verdict = (drift_verdict){

@@ -87,7 +87,8 @@ static void write_lake(vd_watch *k)
     char line[400], rows[24];
     vd_err err = VD_OK;
     if (!k->parts.lake->path[0]) {
-        err = vd_committer_run(k->parts.committer, drop_job, NULL, &why);
+        if (vd_committer_run(k->parts.committer, drop_job, NULL, &why))
+            vd_log_why(VD_LOG_WARN, "lake.drop", "what no lake wants piles up", &why, NULL);
         return;
     }
     do err = write_batch(&step, k, &why);
@@ -96,7 +97,8 @@ static void write_lake(vd_watch *k)
         vd_log_why(VD_LOG_ERROR, "lake.failed", "the lake cannot be written, it is tried again",
                    &why, "path", k->parts.lake->path, NULL);
         vd_why_line(&why, line, sizeof line);
-        err = vd_committer_run(k->parts.committer, failed_job, line, NULL);
+        if (vd_committer_run(k->parts.committer, failed_job, line, NULL))
+            vd_log(VD_LOG_DEBUG, "lake.failed", "nor can the reason be kept", NULL);
     } else if (step.rows) {
         vd_log(VD_LOG_INFO, "lake.written", "the lake has new files", "rows",
                vd_text_i64(step.rows, rows), NULL);

@@ -13,6 +13,12 @@ typedef struct {
     vd_buf before; /* JSON of what the twin said for the camera before; empty: nothing */
 } wish;
 
+static void wish_done(wish *w)
+{
+    vd_buf_done(&w->before);
+}
+VD_AUTO_DEFINE(wish, wish_done)
+
 /* The next camera whose budget is not as it should be, behind `skip` that failed. */
 static bool next_wish(vd_store_pool *readers, unsigned skip, wish *into)
 {
@@ -94,13 +100,10 @@ void vd_watch_sampling(vd_intake *intake, vd_committer *committer, vd_store_pool
 {
     unsigned failed = 0;
     for (unsigned n = 0; n < AT_ONCE; n++) {
-        VD_AUTO(vd_buf) before = VD_BUF(32768);
-        wish w = { .before = before };
+        VD_AUTO(wish) w = { .before = VD_BUF(32768) };
         vd_why why = { 0 };
-        bool more = next_wish(readers, failed, &w);
-        vd_err err = more ? fulfil(intake, committer, &w, &why) : VD_OK;
-        before = w.before; /* released with the scope */
-        if (!more) return;
+        if (!next_wish(readers, failed, &w)) return;
+        vd_err err = fulfil(intake, committer, &w, &why);
         if (err) {
             failed++;
             vd_log_why(VD_LOG_WARN, "watch.sampling", "a sampling budget could not be set", &why,
