@@ -125,8 +125,8 @@ static vd_err read_picture(const vd_json *node, watch_window *w, vd_why *why)
     return VD_OK;
 }
 
-static vd_err read_window(const vd_json *root, const char *device, vd_arena *arena, watch_window *w,
-                          vd_why *why)
+vd_err watch_read(const vd_json *root, const char *device, vd_arena *arena, watch_window *w,
+                  vd_why *why)
 {
     raw_window raw = { .camera = "" };
     vd_err err = vd_json_read(root, window_fields, VD_COUNT_OF(window_fields), &raw, arena, why);
@@ -196,7 +196,7 @@ vd_err vd_watch_take(vd_store *store, const vd_watch_config *config, const char 
     bool is_new = false;
     if (!arena) return VD_FULL;
     vd_err err = vd_json_parse(json, SKETCH_BYTES_MAX, VD_LIMIT_JSON_DEPTH, &root, why);
-    if (!err) err = read_window(root, device, arena, &w, why);
+    if (!err) err = watch_read(root, device, arena, &w, why);
     if (!err) err = keep(store, &w, json, &is_new, why);
     if (err || !is_new) return err;
     err = expect_picture(store, &w, why);

@@ -89,5 +89,8 @@ VD_MUST_USE vd_err watch_tell(vd_store *store, const vd_watch_config *config, wa
 void watch_wilson(int64_t hits, int64_t of, double *ret_low, double *ret_high);
 
 /* take.c */
+/* A sketch message into numbers; texts live in the arena, the class mix in the document. */
+VD_MUST_USE vd_err watch_read(const vd_json *root, const char *device, vd_arena *arena,
+                              watch_window *w, vd_why *why);
 const char *watch_state_word(watch_state state);
 #endif
