@@ -32,6 +32,11 @@ static const hub_config defaults = {
     .lake = { .path = "lake", .every_ms = 3600000 },
     .watch = { .learn = 24, .false_alarms_per_year = 1 },
     .rollout_soak_ms = 3600000,
+    .gate = { .confidence = 0.95,
+              .margin = 0.005,
+              .fewer_false_alarms_suffice = true,
+              .draws = 2000,
+              .seed = 1 },
     .retention = { .days = 90, .keep_labelled = true },
     .log_format = VD_LOG_AUTO,
     .log_level = VD_LOG_INFO,
@@ -236,6 +241,21 @@ static vd_err read_rollout(node *at, hub_config *c, vd_why *why)
     return err ? err : vd_config_duration_ms(at, "soak", 1000, 604800000, &c->rollout_soak_ms, why);
 }
 
+static vd_err read_gate(node *at, vd_gate_settings *s, vd_why *why)
+{
+    static const char *const keys[] = { "confidence", "margin", "fewer_false_alarms",
+                                        "least_groups", NULL };
+    int64_t least_groups = s->least_groups;
+    if (!at) return VD_OK;
+    vd_err err = vd_config_only(at, keys, why);
+    if (!err) err = vd_config_num(at, "confidence", 0.8, 0.999, &s->confidence, why);
+    if (!err) err = vd_config_num(at, "margin", 0, 0.2, &s->margin, why);
+    if (!err) err = vd_config_bool(at, "fewer_false_alarms", &s->fewer_false_alarms_suffice, why);
+    if (!err) err = vd_config_int(at, "least_groups", 0, 1000, &least_groups, why);
+    s->least_groups = (unsigned)least_groups;
+    return err;
+}
+
 static vd_err read_lake(node *at, vd_lake_config *c, vd_why *why)
 {
     static const char *const keys[] = { "path", "every", NULL };
@@ -313,13 +333,24 @@ static vd_err read_folders(node *root, hub_config *c, vd_why *why)
     return err ? err : vd_config_text(root, "mailbox_dir", &c->mailbox_dir, why);
 }
 
+/* What the stages behind the incidents do. */
+static vd_err read_stages(node *root, hub_config *c, vd_why *why)
+{
+    vd_err err = read_retention(vd_config_get(root, "retention"), &c->retention, why);
+    if (!err) err = read_watch(vd_config_get(root, "watch"), &c->watch, why);
+    if (!err) err = read_gate(vd_config_get(root, "gate"), &c->gate, why);
+    if (!err) err = read_rollout(vd_config_get(root, "rollout"), c, why);
+    if (!err) err = read_lake(vd_config_get(root, "lake"), &c->lake, why);
+    return err ? err : read_metrics(vd_config_get(root, "metrics"), c, why);
+}
+
 static vd_err read_root(node *root, hub_config *c, vd_why *why)
 {
-    static const char *const keys[] = { "site",      "time_zone",   "state_dir",    "https",
-                                        "mqtt",      "host_name",   "names",        "public_url",
-                                        "web_dir",   "mailbox_dir", "incident_gap", "notify",
-                                        "retention", "watch",       "lake",         "metrics",
-                                        "log",       "models_dir",  "rollout",      NULL };
+    static const char *const keys[] = {
+        "site",       "time_zone", "state_dir",   "https",        "mqtt",    "host_name", "names",
+        "public_url", "web_dir",   "mailbox_dir", "incident_gap", "notify",  "retention", "watch",
+        "lake",       "metrics",   "log",         "models_dir",   "rollout", "gate",      NULL
+    };
     vd_err err = vd_config_only(root, keys, why);
     if (!err) err = vd_config_text(root, "site", &c->site, why);
     if (!err) err = read_zone(root, c, why);
@@ -328,11 +359,7 @@ static vd_err read_root(node *root, hub_config *c, vd_why *why)
     if (!err)
         err = vd_config_duration_ms(root, "incident_gap", 0, 86400000, &c->incident_gap_ms, why);
     if (!err) err = read_notify(vd_config_get(root, "notify"), &c->notify, why);
-    if (!err) err = read_retention(vd_config_get(root, "retention"), &c->retention, why);
-    if (!err) err = read_watch(vd_config_get(root, "watch"), &c->watch, why);
-    if (!err) err = read_rollout(vd_config_get(root, "rollout"), c, why);
-    if (!err) err = read_lake(vd_config_get(root, "lake"), &c->lake, why);
-    if (!err) err = read_metrics(vd_config_get(root, "metrics"), c, why);
+    if (!err) err = read_stages(root, c, why);
     return err ? err : read_log(vd_config_get(root, "log"), c, why);
 }
 

@@ -1,6 +1,7 @@
 /* config.h - the hub's configuration: hub.default.yaml is the manual. Immutable once loaded. */
 #ifndef VD_HUB_CONFIG_H
 #define VD_HUB_CONFIG_H
+#include "evaluation.h"
 #include "watch.h"
 
 #include "vd/config.h"
@@ -19,6 +20,7 @@ typedef struct {
     vd_archive_retention retention;
     vd_watch_config watch;
     int64_t rollout_soak_ms;
+    vd_gate_settings gate;
     vd_lake_config lake;     /* path: relative to state_dir until the hub opens */
     char metrics_token[256]; /* secret; "": none */
     int log_format, log_level;

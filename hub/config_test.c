@@ -56,6 +56,10 @@ VD_TEST(the_default_file_states_exactly_the_programs_defaults)
     expect_i64(file.https_port, none.https_port);
     expect_i64(file.mqtt_port, none.mqtt_port);
     expect_i64(file.incident_gap_ms, none.incident_gap_ms);
+    expect_near(file.gate.confidence, none.gate.confidence, 0);
+    expect_near(file.gate.margin, none.gate.margin, 0);
+    expect_u64(file.gate.least_groups, none.gate.least_groups);
+    expect_true(file.gate.fewer_false_alarms_suffice && none.gate.fewer_false_alarms_suffice);
     expect_i64(file.watch.learn, none.watch.learn);
     expect_i64(file.rollout_soak_ms, none.rollout_soak_ms);
     expect_near(file.watch.false_alarms_per_year, none.watch.false_alarms_per_year, 0);
@@ -115,6 +119,8 @@ VD_TEST(recipients_and_webhooks_are_read_and_their_mistakes_named)
     expect_err(parse("notify: {rules: [{webhook: [nobody]}]}\n", &config, &why), VD_INVALID);
     expect_str(why.fact, "there is no webhook named 'nobody'");
     expect_err(parse("notify: {rules: [{email: [nobody]}]}\n", &config, &why), VD_INVALID);
+    expect_err(parse("gate: {confidence: 1}\n", &config, &why), VD_INVALID);
+    expect_err(parse("gate: {margins: 0.1}\n", &config, &why), VD_INVALID);
     expect_err(parse("time_zone: Mars/Olympus\n", &config, &why), VD_INVALID);
     expect_err(parse("public_url: hub\n", &config, &why), VD_INVALID);
     expect_err(parse("notify: {smtp: {password_file: /nowhere/at/all}}\n", &config, &why),

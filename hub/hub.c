@@ -307,6 +307,7 @@ static vd_err start_api(hub *h, vd_why *why)
         .live = h->live,
         .notify = h->notify,
         .watch = &h->config->watch,
+        .gate = &h->config->gate,
         .lake = &c->lake,
         .metrics_token = c->metrics_token,
         .registry = h->registry,

@@ -54,6 +54,7 @@ typedef struct {
     vd_live *live;
     vd_notify *notify;
     const vd_watch_config *watch;
+    const vd_gate_settings *gate;
     const vd_lake_config *lake;
     const char *metrics_token; /* opens GET /metrics and nothing else; "": none */
     vd_registry *registry;

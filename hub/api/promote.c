@@ -123,12 +123,11 @@ static vd_err ask_gate(request *r, const pairing *p, vd_gate_verdict *ret_verdic
 {
     VD_AUTO(vd_buf) champion = VD_BUF(VD_EVAL_REPORT_BYTES);
     VD_AUTO(vd_buf) challenger = VD_BUF(VD_EVAL_REPORT_BYTES);
-    const vd_gate_settings settings = VD_GATE_SETTINGS;
     vd_err err = load_report(r, &p->champion_run, &champion, why);
     if (!err) err = load_report(r, &p->challenger_run, &challenger, why);
     if (err) return err;
-    return vd_evaluation_gate(vd_buf_slice(&champion), vd_buf_slice(&challenger), &settings,
-                              ret_verdict, why);
+    return vd_evaluation_gate(vd_buf_slice(&champion), vd_buf_slice(&challenger),
+                              r->api->parts.gate, ret_verdict, why);
 }
 
 /* ---- promoting ---- */

@@ -287,7 +287,7 @@ static vd_err ask_share(request *r, const char *name, double *value, vd_why *why
 vd_err compare_runs(request *r, vd_why *why)
 {
     vd_gate_verdict verdict;
-    vd_gate_settings settings = VD_GATE_SETTINGS;
+    vd_gate_settings settings = *r->api->parts.gate;
     VD_AUTO(vd_buf) challenger = VD_BUF(VD_EVAL_REPORT_BYTES);
     VD_AUTO(vd_buf) champion = VD_BUF(VD_EVAL_REPORT_BYTES);
     VD_AUTO(vd_buf) text = VD_BUF(65536);

@@ -18,7 +18,7 @@
 #include "vd/log.h"
 #include "vd/ulid.h"
 
-#define CONNECTIONS_MAX 256u /* a thread each */
+#define CONNECTIONS_MAX 256u        /* a thread each */
 #define DRAIN_MAX       (40u << 20) /* a picture that is too large is told so */
 #define IDLE_S          60u
 
