@@ -219,7 +219,8 @@ static vd_err write_wish(cli *c, vd_buf *into, vd_why *why)
     }
     write_list(&w, "classes", cli_option(c, "classes"));
     write_list(&w, "cameras", cli_option(c, "cameras"));
-    if (vd_args_has(&c->program, &c->args, "reviewed")) vd_json_w_kv_bool(&w, "reviewed_only", true);
+    bool reviewed = vd_args_has(&c->program, &c->args, "reviewed");
+    if (reviewed) vd_json_w_kv_bool(&w, "reviewed_only", true);
     vd_json_w_object_end(&w);
     return vd_json_w_end(&w) ? vd_fail(why, VD_FULL, "the wish is too long") : VD_OK;
 }

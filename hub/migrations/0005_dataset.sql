@@ -55,7 +55,7 @@ CREATE TABLE pool (
   reviewed_us  INTEGER,
   note         TEXT
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX pool_camera ON pool (device, camera, captured_us);
+CREATE INDEX pool_camera ON pool (device, camera, captured_us, verdict);
 CREATE INDEX pool_state ON pool (state);
 CREATE INDEX pool_newest ON pool (added_us DESC, picture DESC);
 CREATE INDEX pool_incident ON pool (incident) WHERE incident IS NOT NULL;
@@ -68,7 +68,7 @@ CREATE TABLE pool_has (
   boxes   INTEGER NOT NULL,
   PRIMARY KEY (picture, what, class)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX pool_has_class ON pool_has (class, what);
+CREATE INDEX pool_has_class ON pool_has (what, class, boxes);
 
 -- Every version of a picture's label, whole.
 CREATE TABLE pool_history (

@@ -11,7 +11,7 @@
 #define CANDIDATES 100 /* that `next` looks at */
 #define SKIPPED    50
 
-enum { /* columns of pool_page */
+enum { /* columns of pool_page and pool_get */
        PICTURE,
        VERSION,
        STATE,
@@ -261,16 +261,13 @@ vd_err vd_pool_write_page(vd_store *store, const vd_pool_filter *filter, vd_json
 
 vd_err vd_pool_write(vd_store *store, const char *picture, vd_json_w *w, vd_why *why)
 {
-    const vd_pool_filter all = { .limit = 1 };
-    vd_stmt *page = vd_store_stmt(store, "pool_page");
-    vd_err err = bind_filter(page, &all, why);
-    if (err) return err;
-    vd_bind_text(page, "picture", picture);
-    err = vd_stmt_row(page, why);
+    vd_stmt *get = vd_store_stmt(store, "pool_get");
+    vd_bind_text(get, "picture", picture);
+    vd_err err = vd_stmt_row(get, why);
     if (err == VD_ABSENT) return vd_fail(why, VD_ABSENT, "there is no such picture in the pool");
     if (err) return err;
-    write_picture(page, w);
-    vd_stmt_finish(page);
+    write_picture(get, w);
+    vd_stmt_finish(get);
     return VD_OK;
 }
 

@@ -360,6 +360,27 @@ test('COCO and YOLO come into an empty hub exactly as they went out', async () =
   }
 });
 
+// covers: CIR-2
+test('of an archive what is broken, lies or leads elsewhere is named, and the rest comes in', async () => {
+  const lying = { file_name: 'images/lying.png', width: 640, height: 480 };
+  const files = { 'images/good.png': png(60), 'images/outside.png': png(61), 'images/broken.png': png(62).subarray(0, 80), 'images/lying.png': png(63), '../../escape.png': png(64), 'notes.txt': 'x' };
+  const images = ['good', 'outside', 'broken', 'lying'].map((name, i) => ({ id: i + 1, file_name: `${name}.png`, width: 64, height: 48, ...(name === 'lying' ? lying : {}) }));
+  const annotations = [{ id: 1, image_id: 1, category_id: 9, bbox: [1, 2, 3, 4], iscrowd: 0 }, { id: 2, image_id: 2, category_id: 9, bbox: [60, 2, 30, 4], iscrowd: 0 }];
+  files['annotations.json'] = JSON.stringify({ images, annotations, categories: [{ id: 9, name: 'van' }] });
+  fs.mkdirSync(house.at('zip'));
+  const names = Object.keys(files).map((name, i) => {
+    fs.writeFileSync(house.at('zip', String(i)), files[name]);
+    return [house.at('zip', String(i)), name];
+  });
+  execFileSync('python3', ['-c', 'import json,sys,zipfile\nz = zipfile.ZipFile(sys.argv[1], "w", zipfile.ZIP_DEFLATED)\nfor path, name in json.loads(sys.argv[2]): z.write(path, name)\nz.close()', house.at('labels.zip'), JSON.stringify(names)]);
+  const result = (await ask('importPool', 200, { query: '?format=coco', type: 'application/zip', bytes: fs.readFileSync(house.at('labels.zip')) })).json;
+  assert.deepEqual([result.pictures, result.added, result.labels, result.refused_count, result.classes_added], [5, 2, 1, 3, ['van']]);
+  const why = Object.fromEntries(result.refused.map((one) => [one.name, one.why]));
+  assert.match(why['images/outside.png'], /annotation 2 does not lie in the picture/);
+  assert.match(why['images/broken.png'], /broken or cut/);
+  assert.match(why['images/lying.png'], /says 640 x 480 pixels, the picture has 64 x 48/);
+});
+
 test('every path of the pool and the datasets was asked, with every answer that is promised', () => {
   assert.deepEqual(unseen(['pool', 'datasets'], called), []);
 });
