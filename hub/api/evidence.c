@@ -129,7 +129,10 @@ static void tell_incident(void *arg, const char *incident, uint64_t version)
 static vd_err keep_arrival(vd_store *store, void *arg, vd_why *why)
 {
     const arrival *a = arg;
+    char type[64];
     vd_err err = vd_archive_arrived(store, a->digest, a->bytes, why);
+    if (!err && !vd_archive_used(store, a->digest, type, NULL))
+        vd_live_tell_later(a->live, VD_LIVE_POOL, a->digest->hex, 0); /* it can be labelled now */
     return err ? err : vd_archive_incidents(store, a->digest, tell_incident, a->live, why);
 }
 
