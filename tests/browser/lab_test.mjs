@@ -17,7 +17,7 @@ let open;
 
 before(async () => {
     if (skip) return;
-    pictures = makePictures();
+    pictures = makePictures({ clips: false });
     browser = await openBrowser();
 });
 after(() => browser?.close());
@@ -368,7 +368,7 @@ it("on a phone a finger looks and gives simple verdicts", async () => {
 // covers: CIR-3
 it("a version is made with classes, split and seed, and what is weak in it is said at once", async () => {
     const page = await show("/lab/datasets/new");
-    await page.getByLabel("Name").fill("gate-people");
+    await page.getByLabel("Name").fill("Gate people");
     await page.getByLabel("Test, %").fill("30");
     await page.getByText("More: time, blocks, seed").click();
     await page.getByLabel("Seed").fill("7");
@@ -457,7 +457,7 @@ it("a finished run shows its words, figures and worst pictures, and its model is
     await page.getByLabel("Figures").waitFor();
     const figures = (await page.getByLabel("Figures").innerText()).replaceAll("\u00a0", " ");
     for (const said of ["0.843", "0.33", "21.4 ms", "test split", "9 groups"]) assert.ok(figures.includes(said), said);
-    assert.equal(await page.locator(".worst img").count(), 6);
+    assert.equal(await page.locator(".lab-worst img").count(), 6);
     assert.match(await page.getByLabel("By class and camera").innerText(), /dog\s+none\s+–/);
     await seen(page, /Best validation at step 120/);
     await page.getByRole("button", { name: "Register the model" }).click();
@@ -475,7 +475,7 @@ const places = () => ({
     "new dataset": ["/lab/datasets/new", ".chip-choice"],
     runs: ["/lab/runs", ".run-row"],
     "new run": ["/lab/runs/new", ".form-card"],
-    run: [`/lab/runs/${lab.runs.find((r) => r.state === "done").id}`, ".worst img"],
+    run: [`/lab/runs/${lab.runs.find((r) => r.state === "done").id}`, ".lab-worst img"],
 });
 // covers: CIR-2
 it("nothing sticks out at 320 px, what a finger presses is large, every text stands out", async () => {

@@ -88,7 +88,8 @@ export function picturesMissing() {
     return existsSync(VIDEO) ? "" : `no ${VIDEO} (apt install opencv-doc)`;
 }
 
-export function makePictures() {
+/** `clips: false` leaves the clips out: they take the longest, and not every page shows one. */
+export function makePictures({ clips = true } = {}) {
     const folder = mkdtempSync(join(tmpdir(), "vedette-pictures-"));
     try {
         return moments.map((m, n) => {
@@ -96,7 +97,7 @@ export function makePictures() {
             const mp4 = join(folder, `${n}.mp4`);
             const from = Math.max(0, m.at - PRE_ROLL_S);
             ffmpeg("-ss", String(m.at), "-i", VIDEO, "-frames:v", "1", "-q:v", "3", jpeg);
-            ffmpeg(
+            if (clips) ffmpeg(
                 "-ss",
                 String(from),
                 "-t",
@@ -117,7 +118,7 @@ export function makePictures() {
                 mp4,
             );
             const picture = readFileSync(jpeg);
-            const clip = readFileSync(mp4);
+            const clip = clips ? readFileSync(mp4) : Buffer.alloc(0);
             return {
                 boxes: m.boxes,
                 path: pathOf(m.at),

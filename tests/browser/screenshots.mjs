@@ -93,7 +93,7 @@ export const shots = {
     },
     run: {
         path: (s, lab) => `/lab/runs/${lab.runs.find((r) => r.state === "done").id}`,
-        ready: ".worst img",
+        ready: ".lab-worst img",
         then: (p) => p.locator(".u-over").nth(3).waitFor({ state: "attached" }),
     },
     review: { path: "/lab/label?mode=review", ready: ".board-inner img.shown" },

@@ -119,9 +119,9 @@ export function BringIn({
 
 async function upload(file: File): Promise<string> {
   try {
-    const query = new URLSearchParams();
-    if (file.lastModified) query.set("captured_at", new Date(file.lastModified).toISOString());
-    await lab.upload(file, query);
+    /* When it was taken is not told: a file's date is that of its last copy, and a wrong time would put
+       strangers into one block. */
+    await lab.upload(file, new URLSearchParams());
     return "";
   } catch (error) {
     if (!(error instanceof Failure)) throw error;

@@ -84,7 +84,7 @@ function Splits({ report }: { report: DatasetReport }) {
     <section class="card" aria-label="Splits">
       <h2>Splits</h2>
       <div class="table-scroll">
-        <table class="table">
+        <table class="lab-table">
           <thead>
             <tr>
               <th scope="col">Split</th>

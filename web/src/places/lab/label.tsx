@@ -269,6 +269,8 @@ function useClasses(draft: Draft): string[] {
   return [...order, ...here.filter((c, n) => !order.includes(c) && here.indexOf(c) === n)];
 }
 let drawWith = "";
+/** How large the last box of a class was: the next one is likely of that size. */
+const sizes = new Map<string, { w: number; h: number }>();
 let wholePicture = false;
 
 function Work({
@@ -302,7 +304,10 @@ function Work({
   const drawClass = drawWith || classes[0] || "";
   const box = draft.boxes.find((b) => b.id === chosen);
   const change = (after: Draft, mark?: string) => {
-    if (may) sitting.change(id, after, performance.now(), mark);
+    if (!may) return;
+    sitting.change(id, after, performance.now(), mark);
+    const last = after.boxes.find((b) => b.id === chosen) ?? after.boxes.at(-1);
+    if (last) sizes.set(last.class, last.box);
   };
   const leave = () => {
     sitting.spend(id, performance.now());
@@ -381,7 +386,9 @@ function Work({
     },
     newBox: () => {
       const rect = commands.current?.boxInSight();
-      if (rect && may) draw(rect);
+      if (!rect || !may) return;
+      const { w, h } = sizes.get(drawClass) ?? rect;
+      draw(inside({ l: rect.l + (rect.w - w) / 2, t: rect.t + (rect.h - h) / 2, w, h }));
     },
     walk: (by) => {
       if (!draft.boxes.length) return;

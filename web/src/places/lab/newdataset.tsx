@@ -36,9 +36,16 @@ const start: Form = {
   until: "",
 };
 
+/** A name is part of addresses and files: small letters, digits and . _ - */
+const nameOf = (typed: string): string =>
+  typed
+    .toLowerCase()
+    .replace(/\s+/g, "-")
+    .replace(/[^a-z0-9._-]/g, "");
+
 function wishOf(f: Form): Wish {
   return {
-    name: f.name.trim(),
+    name: f.name,
     task: f.task,
     seed: f.seed,
     split: { block_s: f.block, val: f.val / 100, test: f.test / 100 },
@@ -98,7 +105,7 @@ export function NewDataset() {
             maxLength={64}
             placeholder="yard-people"
             value={form.name}
-            onInput={(e) => change({ name: e.currentTarget.value })}
+            onInput={(e) => change({ name: nameOf(e.currentTarget.value) })}
           />
         </label>
         <fieldset class="choices choices-row">

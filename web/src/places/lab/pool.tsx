@@ -247,7 +247,7 @@ function NoPictures({ page, query }: { page: PoolPage; query: URLSearchParams })
         are least sure of. You can also drop pictures of your own on this page.
       </p>
       <pre>
-        {'# samples: desired properties of a device\nsampling:\n  default: { "per_hour": 12 }'}
+        {'# a device samples when its desired properties say so\n"sampling": { "default": { "per_hour": 20 } }'}
       </pre>
     </Empty>
   );

@@ -330,7 +330,7 @@ function ReportParts({ report }: { report: RunReport }) {
       {report.worst.length > 0 && (
         <section class="card" aria-label="Worst pictures">
           <h2>Where it is wrong</h2>
-          <ul class="worst">
+          <ul class="lab-worst">
             {report.worst.slice(0, 12).map((w) => (
               <li key={w.picture}>
                 <a href={`/lab/label/${w.picture}`}>
@@ -352,7 +352,7 @@ function ReportParts({ report }: { report: RunReport }) {
 function Slices({ report }: { report: RunReport }) {
   return (
     <div class="table-scroll">
-      <table class="table">
+      <table class="lab-table">
         <thead>
           <tr>
             <th scope="col">Class or camera</th>

@@ -1,12 +1,12 @@
 // Beside the picture: what is said, the classes under the number keys, the verdicts, how far one has come.
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { PoolHistoryPage } from "../../contract.gen";
+import type { Label, PoolHistoryPage } from "../../contract.gen";
 import { Failure } from "../../api/client";
 import { Ago, FailureBox } from "../../pieces/basics";
 import { useAsk } from "../../state/ask";
 import { matching } from "../../logic/label";
 import type { Held, SaveState } from "../../logic/labelsitting";
-import { actText, labelText, reasonText } from "../../logic/labelwords";
+import { actText, labelText, reasonText, verdictText } from "../../logic/labelwords";
 import { many, whoText } from "../../logic/words";
 import { lab } from "./hub";
 
@@ -400,6 +400,11 @@ export function About({ held }: { held: Pick<Held, "picture"> }) {
   );
 }
 
+function what(label: Label): string {
+  if (label.verdict !== "objects") return `: ${verdictText[label.verdict].toLowerCase()}`;
+  if (label.class) return `: ${label.class}`;
+  return `: ${many(label.boxes.length, "box", "boxes")}`;
+}
 function History({ id, version }: { id: string; version: number }) {
   const [open, setOpen] = useState(false);
   const view = useAsk<PoolHistoryPage>(
@@ -415,7 +420,7 @@ function History({ id, version }: { id: string; version: number }) {
         {view.data?.entries.map((h) => (
           <li key={h.version}>
             <bdi>{whoText(h.who)}</bdi> {actText[h.what]}
-            {h.label ? `, ${many(h.label.boxes.length, "box", "boxes")}` : ""}{" "}
+            {h.label && what(h.label)}{" "}
             <Ago at={h.at} suffix=" ago" />
             {h.note && <p class="quiet">{h.note}</p>}
           </li>
