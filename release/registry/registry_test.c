@@ -297,6 +297,41 @@ VD_TEST(a_registered_model_is_signed_and_versions_count_up_within_a_name)
 }
 
 // covers: CIR-6
+VD_TEST(a_disk_that_fills_at_any_write_leaves_no_model_and_a_clear_word)
+{
+    if (!can_run()) skip();
+    VD_AUTO(stage_ptr) st = stage_open();
+    VD_AUTO(vd_buf) onnx = VD_BUF(65536);
+    vd_model_new model = { .name = "yard",
+                           .descriptor = vd_slice_str(small_descriptor),
+                           .who = "olga" };
+    vd_err err = VD_FULL;
+    bool made = false;
+    unsigned refused = 0;
+    small_model_onnx(0.5f, &onnx);
+    expect_ok(vd_blobs_put(st->blobs, vd_buf_slice(&onnx), &model.weights, NULL));
+
+    for (unsigned nth = 1; err && nth < 200; nth++) {
+        vd_model_row row;
+        vd_why why = { 0 };
+        vd_fault_set(VD_FAULT_WRITE, nth);
+        err = vd_registry_register(st->registry, &model, &made, &why);
+        vd_fault_set(VD_FAULT_WRITE, 0);
+        if (!err) break;
+        refused++;
+        expect_err(err, VD_FULL);
+        expect_true(why.fact[0] != '\0');
+        vd_store *store = vd_store_pool_take(st->readers);
+        expect_err(vd_registry_find(store, "yard", &row, NULL), VD_ABSENT);
+        vd_store_pool_give(st->readers, store);
+        expect_u64(arriving(st), 0);
+    }
+    expect_ok(err);
+    expect_true(made);
+    expect_true(refused >= 4);
+}
+
+// covers: CIR-6
 VD_TEST(the_champion_before_is_replaced_and_both_know_it)
 {
     if (!can_run()) skip();
@@ -381,7 +416,7 @@ static void *ask_often(void *arg)
     asker *a = arg;
     const vd_score_ask ask = { .confidence = -1, .picture = a->picture };
     a->good = true;
-    for (int n = 0; n < 20; n++) {
+    for (int n = 0; n < 5; n++) {
         vd_score score;
         vd_err err = vd_registry_score(a->st->registry, &ask, &score, NULL);
         if (!err) vd_score_done(&score);
@@ -417,6 +452,7 @@ VD_TEST_MAIN(VD_RUN(repositories_and_tags_have_the_specifications_names),
              VD_RUN(a_full_disk_is_told_and_the_upload_can_go_on_afterwards),
              VD_RUN(a_manifest_stands_only_when_all_it_names_is_there_and_comes_back_byte_for_byte),
              VD_RUN(a_registered_model_is_signed_and_versions_count_up_within_a_name),
+             VD_RUN(a_disk_that_fills_at_any_write_leaves_no_model_and_a_clear_word),
              VD_RUN(the_champion_before_is_replaced_and_both_know_it),
              VD_RUN(a_picture_is_scored_by_digest_name_or_the_newest_champion),
              VD_RUN(many_may_ask_at_once))
