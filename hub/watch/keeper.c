@@ -39,7 +39,8 @@ static void trim(vd_watch *k)
 /* Until woken, or some seconds have gone by; false when stopping. */
 static bool rest(vd_watch *k)
 {
-    int64_t until_us = vd_clock_mono_us() + LOOK_EVERY_US;
+    int64_t lake_us = k->parts.lake->every_ms * 1000;
+    int64_t until_us = vd_clock_mono_us() + (lake_us < LOOK_EVERY_US ? lake_us : LOOK_EVERY_US);
     struct timespec until = { .tv_sec = until_us / 1000000, .tv_nsec = until_us % 1000000 * 1000 };
     int rc = 0;
     pthread_mutex_lock(&k->lock);
