@@ -90,6 +90,7 @@ static const char *code_of(unsigned status)
     case MHD_HTTP_CONTENT_TOO_LARGE: return "SIZE_INVALID";
     case MHD_HTTP_TOO_MANY_REQUESTS:
     case MHD_HTTP_SERVICE_UNAVAILABLE: return "TOOMANYREQUESTS";
+    case MHD_HTTP_INSUFFICIENT_STORAGE: return "BLOB_UPLOAD_INVALID";
     default: return "UNSUPPORTED";
     }
 }
