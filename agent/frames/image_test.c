@@ -35,7 +35,8 @@ static size_t bmp_of(const uint8_t *rgb, bool top_first, uint8_t into[256])
 {
     size_t stride = (W * 3 + 3) / 4 * 4;
     memset(into, 0, 256);
-    memcpy(into, "BM", 2);
+    into[0] = 'B';
+    into[1] = 'M';
     put(into + 10, 54, 4);
     put(into + 14, 40, 4);
     put(into + 18, W, 4);

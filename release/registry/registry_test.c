@@ -364,7 +364,8 @@ VD_TEST(the_champion_before_is_replaced_and_both_know_it)
 static size_t bmp_of(uint8_t grey, uint8_t into[54 + 16 * 16 * 3])
 {
     memset(into, 0, 54);
-    memcpy(into, "BM", 2);
+    into[0] = 'B';
+    into[1] = 'M';
     into[10] = 54;
     into[14] = 40;
     into[18] = into[22] = 16;
