@@ -12,8 +12,12 @@ static void out_and_in(import_labels *labels, const import_picture *read)
     if (yolo_write_label(&m, &picture, &text, &why)) return;
     yolo_read_label(vd_buf_slice(&text), labels, &again);
     fuzz_holds(!again.why.fact[0] && again.label.count == read->label.count);
-    for (unsigned i = 0; i < read->label.count; i++)
-        fuzz_holds(memcmp(&read->label.box[i].l, &again.label.box[i].l, 4 * sizeof(double)) == 0);
+    for (unsigned i = 0; i < read->label.count; i++) {
+        fuzz_holds(read->label.box[i].l == again.label.box[i].l &&
+                   read->label.box[i].t == again.label.box[i].t);
+        fuzz_holds(read->label.box[i].w == again.label.box[i].w &&
+                   read->label.box[i].h == again.label.box[i].h);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)

@@ -213,8 +213,8 @@ vd_err export_dataset(request *r, vd_why *why)
 {
     VD_AUTO(vd_arena_ptr) arena = vd_arena_new(VD_DATASET_ARENA);
     vd_digest digest;
-    vd_manifest manifest;
-    vd_dataset_format format;
+    vd_manifest manifest = { 0 };
+    vd_dataset_format format = VD_FORMAT_COCO;
     char name[200];
     int fd = -1;
     if (!vd_dataset_format_parse(ask_query(r, "format"), &format))

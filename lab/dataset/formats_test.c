@@ -168,7 +168,7 @@ VD_TEST(wrong_lines_of_yolo_refuse_their_picture_and_an_empty_file_means_nothing
 static void eight_pictures(scene *s)
 {
     const vd_label nothing = { .verdict = VD_LABEL_NOTHING };
-    for (char letter = '1'; letter < '9'; letter++) {
+    for (int letter = '1'; letter < '9'; letter++) {
         bool added = false;
         uint64_t version = 0;
         vd_pool_new p = { .source = "sample", .reason = "random", .device = "d", .camera = "c" };

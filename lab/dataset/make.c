@@ -45,7 +45,9 @@ static const char *class_of(making *k, const char *name)
     for (unsigned i = 0; i < k->class_count; i++)
         if (strcmp(k->classes[i], name) == 0) return k->classes[i];
     if (k->class_count == VD_COUNT_OF(k->classes)) return NULL;
-    return k->classes[k->class_count++] = keep(k, name);
+    const char *kept = keep(k, name);
+    if (kept) k->classes[k->class_count++] = kept;
+    return kept;
 }
 
 static vd_err take_boxes(making *k, vd_stmt *row, vd_manifest_picture *p, vd_why *why)

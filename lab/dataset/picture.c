@@ -174,6 +174,7 @@ static void shrink_row(const pixels *from, unsigned width, unsigned height, unsi
                 const uint8_t *at = from->rgb + ((size_t)v * from->width + u) * 3;
                 for (int c = 0; c < 3; c++) sum[c] += at[c];
             }
+        if (!count) count = 1; /* there is always a pixel; the analyzer cannot know */
         for (int c = 0; c < 3; c++) *to++ = (uint8_t)((sum[c] + count / 2) / count);
     }
 }
@@ -221,7 +222,7 @@ static vd_err jpeg_encode(const pixels *from, unsigned width, unsigned height, v
 vd_err vd_picture_scale(vd_slice bytes, unsigned width_px, vd_buf *into, vd_why *why)
 {
     uint8_t *rgb = NULL;
-    vd_picture_info info;
+    vd_picture_info info = { 0 };
     vd_err err = vd_picture_decode(bytes, &info, &rgb, why);
     if (err) return err;
     pixels from = { .rgb = rgb, .width = info.width_px, .height = info.height_px };

@@ -15,8 +15,9 @@
 #define THRESHOLD     0.4  /* scores about here are the ones that turn an alarm on or off */
 #define THRESHOLD_FAR 0.25 /* this far from it a score is no question any more */
 #define SAMPLE_BOXES  200
-#define SURE_ENOUGH   0.25 /* a lower score tells no class: it neither adds one nor makes one rare \
-                            */
+#define SURE_ENOUGH                                                                                \
+    0.25 /* a lower score tells no class: it neither adds one nor makes one rare                   \
+          */
 
 static double bonus_of(const char *reason)
 {

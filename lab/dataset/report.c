@@ -287,11 +287,11 @@ static bool text_same(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+/* Both were rounded in the same way: equal numbers are equal to the last bit. */
 static bool box_same(const vd_label_box *a, const vd_label_box *b)
 {
-    return strcmp(a->class_name, b->class_name) == 0 && memcmp(&a->l, &b->l, sizeof a->l) == 0 &&
-           memcmp(&a->t, &b->t, sizeof a->t) == 0 && memcmp(&a->w, &b->w, sizeof a->w) == 0 &&
-           memcmp(&a->h, &b->h, sizeof a->h) == 0 && a->has_track == b->has_track &&
+    bool place = a->l == b->l && a->t == b->t && a->w == b->w && a->h == b->h;
+    return place && strcmp(a->class_name, b->class_name) == 0 && a->has_track == b->has_track &&
            a->track == b->track;
 }
 
