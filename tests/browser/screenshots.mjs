@@ -65,7 +65,7 @@ export const shots = {
         },
     },
     proposals: {
-        path: (s, lab) => `/lab/label/${lab.pictures[1].picture}`,
+        path: (s, lab) => `/lab/label/${lab.pictures[4].picture}`,
         ready: ".board-inner img.shown",
     },
     "label-conflict": {

@@ -52,7 +52,11 @@ export function BringIn({
         <Plus />
         Add pictures
       </button>
-      <button type="button" class="button" onClick={() => chooseSet({ file: undefined })}>
+      <button
+        type="button"
+        class="button desk-only"
+        onClick={() => chooseSet({ file: undefined })}
+      >
         Import COCO or YOLO
       </button>
     </>

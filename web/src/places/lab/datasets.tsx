@@ -19,7 +19,7 @@ export function DatasetsPlace({ route }: { route: Route }) {
   return (
     <>
       <LabHead at="datasets">
-        {user?.role !== "viewer" && which !== "new" && (
+        {user?.role !== "viewer" && !which && (
           <a class="button" href="/lab/datasets/new">
             <Plus />
             Make a version

@@ -57,7 +57,7 @@ export function LabelPlace({ route }: { route: Route }) {
           class="button small"
           href={withQuery("/lab/label", review ? poolQuestion(route.query) : reviewQuery(route.query))}
         >
-          {review ? "Label" : "Review"}
+          {review ? "Stop reviewing" : "Review"}
         </a>
       </LabHead>
       <div class="lab-body">

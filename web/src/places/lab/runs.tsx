@@ -18,7 +18,7 @@ export function RunsPlace({ route }: { route: Route }) {
   return (
     <>
       <LabHead at="runs">
-        {user?.role !== "viewer" && which !== "new" && (
+        {user?.role !== "viewer" && !which && (
           <a class="button" href="/lab/runs/new">
             <Plus />
             Train a model
