@@ -125,8 +125,8 @@ static vd_err read_picture(const vd_json *node, watch_window *w, vd_why *why)
     return VD_OK;
 }
 
-vd_err watch_read(const vd_json *root, const char *device, vd_arena *arena, watch_window *w,
-                  vd_why *why)
+static vd_err read_window(const vd_json *root, const char *device, vd_arena *arena, watch_window *w,
+                          vd_why *why)
 {
     raw_window raw = { .camera = "" };
     vd_err err = vd_json_read(root, window_fields, VD_COUNT_OF(window_fields), &raw, arena, why);
@@ -196,13 +196,23 @@ vd_err vd_watch_take(vd_store *store, const vd_watch_config *config, const char 
     bool is_new = false;
     if (!arena) return VD_FULL;
     vd_err err = vd_json_parse(json, SKETCH_BYTES_MAX, VD_LIMIT_JSON_DEPTH, &root, why);
-    if (!err) err = watch_read(root, device, arena, &w, why);
+    if (!err) err = read_window(root, device, arena, &w, why);
     if (!err) err = keep(store, &w, json, &is_new, why);
     if (err || !is_new) return err;
     err = expect_picture(store, &w, why);
     if (!err) err = watch_judge(store, config, &w, why);
     if (!err && config->changed) config->changed(config->ctx, w.device, w.camera);
     return err;
+}
+
+vd_err vd_watch_check(const char *device, vd_slice json, vd_why *why)
+{
+    VD_AUTO(vd_arena_ptr) arena = vd_arena_new(SKETCH_BYTES_MAX);
+    VD_AUTO(vd_json_ptr) root = NULL;
+    watch_window w = { .pictures = 0 };
+    if (!arena) return VD_FULL;
+    vd_err err = vd_json_parse(json, SKETCH_BYTES_MAX, VD_LIMIT_JSON_DEPTH, &root, why);
+    return err ? err : read_window(root, device, arena, &w, why);
 }
 
 vd_err vd_watch_trim(vd_store *store, vd_why *why)

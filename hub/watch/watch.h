@@ -36,6 +36,8 @@ typedef struct {
  * VD_INVALID: they cannot be read. */
 VD_MUST_USE vd_err vd_watch_take(vd_store *store, const vd_watch_config *config, const char *device,
                                  vd_slice json, vd_why *why);
+/* Could it be taken? Nothing is kept. VD_INVALID says why not. */
+VD_MUST_USE vd_err vd_watch_check(const char *device, vd_slice json, vd_why *why);
 /* What the camera shows now becomes its reference; a drift that goes on ends. VD_ABSENT. */
 VD_MUST_USE vd_err vd_watch_accept(vd_store *store, const vd_watch_config *config,
                                    const char *device, const char *camera, const char *who,

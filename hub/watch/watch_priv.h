@@ -71,7 +71,7 @@ VD_MUST_USE vd_err watch_values_put(vd_store *store, const watch_window *w, vd_w
 /* All evidence is forgotten. */
 VD_MUST_USE vd_err watch_forget(vd_store *store, const char *device, const char *camera,
                                 vd_why *why);
-/* Total variation of two mixes, 0..1; both JSON objects of counts. */
+/* The evidence that makes an alarm. */
 double watch_limit(const vd_watch_config *config);
 
 /* tell.c */
@@ -89,8 +89,5 @@ VD_MUST_USE vd_err watch_tell(vd_store *store, const vd_watch_config *config, wa
 void watch_wilson(int64_t hits, int64_t of, double *ret_low, double *ret_high);
 
 /* take.c */
-/* A sketch message into numbers; texts live in the arena, the class mix in the document. */
-VD_MUST_USE vd_err watch_read(const vd_json *root, const char *device, vd_arena *arena,
-                              watch_window *w, vd_why *why);
 const char *watch_state_word(watch_state state);
 #endif
