@@ -62,6 +62,7 @@ typedef struct {
     double *scratch; /* 2 * the most marks of a class */
 } eval_matches;
 
+/* Into an empty one; eval_matches_done also after a failure. */
 VD_MUST_USE vd_err eval_matches_of(const vd_eval *eval, eval_matches *ret_matches, vd_why *why);
 void eval_matches_done(eval_matches *matches);
 VD_AUTO_DEFINE(eval_matches, eval_matches_done)

@@ -9,18 +9,15 @@
 #include "gate_priv.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 
-static void say(vd_gate_verdict *v, const char *format, ...) VD_PRINTF(2, 3);
-static void say(vd_gate_verdict *v, const char *format, ...)
+/* Room for one more; there is enough for all that this file says. */
+static char *next_word(vd_gate_verdict *v)
 {
-    va_list args;
-    if (v->word_count == VD_COUNT_OF(v->words)) return;
-    va_start(args, format);
-    (void)vsnprintf(v->words[v->word_count++], sizeof v->words[0], format, args);
-    va_end(args);
+    if (v->word_count < VD_COUNT_OF(v->words)) v->word_count++;
+    return v->words[v->word_count - 1];
 }
+#define SAY(v, ...) ((void)snprintf(next_word(v), sizeof(v)->words[0], __VA_ARGS__))
 
 static vd_err check_settings(const vd_gate_settings *s, vd_why *why)
 {
@@ -37,7 +34,11 @@ static vd_err check_settings(const vd_gate_settings *s, vd_why *why)
 static unsigned groups_needed(double confidence)
 {
     unsigned n = 0;
-    for (double luck = 1; luck > (1 - confidence) / 2; luck /= 2) n++;
+    double luck = 1; /* that n groups all get better */
+    while (luck > (1 - confidence) / 2) {
+        luck /= 2;
+        n++;
+    }
     return n;
 }
 
@@ -91,17 +92,17 @@ static void advise_groups(vd_gate_verdict *v)
     char share[16];
     unsigned enough = v->settings.least_groups > 8 ? v->settings.least_groups : 8;
     if (v->groups < v->settings.least_groups)
-        say(v,
+        SAY(v,
             "%u group%s of neighbouring pictures cannot show anything at %s: at least %u are "
             "needed",
             v->groups, v->groups == 1 ? "" : "s", percent(v->settings.confidence, share),
             v->settings.least_groups);
     if (v->groups < enough)
-        say(v, "%u group%s %s few: label pictures of %u more hour%s", v->groups,
+        SAY(v, "%u group%s %s few: label pictures of %u more hour%s", v->groups,
             v->groups == 1 ? "" : "s", v->groups == 1 ? "is" : "are", enough - v->groups,
             enough - v->groups == 1 ? "" : "s");
     else if (v->outcome == VD_GATE_OUTCOME_NOT_SHOWN)
-        say(v, "the interval is %.3f wide: pictures of more hours make it narrower",
+        SAY(v, "the interval is %.3f wide: pictures of more hours make it narrower",
             v->map50.high - v->map50.low);
 }
 
@@ -110,19 +111,19 @@ static void advise(vd_gate_verdict *v, const gate_pair *pair)
     unsigned missing = 0;
     advise_groups(v);
     if (v->promote && v->false_alarms.low > 0)
-        say(v, "it gives more false alarms at its threshold (%.3f -> %.3f per picture): raise it",
+        SAY(v, "it gives more false alarms at its threshold (%.3f -> %.3f per picture): raise it",
             v->false_alarms.champion, v->false_alarms.challenger);
     for (size_t n = 0; n < pair->class_count; n++)
         if (pair->side[0].matches.classes[n].total[EVAL_ALL] == 0 && missing++ < 2)
-            say(v, "class '%.60s' is not in the split: nothing is said about it", pair->classes[n]);
-    if (missing > 2) say(v, "%u more classes are not in the split", missing - 2);
+            SAY(v, "class '%.60s' is not in the split: nothing is said about it", pair->classes[n]);
+    if (missing > 2) SAY(v, "%u more classes are not in the split", missing - 2);
 }
 
 static void not_comparable(vd_gate_verdict *v, const char *reason)
 {
     v->outcome = VD_GATE_OUTCOME_NOT_COMPARABLE;
     (void)snprintf(v->why, sizeof v->why, "cannot be compared: %s", reason);
-    say(v, "evaluate both models on the same split of the same dataset");
+    SAY(v, "evaluate both models on the same split of the same dataset");
 }
 
 static vd_gate_difference difference_of(double champion, double challenger)

@@ -288,10 +288,12 @@ static vd_err read_root(vd_eval *eval, const vd_json *root, vd_why *why)
 vd_err vd_eval_new(vd_slice manifest, const char *split, vd_eval **ret_eval, vd_why *why)
 {
     VD_AUTO(vd_json_ptr) root = NULL;
-    VD_AUTO(vd_eval_ptr) eval = calloc(1, sizeof *eval);
+    VD_AUTO(vd_eval_ptr) eval = NULL;
     if (vd_word_index(vd_dataset_split_words, split) < 0)
         return vd_fail(why, VD_INVALID, "'%.40s' is no split", split ? split : "");
-    if (!eval || !(eval->arena = vd_arena_new(ARENA_BYTES))) return no_memory(why);
+    eval = calloc(1, sizeof *eval);
+    if (eval) eval->arena = vd_arena_new(ARENA_BYTES);
+    if (!eval || !eval->arena) return no_memory(why);
     vd_slice_to_chars(vd_slice_str(split), eval->split, sizeof eval->split);
     eval->dataset = vd_sha256(manifest);
     vd_err err = vd_json_parse(manifest, VD_EVAL_MANIFEST_BYTES, VD_LIMIT_JSON_DEPTH, &root, why);

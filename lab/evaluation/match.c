@@ -221,18 +221,17 @@ vd_err eval_matches_of(const vd_eval *eval, eval_matches *ret_matches, vd_why *w
 {
     size_t most = 1;
     VD_AUTO(bench) b = { 0 };
-    VD_AUTO(eval_matches) m = { .class_count = eval->class_count };
-    m.classes = calloc(eval->class_count, sizeof *m.classes);
-    vd_err err = m.classes ? VD_OK : VD_FULL;
+    eval_matches *m = ret_matches;
+    m->class_count = eval->class_count;
+    m->classes = calloc(eval->class_count, sizeof *m->classes);
+    vd_err err = m->classes ? VD_OK : VD_FULL;
     for (unsigned n = 0; !err && n < eval->class_count; n++) {
-        err = match_class(eval, n, &b, &m.classes[n]);
-        if (m.classes[n].count > most) most = m.classes[n].count;
+        err = match_class(eval, n, &b, &m->classes[n]);
+        if (m->classes[n].count > most) most = m->classes[n].count;
     }
-    if (!err && !(m.scratch = calloc(most, 2 * sizeof *m.scratch))) err = VD_FULL;
-    if (err) return vd_fail(why, err, "no memory to match the detections");
-    *ret_matches = m;
-    m = (eval_matches){ 0 };
-    return VD_OK;
+    if (!err) m->scratch = calloc(most, 2 * sizeof *m->scratch);
+    if (!err && m->scratch) return VD_OK;
+    return vd_fail(why, VD_FULL, "no memory to match the detections");
 }
 
 void eval_matches_done(eval_matches *matches)

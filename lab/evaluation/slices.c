@@ -132,7 +132,8 @@ void eval_write_latency(const eval_report *r, vd_json_w *w)
             times[count++] = r->eval->pictures[n].run_us;
     if (count) {
         qsort(times, count, sizeof *times, by_size);
-        median = (double)(times[(count - 1) / 2] + times[count / 2]) / 2000;
+        size_t low = (count - 1) / 2, high = count / 2;
+        median = (double)(times[low] + times[high]) / 2000;
         p95 = (double)times[(size_t)ceil(0.95 * (double)count) - 1] / 1000;
     }
     free(times);
