@@ -88,10 +88,13 @@ static void say_step(const char *step)
 static vd_err self_test(const agent_config *config, const char *folder, vd_why *why)
 {
     vd_model_options model_options = swap_options(config);
+    char line[800];
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (nice(10) < 0) say_step("no nicer");
-    return vd_models_check(folder, &model_options, say_step, why);
+    vd_err err = vd_models_check(folder, &model_options, say_step, why);
+    if (err) printf("refused: %s\n", vd_why_line(why, line, sizeof line));
+    return err;
 }
 
 int main(int argc, char **argv)

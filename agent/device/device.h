@@ -116,8 +116,8 @@ typedef struct {
     const char *dir;         /* ours alone, made when absent: state_dir/models */
     const char *release_key; /* base64 Ed25519 that signs; NULL: the first one seen is pinned */
     /* NULL-closed command that is given a model's folder: prints "warming" and "testing" when it
-     * gets there, ends with 0 when the model is fit; the last line on stderr says why not. NULL:
-     * no self-test (tests only). */
+     * gets there, ends with 0 when the model is fit, else says "refused: REASON". NULL: no
+     * self-test (tests only). */
     const char *const *self_test;
     int self_test_s;            /* killed after; 0: 120 */
     uint64_t self_test_rss_max; /* bytes; killed above; 0: 2 GiB and four times the weights */

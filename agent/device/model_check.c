@@ -69,14 +69,14 @@ static vd_err check_pictures(vd_model *model, vd_slice json, vd_why *why)
     return err;
 }
 
-static vd_err check_references(vd_model *model, const char *folder, const vd_artifact_item *item,
+static vd_err check_references(vd_model *model, const char *folder, const model_artifact *artifact,
                                vd_why *why)
 {
     VD_AUTO(vd_buf) json = VD_BUF(VD_ARTIFACT_REFERENCE_BYTES);
     char path[MODEL_PATH_ROOM + VD_ARTIFACT_TEXT_MAX + 2];
 
-    if (!item) return VD_OK;
-    snprintf(path, sizeof path, "%s/%s", folder, item->title);
+    if (!artifact->part[VD_ARTIFACT_REFERENCE]) return VD_OK;
+    snprintf(path, sizeof path, "%s/%s", folder, model_file_name(artifact, VD_ARTIFACT_REFERENCE));
     vd_err err = vd_file_load(path, &json, why);
     return err ? err : check_pictures(model, vd_buf_slice(&json), why);
 }
@@ -98,7 +98,7 @@ vd_err vd_models_check(const char *folder, const vd_model_options *options,
         strcmp(vd_model_digest(model)->hex, artifact.part[VD_ARTIFACT_WEIGHTS]->digest.hex) != 0)
         err = vd_fail(why, VD_CORRUPT, "the descriptor names another file than the model's");
     step("testing");
-    if (!err) err = check_references(model, folder, artifact.part[VD_ARTIFACT_REFERENCE], why);
+    if (!err) err = check_references(model, folder, &artifact, why);
     vd_model_free(model);
     return err;
 }

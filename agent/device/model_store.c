@@ -50,19 +50,30 @@ static void remove_folder(const char *path)
     (void)nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-static vd_err link_layer(vd_models *m, const char *folder, const vd_artifact_item *item,
-                         vd_why *why)
+const char *model_file_name(const model_artifact *model, vd_artifact_part part)
 {
+    static const char *const usual[VD_ARTIFACT_PARTS] = { "weights.onnx", "labels.txt",
+                                                          "descriptor.model.yaml",
+                                                          "calibration.json", "reference.json" };
+    const char *title = model->part[part]->title;
+
+    return title ? title : usual[part];
+}
+
+static vd_err link_layer(vd_models *m, const char *folder, const model_artifact *model,
+                         vd_artifact_part part, vd_why *why)
+{
+    const vd_artifact_item *item = model->part[part];
+    const char *name = model_file_name(model, part);
     char from[MODEL_PATH_ROOM], to[MODEL_PATH_ROOM + VD_ARTIFACT_TEXT_MAX + 2];
 
-    if (!item->title || !vd_artifact_title_ok(vd_slice_str(item->title)) ||
-        strcmp(item->title, MANIFEST_FILE) == 0)
+    if (!vd_artifact_title_ok(vd_slice_str(name)) || strcmp(name, MANIFEST_FILE) == 0)
         return vd_fail(why, VD_INVALID, "a layer of the model has no usable file name");
     vd_err err = vd_blobs_path(m->layers, &item->digest, from, sizeof from, NULL);
     if (err) return vd_fail(why, err, "the layer %.12s is not there", item->digest.hex);
-    snprintf(to, sizeof to, "%s/%s", folder, item->title);
+    snprintf(to, sizeof to, "%s/%s", folder, name);
     if (vd_link(from, to) == 0) return VD_OK;
-    return vd_fail_errno(why, "the layer '%.60s' cannot be installed", item->title);
+    return vd_fail_errno(why, "the layer '%.60s' cannot be installed", name);
 }
 
 vd_err model_install(vd_models *m, const char *manifest, const model_artifact *model, vd_why *why)
@@ -75,7 +86,7 @@ vd_err model_install(vd_models *m, const char *manifest, const model_artifact *m
     remove_folder(folder);
     vd_err err = vd_dir_make(folder, 0750, why);
     for (unsigned i = 0; !err && i < VD_ARTIFACT_PARTS; i++)
-        if (model->part[i]) err = link_layer(m, folder, model->part[i], why);
+        if (model->part[i]) err = link_layer(m, folder, model, i, why);
     if (!err) err = vd_file_save(file, 0640, vd_buf_slice(&model->manifest), why);
     if (!err && vd_rename(folder, final) != 0)
         err = vd_fail_errno(why, "the model cannot be put in place");
@@ -97,13 +108,15 @@ vd_err model_read_installed(const char *dir, const char *manifest, model_artifac
     return err ? err : model_artifact_read(vd_buf_slice(&text), ret_model, why);
 }
 
-static bool layer_good(const char *dir, const char *manifest, const vd_artifact_item *item)
+static bool layer_good(const char *dir, const char *manifest, const model_artifact *model,
+                       vd_artifact_part part)
 {
     char path[MODEL_PATH_ROOM];
     vd_digest have;
 
-    snprintf(path, sizeof path, "%s/%s/%s", dir, manifest, item->title);
-    return !vd_sha256_file(path, &have, NULL) && strcmp(have.hex, item->digest.hex) == 0;
+    snprintf(path, sizeof path, "%s/%s/%s", dir, manifest, model_file_name(model, part));
+    return !vd_sha256_file(path, &have, NULL) &&
+           strcmp(have.hex, model->part[part]->digest.hex) == 0;
 }
 
 bool model_installed(vd_models *m, const char *manifest)
@@ -116,7 +129,7 @@ bool model_installed(vd_models *m, const char *manifest)
     if (access(folder, F_OK)) return false;
     good = !model_read_installed(m->dir, manifest, &model, NULL);
     for (unsigned i = 0; good && i < VD_ARTIFACT_PARTS; i++) {
-        if (!model.part[i] || layer_good(m->dir, manifest, model.part[i])) continue;
+        if (!model.part[i] || layer_good(m->dir, manifest, &model, i)) continue;
         good = false;
         if (vd_blobs_delete(m->layers, &model.part[i]->digest, NULL)) continue; /* same bytes */
     }
@@ -132,7 +145,7 @@ vd_err model_descriptor_path(const char *dir, const char *manifest, char into[VD
 
     if (err) return err;
     int used = snprintf(into, VD_MODELS_PATH_ROOM, "%s/%s/%s", dir, manifest,
-                        model.part[VD_ARTIFACT_DESCRIPTOR]->title);
+                        model_file_name(&model, VD_ARTIFACT_DESCRIPTOR));
     if (used < VD_MODELS_PATH_ROOM) return VD_OK;
     return vd_fail(why, VD_INVALID, "the models' folder has too long a name");
 }

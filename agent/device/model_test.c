@@ -1,7 +1,8 @@
 /* model_test.c - the self-test runs in a process of its own, so that a model that crashes the
  * runtime, eats memory or never ends hurts nothing but its own chance.
  *
- *   stdout of the child: "warming", "testing", one a line      stderr: the last line says why not
+ *   stdout of the child: "warming", "testing", "refused: REASON", one a line      stderr: the last
+ * line says why not
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,7 @@
 #define RSS_LEAST   (2048ull << 20)
 #define ARGS_MAX    16
 #define SAID_MAX    4096
+#define REFUSED     "refused: "
 
 extern char **environ;
 
@@ -151,12 +153,21 @@ static void last_line(const vd_buf *said, char into[300])
     vd_slice_to_chars(vd_slice_of(said->data + from, end - from), into, 300);
 }
 
+static void first_line(const char *said, char into[300])
+{
+    vd_slice_to_chars(vd_slice_of(said, strcspn(said, "\r\n")), into, 300);
+}
+
 static vd_err child_verdict(const child *c, int status, vd_why *why)
 {
     char line[300] = "";
+    const char *refused = c->said_out.len ? strstr(c->said_out.data, REFUSED) : NULL;
 
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return VD_OK;
-    if (c->said_err.len) last_line(&c->said_err, line);
+    if (refused)
+        first_line(refused + strlen(REFUSED), line);
+    else if (c->said_err.len)
+        last_line(&c->said_err, line);
     if (WIFSIGNALED(status))
         vd_fail(why, VD_INVALID, "the model crashed in its self-test: %s",
                 strsignal(WTERMSIG(status)));

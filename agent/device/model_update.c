@@ -156,7 +156,8 @@ static void proven(vd_models *m)
     next.good = next.active;
     if (models_commit(m, &next, NULL)) return; /* a full disk: asked again */
     model_sweep(m, next.active.manifest, "");
-    if (m->sink.changed) m->sink.changed(m->sink.ctx, m->state, next.active.manifest, NULL);
+    if (m->sink.changed && m->state == VD_MODELS_ACTIVE)
+        m->sink.changed(m->sink.ctx, m->state, next.active.manifest, NULL);
 }
 
 /* The good one is loaded before anything is given up: if even that fails, the failing one stays and

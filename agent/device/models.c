@@ -328,6 +328,12 @@ vd_err vd_models_wish(vd_models *m, vd_slice json, vd_why *why)
     m->wish = wish;
     m->wished = true;
     if (!same && !settled) m->wish_serial++;
+    /* Back to what is in use, after another one went wrong. */
+    if (settled && strcmp(wish.release, m->journal.active.release) == 0 &&
+        m->state >= VD_MODELS_ACTIVE) {
+        m->state = VD_MODELS_ACTIVE;
+        m->why = (vd_why){ 0 };
+    }
     pthread_cond_broadcast(&m->changed);
     pthread_mutex_unlock(&m->lock);
     return VD_OK;

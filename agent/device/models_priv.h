@@ -112,6 +112,8 @@ VD_MUST_USE vd_err model_key_pin(vd_models *m, const char *key, vd_why *why);
 void model_artifact_done(model_artifact *model);
 VD_AUTO_DEFINE(model_artifact, model_artifact_done)
 VD_MUST_USE vd_err model_artifact_read(vd_slice manifest, model_artifact *ret_model, vd_why *why);
+/* What a layer is called when it is installed: its title, or the usual name of its part. */
+const char *model_file_name(const model_artifact *model, vd_artifact_part part);
 VD_MUST_USE vd_err model_install(vd_models *m, const char *manifest, const model_artifact *model,
                                  vd_why *why);
 /* Whether DIR/<manifest> is there and every layer hashes to what its manifest says; what is damaged
