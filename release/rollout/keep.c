@@ -238,13 +238,15 @@ vd_err keep_facts(vd_store *store, const rollout *r, int64_t now_us, rollout_fac
     return err;
 }
 
-bool keep_overtaken(vd_store *store, const char *statement, const char *id, const char *device)
+bool keep_newer(vd_store *store, const char *statement, const char *id, const char *device,
+                bool *ret_done)
 {
     vd_stmt *stmt = vd_store_stmt(store, statement);
 
     vd_bind_text(stmt, "device", device);
     vd_bind_text(stmt, "rollout", id);
     bool found = vd_stmt_row(stmt, NULL) == VD_OK;
+    *ret_done = found && strcmp(vd_col_text(stmt, 0), rollout_words[ROLLOUT_DONE]) == 0;
     vd_stmt_finish(stmt);
     return found;
 }

@@ -146,12 +146,13 @@ static vd_err see_devices(scene *s, vd_why *why)
     return err;
 }
 
-static void see_newer(vd_store *store, rollout *r)
+void rollout_see_newer(vd_store *store, rollout *r)
 {
     for (size_t i = 0; i < r->part_count; i++) {
         part *p = &r->parts[i];
-        p->overtaken = keep_overtaken(store, "rollout_overtaken", r->id, p->device);
-        p->reserved = keep_overtaken(store, "rollout_newer", r->id, p->device);
+        bool done;
+        p->reserved = keep_newer(store, "rollout_newer", r->id, p->device, &done);
+        p->overtaken = keep_newer(store, "rollout_overtaken", r->id, p->device, &p->settled);
     }
 }
 
@@ -277,7 +278,7 @@ static vd_err move_one(scene *s, vd_store *store, unsigned n, history_note *note
     change c = { .r = r, .now_us = s->now_us, .note = notes };
     rollout_facts facts;
 
-    see_newer(store, r);
+    rollout_see_newer(store, r);
     vd_err err = keep_facts(store, r, s->now_us, &facts, why);
     if (err) return err;
     move_rollout(r, &facts, s->now_us, on_note, &c);

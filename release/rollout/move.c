@@ -135,8 +135,10 @@ static void hear(const mover *m, part *p)
     }
     if (!p->there) {
         leave(m, p, "the device was deleted");
-    } else if (p->overtaken) {
+    } else if (p->overtaken && p->settled) {
         leave(m, p, "a newer rollout has it");
+    } else if (p->overtaken) {
+        return; /* it may come back */
     } else if (p->want == WANT_NOTHING && !p->matches) {
         leave(m, p, NULL);
     } else if (p->want == WANT_NEW) {
@@ -168,7 +170,7 @@ void move_back(rollout *r, int64_t now_us, move_note on_note, void *ctx)
 {
     for (size_t i = 0; i < r->part_count; i++) {
         part *p = &r->parts[i];
-        if (p->want != WANT_NEW) continue;
+        if (p->want != WANT_NEW || p->overtaken) continue;
         p->want = WANT_FORMER;
         p->written = false;
         p->up_us = 0;
@@ -335,18 +337,20 @@ static void move_stages(mover *m)
     note(m, "done", NULL, NULL);
 }
 
-/* One that is done lasts until newer ones have all its devices; one under way gives up its rest as
+/* One that is done lasts until newer ones that are done have all its devices: what they give back
+ * comes back to it. One under way gives up its rest as
  * soon as a newer one is for a device of it: two hands on one wheel help nobody. */
 static bool overtaken(const rollout *r)
 {
-    size_t all = 0, gone = 0;
+    size_t all = 0, gone = 0, settled = 0;
 
     for (size_t i = 0; i < r->part_count; i++) {
         const part *p = &r->parts[i];
         all += p->state != PART_LEFT || p->overtaken;
         gone += p->overtaken || p->reserved;
+        settled += p->overtaken && p->settled;
     }
-    return r->state == ROLLOUT_DONE ? all && gone == all : gone > 0;
+    return r->state == ROLLOUT_DONE ? all && settled == all : gone > 0;
 }
 
 void move_rollout(rollout *r, const rollout_facts *facts, int64_t now_us, move_note on_note,

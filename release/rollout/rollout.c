@@ -317,6 +317,7 @@ static vd_err run_step(vd_store *store, void *arg, vd_why *why)
     j->why = why;
     j->err = VD_OK;
     if (!err) err = keep_parts(store, &r, why);
+    if (!err) rollout_see_newer(store, &r);
     if (!err)
         err = j->step == VD_ROLLOUT_HALT     ? halt(j, &r)
               : j->step == VD_ROLLOUT_RESUME ? resume(j, &r)

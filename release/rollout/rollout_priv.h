@@ -62,7 +62,8 @@ typedef struct {
 
     /* as seen now */
     bool there, matches, connected;
-    bool overtaken; /* a newer rollout told it something */
+    bool overtaken; /* a newer rollout told it to take its model */
+    bool settled;   /* and that one is done */
     bool reserved;  /* a newer rollout under way is going to */
     bool dirty;
     char seen_model[FORMER_ROOM]; /* the twin's desired model, JSON; "": none */
@@ -131,8 +132,9 @@ VD_MUST_USE vd_err keep_live(vd_store *store, char ids[LIVE_MAX][VD_ULID_LEN + 1
                              unsigned *ret_count, vd_why *why);
 VD_MUST_USE vd_err keep_facts(vd_store *store, const rollout *r, int64_t now_us,
                               rollout_facts *ret_facts, vd_why *why);
-VD_MUST_USE bool keep_overtaken(vd_store *store, const char *statement, const char *id,
-                                const char *device);
+/* Whether a newer rollout is found; *ret_done: and it is done. */
+VD_MUST_USE bool keep_newer(vd_store *store, const char *statement, const char *id,
+                            const char *device, bool *ret_done);
 VD_MUST_USE vd_err keep_history(vd_store *store, const char *id, const char *who, const char *what,
                                 const char *device, const char *text, int64_t now_us, vd_why *why);
 /* Writes the rollout (guarded by its version: VD_CONFLICT) and its dirty parts. */
@@ -150,5 +152,7 @@ struct vd_rollouts {
     pthread_mutex_t looking; /* one look at a time */
 };
 void *look_run(void *rollouts);
+/* Fills which parts newer rollouts have, or are going to. */
+void rollout_see_newer(vd_store *store, rollout *r);
 void rollouts_tell(vd_rollouts *all, const char *id, int64_t version);
 #endif
