@@ -482,13 +482,15 @@ VD_TEST(words_stay_bounded_and_are_cut_between_characters)
 
 VD_TEST(progress_that_makes_no_sense_is_refused_whole)
 {
+    static const char too_many[] =
+        ",\"points\":[{\"step\":1,\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,"
+        "\"i\":1,\"j\":1,\"k\":1,\"l\":1,\"m\":1,\"n\":1,\"o\":1,\"p\":1,\"q\":1}]";
     static const char *const wrong[] = {
         ",\"step\":-1",
         ",\"points\":[{\"train_loss\":1}]",
         ",\"points\":[{\"step\":1,\"Train Loss\":1}]",
         ",\"words\":[7]",
-        ",\"points\":[{\"step\":1,\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,"
-        "\"i\":1,\"j\":1,\"k\":1,\"l\":1,\"m\":1,\"n\":1,\"o\":1,\"p\":1,\"q\":1}]",
+        too_many,
     };
     VD_AUTO(stage) s = stage_open();
     (void)add(&s, 1);
