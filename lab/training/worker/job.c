@@ -1,11 +1,11 @@
 #include "job_priv.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "inference.h"
 #include "set_priv.h"
 #include "vd/clock.h"
 #include "vd/file.h"
@@ -132,59 +132,62 @@ static vd_err fetch_blob(job *j, const char *digest_text, const char *file, vd_w
     return link_fetch(j->link, path, file, &digest, why);
 }
 
-/* The registry knows which descriptor belongs to a model. */
-static vd_err descriptor_of(job *j, const char *model, char into[VD_SHA256_HEX + 1], vd_why *why)
+static vd_err fetch_input(job *j, const char *name, const char *digest_text, const char *file,
+                          vd_why *why)
 {
-    VD_AUTO(vd_json_ptr) root = NULL;
+    vd_digest digest;
     char path[128];
-    const char *given =
-        vd_json_text(vd_json_get(vd_json_get(j->run, "config"), "descriptor"), NULL);
-    if (!given) {
-        (void)snprintf(path, sizeof(path), "/api/v1/models/%.64s", model);
-        vd_err err = link_call(j->link, "GET", path, VD_SLICE_NONE, &root, why);
-        if (err) return err;
-        const vd_json *inner = vd_json_get(root, "model");
-        given = vd_json_text(vd_json_get(inner ? inner : root, "descriptor"), NULL);
-    }
-    if (!given || !vd_slice_to_chars(vd_slice_str(given), into, VD_SHA256_HEX + 1))
-        return vd_fail(why, VD_ABSENT, "the start model has no descriptor");
-    return VD_OK;
+    if (digest_text && !vd_digest_parse(vd_slice_str(digest_text), &digest))
+        return vd_fail(why, VD_INVALID, "the run names a file that is no digest");
+    (void)snprintf(path, sizeof(path), "/api/v1/worker/runs/%s/inputs/%s", j->id, name);
+    return link_fetch(j->link, path, file, digest_text ? &digest : NULL, why);
 }
 
-/* The descriptor names its model's file; both get that name, without a folder. */
+static bool is_plain(const char *name)
+{
+    return name && name[0] && name[0] != '.' && !strchr(name, '/') && strlen(name) < 200;
+}
+
+/* The descriptor says what the files beside it are called. */
+static vd_err fetch_named(job *j, const char *descriptor, char final[TRAINER_PATH_ROOM],
+                          vd_why *why)
+{
+    VD_AUTO(vd_config_ptr) config = NULL;
+    const char *file = NULL, *labels = NULL;
+    char path[TRAINER_PATH_ROOM];
+    vd_err err = vd_config_load(descriptor, &config, why);
+    if (!err) err = vd_config_text(vd_config_root(config), "file", &file, why);
+    if (!err) err = vd_config_text(vd_config_root(config), "classes_file", &labels, why);
+    if (err) return err;
+    size_t len = file ? strlen(file) : 0;
+    if (!is_plain(file) || (labels && !is_plain(labels)) || len < 6 ||
+        strcmp(file + len - 5, ".onnx") != 0)
+        return vd_fail(why, VD_INVALID,
+                       "the start model's descriptor names no .onnx file beside it");
+    (void)snprintf(final, TRAINER_PATH_ROOM, "%s/%.*s.model.yaml", j->folder, (int)len - 5, file);
+    job_path(j, file, j->model);
+    job_path(j, labels ? labels : "", path);
+    if (labels) err = fetch_input(j, "labels.txt", NULL, path, why);
+    const char *digest = vd_json_text(vd_json_get(vd_json_get(j->run, "config"), "model"), "");
+    return err ? err : fetch_input(j, "model.onnx", digest, j->model, why);
+}
+
 static vd_err fetch_model(job *j, vd_why *why)
 {
-    char digest[VD_SHA256_HEX + 1], path[TRAINER_PATH_ROOM], final[TRAINER_PATH_ROOM];
-    const char *model = vd_json_text(vd_json_get(vd_json_get(j->run, "config"), "model"), "");
-    vd_descriptor *descriptor = NULL;
-    job_path(j, "start.model.yaml", path);
-    vd_err err = descriptor_of(j, model, digest, why);
-    if (!err) err = fetch_blob(j, digest, path, why);
-    if (!err) err = vd_descriptor_load(path, &descriptor, why);
-    if (err) return err;
-    const char *file = vd_descriptor_facts_of(descriptor)->file;
-    size_t len = strlen(file);
-    bool plain = len > 5 && len < 200 && strcmp(file + len - 5, ".onnx") == 0;
-    (void)snprintf(final, sizeof(final), "%s/%.*s.model.yaml", j->folder, plain ? (int)len - 5 : 5,
-                   plain ? file : "start");
-    job_path(j, plain ? file : "start.onnx", j->model);
-    (void)vd_descriptor_free(descriptor);
-    if (!plain) return vd_fail(why, VD_INVALID, "the model's descriptor names no .onnx file");
-    if (strcmp(path, final) != 0 && rename(path, final) != 0)
-        return vd_fail_errno(why, "'%.200s' cannot be made", final);
-    return fetch_blob(j, model, j->model, why);
+    char path[TRAINER_PATH_ROOM], final[TRAINER_PATH_ROOM];
+    job_path(j, "input.yaml", path);
+    vd_err err = fetch_input(j, "model.model.yaml", NULL, path, why);
+    if (!err) err = fetch_named(j, path, final, why);
+    if (!err && rename(path, final) != 0)
+        err = vd_fail_errno(why, "'%.200s' cannot be made", final);
+    return err;
 }
 
 static vd_err fetch_manifest(job *j, vd_why *why)
 {
-    char path[128];
-    vd_digest digest;
-    const char *text = vd_json_text(vd_json_get(vd_json_get(j->run, "config"), "dataset"), "");
-    if (!vd_digest_parse(vd_slice_str(text), &digest))
-        return vd_fail(why, VD_INVALID, "the run names no dataset");
-    (void)snprintf(path, sizeof(path), "/api/v1/datasets/%s", digest.hex);
+    const char *digest = vd_json_text(vd_json_get(vd_json_get(j->run, "config"), "dataset"), "");
     job_path(j, "manifest.json", j->manifest);
-    return link_fetch(j->link, path, j->manifest, &digest, why);
+    return fetch_input(j, "dataset.json", digest, j->manifest, why);
 }
 
 /* Pictures stay for the next run; a file under its final name is whole and checked. */
@@ -262,21 +265,15 @@ vd_err job_finish(job *j, vd_err failed, const vd_why *what, vd_why *why)
     return link_call(j->link, "POST", path, vd_buf_slice(&body), NULL, why);
 }
 
+/* Everything in the run's folder; there are no folders in it. */
 void job_clear(job *j)
 {
-    static const char *const names[] = { "manifest.json", "start.model.yaml", "checkpoint.bin",
-                                         "model.onnx",    "model.model.yaml", "training.json",
-                                         "report.json",   "detections.jsonl" };
     char path[TRAINER_PATH_ROOM];
-    for (size_t i = 0; i < VD_COUNT_OF(names); i++) {
-        job_path(j, names[i], path);
+    DIR *folder = opendir(j->folder);
+    for (const struct dirent *item; folder && (item = readdir(folder));) {
+        job_path(j, item->d_name, path);
         (void)unlink(path);
     }
-    size_t len = strlen(j->model);
-    (void)unlink(j->model);
-    if (len > 5) {
-        (void)snprintf(path, sizeof(path), "%.*s.model.yaml", (int)len - 5, j->model);
-        (void)unlink(path);
-    }
+    if (folder) (void)closedir(folder);
     (void)rmdir(j->folder);
 }
