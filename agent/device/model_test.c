@@ -76,17 +76,18 @@ static void offer_to_the_kernel(pid_t pid)
     close(fd);
 }
 
+/* The second number of statm: resident pages. */
 static uint64_t rss_of(pid_t pid)
 {
-    char path[64];
-    unsigned long long size = 0, resident = 0;
+    char path[64], line[128] = "";
 
     snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
     FILE *file = fopen(path, "re");
     if (!file) return 0;
-    if (fscanf(file, "%llu %llu", &size, &resident) != 2) resident = 0;
+    const char *got = fgets(line, sizeof line, file);
     fclose(file);
-    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+    const char *second = got ? strchr(line, ' ') : NULL;
+    return second ? strtoull(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 /* Reads what is there; false at the end. */
