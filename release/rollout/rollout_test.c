@@ -110,8 +110,7 @@ static void says(desk *d, const char *id, const char *state, int pictures, int e
     snprintf(t->reported, sizeof t->reported,
              "{\"release\":%s%s%s,\"state\":\"%s\",\"why\":%s,\"pictures\":%d,\"errors\":%d}",
              release[0] ? "\"" : "", release[0] ? release : "null", release[0] ? "\"" : "", state,
-             strcmp(state, "failed") && strcmp(state, "returned") ? "null" : "\"it sees nothing\"",
-             pictures, errors);
+             strstr("failed returned", state) ? "\"it sees nothing\"" : "null", pictures, errors);
 }
 
 /* ---- the desk ---- */
@@ -231,10 +230,10 @@ static void expect_part(desk *d, const vd_ulid *id, const char *device, const ch
 
 static bool has_model(desk *d, const char *id, char model)
 {
-    char manifest[72];
+    char manifest[65] = "";
+    const gadget *t = desk_thing(d, id);
     memset(manifest, model, 64);
-    manifest[64] = '\0';
-    return strstr(desk_thing(d, id)->desired, manifest) != NULL;
+    return t && strstr(t->desired, manifest) != NULL;
 }
 
 static void goes_well(desk *d, const char *id)
