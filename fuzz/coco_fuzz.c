@@ -1,5 +1,5 @@
 /* COCO annotations: boxes that are read lie in their picture, and go out and come back the same. */
-#include "dataset_priv.h"
+#include "dataset.h"
 #include "fuzz.h"
 
 static const char *file_of(void *arg, unsigned at)
@@ -19,11 +19,11 @@ static void same(const vd_label *a, const vd_label *b)
     }
 }
 
-static void out_and_in(import_labels *labels, const import_picture *read)
+static void out_and_in(vd_import_labels *labels, const vd_import_picture *read)
 {
     VD_AUTO(vd_arena_ptr) arena = vd_arena_new(16u << 20);
     VD_AUTO(vd_buf) text = VD_BUF(16u << 20);
-    import_labels again = { .arena = arena };
+    vd_import_labels again = { .arena = arena };
     vd_why why = { 0 };
     vd_manifest_picture picture = { .width_px = read->width_px,
                                     .height_px = read->height_px,
@@ -40,23 +40,23 @@ static void out_and_in(import_labels *labels, const import_picture *read)
                       .class_count = labels->class_count,
                       .picture = &picture,
                       .count = 1 };
-    if (coco_write(&m, file_of, NULL, &text, &why)) return;
-    fuzz_holds(coco_read(vd_buf_slice(&text), &again, &why) == VD_OK);
+    if (vd_coco_write(&m, file_of, NULL, &text, &why)) return;
+    fuzz_holds(vd_coco_read(vd_buf_slice(&text), &again, &why) == VD_OK);
     fuzz_holds(again.count == 1 && !again.picture[0].why.fact[0]);
     same(&read->label, &again.picture[0].label);
-    import_labels_done(&again);
+    vd_import_labels_done(&again);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     VD_AUTO(vd_arena_ptr) arena = vd_arena_new(64u << 20);
-    import_labels labels = { .arena = arena };
+    vd_import_labels labels = { .arena = arena };
     vd_why why = { 0 };
-    if (coco_read(vd_slice_of(data, len), &labels, &why))
+    if (vd_coco_read(vd_slice_of(data, len), &labels, &why))
         fuzz_holds(why.fact[0] != '\0');
     else
         for (unsigned i = 0; i < labels.count && i < 8; i++)
             if (!labels.picture[i].why.fact[0]) out_and_in(&labels, &labels.picture[i]);
-    import_labels_done(&labels);
+    vd_import_labels_done(&labels);
     return 0;
 }

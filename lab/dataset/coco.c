@@ -102,8 +102,8 @@ static void write_info(const vd_manifest *m, vd_json_w *w)
     vd_json_w_object_end(w);
 }
 
-vd_err coco_write(const vd_manifest *m, const char *(*file_of)(void *, unsigned), void *arg,
-                  vd_buf *into, vd_why *why)
+vd_err vd_coco_write(const vd_manifest *m, const char *(*file_of)(void *, unsigned), void *arg,
+                     vd_buf *into, vd_why *why)
 {
     int64_t id = 0;
     vd_json_w w = vd_json_writer(into);
@@ -136,7 +136,7 @@ typedef struct {
 } numbered;
 
 typedef struct {
-    import_labels *labels;
+    vd_import_labels *labels;
     numbered *images, *categories;
     size_t image_count, category_count;
 } reading;
@@ -172,8 +172,8 @@ static vd_err read_categories(const vd_json *list, reading *r, vd_why *why)
     for (size_t i = 0; !err && i < count; i++) {
         const vd_json *c = vd_json_at(list, i);
         r->categories[i].id = vd_json_int(vd_json_get(c, "id"), -1);
-        err = import_class(r->labels, vd_json_text(vd_json_get(c, "name"), ""),
-                           &r->categories[i].index, why);
+        err = vd_import_class(r->labels, vd_json_text(vd_json_get(c, "name"), ""),
+                              &r->categories[i].index, why);
     }
     r->category_count = count;
     return err ? err : sort_ids(r->categories, count, "categories", why);
@@ -198,7 +198,7 @@ static vd_err read_image(const vd_json *image, reading *r, vd_why *why)
     const char *file = vd_json_text(vd_json_get(image, "file_name"), "");
     const vd_json *own = vd_json_get(image, "attributes");
     if (!path_last(file)[0]) return vd_fail(why, VD_INVALID, "an image has no file_name");
-    import_picture *p = import_add(r->labels, file);
+    vd_import_picture *p = vd_import_add(r->labels, file);
     if (!p) return vd_fail(why, VD_FULL, "the labels are too large");
     int64_t width = vd_json_int(vd_json_get(image, "width"), 0);
     int64_t height = vd_json_int(vd_json_get(image, "height"), 0);
@@ -218,7 +218,7 @@ static vd_err read_image(const vd_json *image, reading *r, vd_why *why)
     if (!p->label.class_name) return VD_OK;
     unsigned index;
     p->label.verdict = VD_LABEL_OBJECTS;
-    return import_class(r->labels, p->label.class_name, &index, why);
+    return vd_import_class(r->labels, p->label.class_name, &index, why);
 }
 
 static vd_err read_images(const vd_json *list, reading *r, vd_why *why)
@@ -236,7 +236,7 @@ static vd_err read_images(const vd_json *list, reading *r, vd_why *why)
     return err ? err : sort_ids(r->images, count, "images", why);
 }
 
-static bool read_bbox(const vd_json *list, const import_picture *p, vd_label_box *b)
+static bool read_bbox(const vd_json *list, const vd_import_picture *p, vd_label_box *b)
 {
     double side[4];
     if (vd_json_len(list) != 4 || !p->width_px || !p->height_px) return false;
@@ -253,7 +253,7 @@ static bool read_bbox(const vd_json *list, const import_picture *p, vd_label_box
 }
 
 /* Room for boxes doubles: 4, 8, 16, ... */
-static vd_label_box *add_box(import_labels *labels, vd_label *label)
+static vd_label_box *add_box(vd_import_labels *labels, vd_label *label)
 {
     unsigned count = label->count;
     if (count == 0 || (count >= 4 && (count & (count - 1)) == 0)) {
@@ -276,7 +276,7 @@ static vd_err read_annotation(const vd_json *a, reading *r, vd_why *why)
     const numbered *category =
         find(r->categories, r->category_count, vd_json_get(a, "category_id"));
     if (!image) return vd_fail(why, VD_INVALID, "annotation %lld names no image", id);
-    import_picture *p = &r->labels->picture[image->index];
+    vd_import_picture *p = &r->labels->picture[image->index];
     if (p->why.fact[0]) return VD_OK;
     if (vd_json_int(vd_json_get(a, "iscrowd"), 0) == 1) {
         r->labels->crowds++;
@@ -302,7 +302,7 @@ static vd_err read_annotation(const vd_json *a, reading *r, vd_why *why)
     return VD_OK;
 }
 
-vd_err coco_read(vd_slice json, import_labels *labels, vd_why *why)
+vd_err vd_coco_read(vd_slice json, vd_import_labels *labels, vd_why *why)
 {
     VD_AUTO(vd_json_ptr) root = NULL;
     reading r = { .labels = labels };

@@ -237,4 +237,45 @@ typedef struct {
  * with their labels. Writes the members of Imported. VD_INVALID: no such labels in it. */
 VD_MUST_USE vd_err vd_dataset_import(vd_committer *committer, vd_blobs *blobs, vd_slice archive,
                                      const vd_import_wish *wish, vd_json_w *w, vd_why *why);
+
+/* ---- the labels of an archive, before its pictures: what import and export are made of ----
+ * Whatever the text is, an error or a picture's why comes back. Any thread. */
+typedef struct {
+    const char *file; /* what identifies the picture's file, see the formats */
+    const char *device, *camera;
+    int64_t captured_us, labelled_us; /* 0: not told */
+    unsigned width_px, height_px;     /* 0: not told */
+    bool labelled;
+    vd_label label;
+    vd_why why; /* fact set: refused */
+} vd_import_picture;
+typedef struct {
+    vd_arena *arena;
+    vd_import_picture *picture;
+    unsigned count, room;
+    const char **classes;
+    unsigned class_count;
+    unsigned crowds; /* regions that are no boxes */
+} vd_import_labels;
+/* NULL when memory ends. */
+vd_import_picture *vd_import_add(vd_import_labels *labels, const char *file);
+/* The class's place in the list, added when it is new. */
+VD_MUST_USE vd_err vd_import_class(vd_import_labels *labels, const char *name, unsigned *ret_index,
+                                   vd_why *why);
+/* `picture` is on the heap, the rest in the arena. */
+void vd_import_labels_done(vd_import_labels *labels);
+/* annotations.json; pictures are found by the last part of file_name. */
+VD_MUST_USE vd_err vd_coco_read(vd_slice json, vd_import_labels *labels, vd_why *why);
+VD_MUST_USE vd_err vd_coco_write(const vd_manifest *manifest,
+                                 const char *(*file_of)(void *, unsigned), void *arg, vd_buf *into,
+                                 vd_why *why);
+/* data.yaml's names, or classes.txt. */
+VD_MUST_USE vd_err vd_yolo_read_names(vd_slice text, bool yaml, vd_import_labels *labels,
+                                      vd_why *why);
+/* One picture's .txt; what is wrong is kept in picture->why. */
+void vd_yolo_read_label(vd_slice text, vd_import_labels *labels, vd_import_picture *picture);
+VD_MUST_USE vd_err vd_yolo_write_label(const vd_manifest *manifest,
+                                       const vd_manifest_picture *picture, vd_buf *into,
+                                       vd_why *why);
+VD_MUST_USE vd_err vd_yolo_write_names(const vd_manifest *manifest, vd_buf *into, vd_why *why);
 #endif

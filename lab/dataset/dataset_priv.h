@@ -28,41 +28,6 @@ vd_err pool_note(vd_store *store, const char *picture, const char *who, const ch
 vd_err pool_import_label(vd_store *store, const char *picture, const char *who, int64_t at_us,
                          const vd_label *label, bool *ret_set, vd_why *why);
 
-/* ---- labels of an archive, before its pictures ---- */
-typedef struct {
-    const char *file; /* what identifies the picture's file, see the formats */
-    const char *device, *camera;
-    int64_t captured_us, labelled_us; /* 0: not told */
-    unsigned width_px, height_px;     /* 0: not told */
-    bool labelled;
-    vd_label label;
-    vd_why why; /* fact set: refused */
-} import_picture;
-typedef struct {
-    vd_arena *arena;
-    import_picture *picture;
-    unsigned count, room;
-    const char **classes;
-    unsigned class_count;
-    unsigned crowds; /* regions that are no boxes */
-} import_labels;
-/* NULL when memory ends. */
-import_picture *import_add(import_labels *labels, const char *file);
-/* The class's place in the list, added when it is new. */
-vd_err import_class(import_labels *labels, const char *name, unsigned *ret_index, vd_why *why);
-void import_labels_done(
-    import_labels *labels); /* `picture` is on the heap, the rest in the arena */
-/* annotations.json; pictures are found by the last part of file_name. */
-vd_err coco_read(vd_slice json, import_labels *labels, vd_why *why);
-vd_err coco_write(const vd_manifest *manifest, const char *(*file_of)(void *, unsigned), void *arg,
-                  vd_buf *into, vd_why *why);
-/* data.yaml's names, or classes.txt. */
-vd_err yolo_read_names(vd_slice text, bool yaml, import_labels *labels, vd_why *why);
-/* One picture's .txt; what is wrong is kept in picture->why. */
-void yolo_read_label(vd_slice text, import_labels *labels, import_picture *picture);
-vd_err yolo_write_label(const vd_manifest *manifest, const vd_manifest_picture *picture,
-                        vd_buf *into, vd_why *why);
-vd_err yolo_write_names(const vd_manifest *manifest, vd_buf *into, vd_why *why);
 /* The last part of a path. */
 const char *path_last(const char *path);
 #endif

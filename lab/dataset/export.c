@@ -74,7 +74,7 @@ static vd_err export_coco(exporting *e, vd_why *why)
         "What COCO has no word for stands in `attributes`: of an image its device, camera,\n"
         "capture time, source, split, group, verdict and class; of an annotation its track.\n"
         "An image without annotations has nothing in it. Nothing of the labels is lost.\n";
-    vd_err err = coco_write(e->m, file_of, e, &text, why);
+    vd_err err = vd_coco_write(e->m, file_of, e, &text, why);
     if (!err) err = bundle_add(e->tar, "README.txt", vd_slice_str(readme), why);
     if (!err) err = bundle_add(e->tar, "annotations.json", vd_buf_slice(&text), why);
     return err ? err : add_pictures(e, false, why);
@@ -89,7 +89,7 @@ static vd_err add_labels(exporting *e, vd_why *why)
         vd_buf_clear(&text);
         (void)snprintf(e->name, sizeof e->name, "labels/%s/%s.txt", vd_split_word(p->split),
                        p->picture.hex);
-        err = yolo_write_label(e->m, p, &text, why);
+        err = vd_yolo_write_label(e->m, p, &text, why);
         if (!err) err = bundle_add(e->tar, e->name, vd_buf_slice(&text), why);
     }
     return err;
@@ -109,7 +109,7 @@ static vd_err export_yolo(exporting *e, vd_why *why)
         vd_why_hint(why, "export it as coco");
         return VD_INVALID;
     }
-    vd_err err = yolo_write_names(e->m, &names, why);
+    vd_err err = vd_yolo_write_names(e->m, &names, why);
     if (!err) err = bundle_add(e->tar, "README.txt", vd_slice_str(readme), why);
     if (!err) err = bundle_add(e->tar, "data.yaml", vd_buf_slice(&names), why);
     if (!err) err = add_labels(e, why);

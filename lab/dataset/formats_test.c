@@ -78,25 +78,25 @@ VD_TEST(any_box_goes_through_coco_and_yolo_and_comes_back_to_the_last_digit)
         vd_manifest_picture p;
         vd_label_box box[60];
         vd_manifest m = strange(&p, box, VD_COUNT_OF(box), seed);
-        import_labels from_coco = { .arena = arena }, from_yolo = { .arena = arena };
+        vd_import_labels from_coco = { .arena = arena }, from_yolo = { .arena = arena };
 
-        expect_ok(coco_write(&m, file_of, NULL, &coco, NULL));
-        expect_ok(coco_read(vd_buf_slice(&coco), &from_coco, NULL));
+        expect_ok(vd_coco_write(&m, file_of, NULL, &coco, NULL));
+        expect_ok(vd_coco_read(vd_buf_slice(&coco), &from_coco, NULL));
         expect_u64(from_coco.count, 1);
         expect_str(from_coco.picture[0].why.fact, "");
         same_boxes(&from_coco.picture[0].label, &p, true);
         expect_str(from_coco.picture[0].camera, "gate");
         expect_i64(from_coco.picture[0].captured_us, T0);
 
-        expect_ok(yolo_write_names(&m, &names, NULL));
-        expect_ok(yolo_write_label(&m, &p, &lines, NULL));
-        expect_ok(yolo_read_names(vd_buf_slice(&names), true, &from_yolo, NULL));
-        import_picture *read = import_add(&from_yolo, "x.txt");
-        yolo_read_label(vd_buf_slice(&lines), &from_yolo, read);
+        expect_ok(vd_yolo_write_names(&m, &names, NULL));
+        expect_ok(vd_yolo_write_label(&m, &p, &lines, NULL));
+        expect_ok(vd_yolo_read_names(vd_buf_slice(&names), true, &from_yolo, NULL));
+        vd_import_picture *read = vd_import_add(&from_yolo, "x.txt");
+        vd_yolo_read_label(vd_buf_slice(&lines), &from_yolo, read);
         expect_str(read->why.fact, "");
         same_boxes(&read->label, &p, false);
-        import_labels_done(&from_coco);
-        import_labels_done(&from_yolo);
+        vd_import_labels_done(&from_coco);
+        vd_import_labels_done(&from_yolo);
     }
 }
 
@@ -117,10 +117,10 @@ VD_TEST(a_wrong_annotation_refuses_its_picture_and_says_why)
     };
     for (size_t i = 0; i < VD_COUNT_OF(wrong); i++) {
         VD_AUTO(vd_arena_ptr) arena = vd_arena_new(1 << 20);
-        import_labels labels = { .arena = arena };
-        expect_ok(coco_read(vd_slice_str(wrong[i][0]), &labels, NULL));
+        vd_import_labels labels = { .arena = arena };
+        expect_ok(vd_coco_read(vd_slice_str(wrong[i][0]), &labels, NULL));
         assert_non_null(strstr(labels.picture[0].why.fact, wrong[i][1]));
-        import_labels_done(&labels);
+        vd_import_labels_done(&labels);
     }
     static const char *const unreadable[] = {
         COCO("{\"id\":1,\"image_id\":7,\"category_id\":3,\"bbox\":[0,0,9,9]}"),
@@ -133,35 +133,35 @@ VD_TEST(a_wrong_annotation_refuses_its_picture_and_says_why)
     };
     for (size_t i = 0; i < VD_COUNT_OF(unreadable); i++) {
         VD_AUTO(vd_arena_ptr) arena = vd_arena_new(1 << 20);
-        import_labels labels = { .arena = arena };
-        expect_err(coco_read(vd_slice_str(unreadable[i]), &labels, NULL), VD_INVALID);
-        import_labels_done(&labels);
+        vd_import_labels labels = { .arena = arena };
+        expect_err(vd_coco_read(vd_slice_str(unreadable[i]), &labels, NULL), VD_INVALID);
+        vd_import_labels_done(&labels);
     }
 }
 
 VD_TEST(wrong_lines_of_yolo_refuse_their_picture_and_an_empty_file_means_nothing)
 {
     VD_AUTO(vd_arena_ptr) arena = vd_arena_new(1 << 20);
-    import_labels labels = { .arena = arena };
+    vd_import_labels labels = { .arena = arena };
     static const char *const wrong[] = { "0 0.5 0.5 2 0.5",     "7 0.5 0.5 0.1 0.1",
                                          "0 0.5 0.5 0.1",       "0 0.5 0.5 0.1 0.1 0.9",
                                          "0 nan 0.5 0.1 0.1",   "-1 0.5 0.5 0.1 0.1",
                                          "0.5 0.5 0.5 0.1 0.1", "person 0.5 0.5 0.1 0.1",
                                          "0 0.5 0.5 0 0.1" };
-    expect_ok(yolo_read_names(VD_STR("person\r\ndog\n"), false, &labels, NULL));
+    expect_ok(vd_yolo_read_names(VD_STR("person\r\ndog\n"), false, &labels, NULL));
     for (size_t i = 0; i < VD_COUNT_OF(wrong); i++) {
-        import_picture p = { 0 };
-        yolo_read_label(vd_slice_str(wrong[i]), &labels, &p);
+        vd_import_picture p = { 0 };
+        vd_yolo_read_label(vd_slice_str(wrong[i]), &labels, &p);
         expect_true(p.why.fact[0] != '\0');
     }
-    import_picture good = { 0 }, empty = { 0 };
-    yolo_read_label(VD_STR("1 0.5 0.5 0.25 0.5\r\n\n"), &labels, &good);
+    vd_import_picture good = { 0 }, empty = { 0 };
+    vd_yolo_read_label(VD_STR("1 0.5 0.5 0.25 0.5\r\n\n"), &labels, &good);
     expect_str(good.why.fact, "");
     expect_str(good.label.box[0].class_name, "dog");
-    yolo_read_label(VD_SLICE_NONE, &labels, &empty);
+    vd_yolo_read_label(VD_SLICE_NONE, &labels, &empty);
     expect_true(empty.labelled && empty.label.verdict == VD_LABEL_NOTHING && !empty.label.count);
-    expect_err(yolo_read_names(VD_STR("names: {0: a, 2: b}"), true, &labels, NULL), VD_INVALID);
-    expect_err(yolo_read_names(VD_STR("nc: 3"), true, &labels, NULL), VD_INVALID);
+    expect_err(vd_yolo_read_names(VD_STR("names: {0: a, 2: b}"), true, &labels, NULL), VD_INVALID);
+    expect_err(vd_yolo_read_names(VD_STR("nc: 3"), true, &labels, NULL), VD_INVALID);
 }
 
 /* Eight samples, 100 s apart; the first two have no label. */

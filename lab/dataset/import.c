@@ -24,30 +24,30 @@ const char *path_last(const char *path)
     return slash ? slash + 1 : path;
 }
 
-import_picture *import_add(import_labels *labels, const char *file)
+vd_import_picture *vd_import_add(vd_import_labels *labels, const char *file)
 {
     if (labels->count == labels->room) {
         unsigned room = labels->room ? labels->room * 2 : 64;
         if (room > 4 * PICTURES_MAX) return NULL;
-        import_picture *more = realloc(labels->picture, room * sizeof *more);
+        vd_import_picture *more = realloc(labels->picture, room * sizeof *more);
         if (!more) return NULL;
         labels->picture = more;
         labels->room = room;
     }
-    import_picture *p = &labels->picture[labels->count];
-    *p = (import_picture){ .file = vd_arena_str(labels->arena, vd_slice_str(file)) };
+    vd_import_picture *p = &labels->picture[labels->count];
+    *p = (vd_import_picture){ .file = vd_arena_str(labels->arena, vd_slice_str(file)) };
     if (!p->file) return NULL;
     labels->count++;
     return p;
 }
 
-void import_labels_done(import_labels *labels)
+void vd_import_labels_done(vd_import_labels *labels)
 {
     free(labels->picture);
     labels->picture = NULL;
 }
 
-vd_err import_class(import_labels *labels, const char *name, unsigned *ret_index, vd_why *why)
+vd_err vd_import_class(vd_import_labels *labels, const char *name, unsigned *ret_index, vd_why *why)
 {
     enum { MOST = 1000 };
     if (!name[0] || strlen(name) > VD_LABEL_CLASS_BYTES)
@@ -72,13 +72,13 @@ typedef struct {
     vd_digest picture;
     vd_picture_info info;
     uint64_t bytes;
-    const import_picture *told; /* NULL: no label */
+    const vd_import_picture *told; /* NULL: no label */
 } arrival;
 
 typedef struct {
     const vd_import_wish *wish;
     vd_blobs *blobs;
-    import_labels labels;
+    vd_import_labels labels;
     bool found; /* the file with the labels or the classes */
     unsigned names_depth;
     arrival *arrivals;
@@ -128,7 +128,7 @@ static bool coco_wanted(void *arg, const char *name)
 static vd_err coco_each(void *arg, const bundle_member *file, vd_why *why)
 {
     importing *im = arg;
-    vd_err err = coco_read(file->bytes, &im->labels, why);
+    vd_err err = vd_coco_read(file->bytes, &im->labels, why);
     /* Some other JSON (a README's, another tool's) is no reason to stop. */
     if (err == VD_INVALID && im->labels.count == 0 && !ends_with(file->name, "annotations.json"))
         return VD_OK;
@@ -148,7 +148,7 @@ static vd_err names_each(void *arg, const bundle_member *file, vd_why *why)
 {
     importing *im = arg;
     bool yaml = ends_with(file->name, ".yaml");
-    vd_err err = yolo_read_names(file->bytes, yaml, &im->labels, why);
+    vd_err err = vd_yolo_read_names(file->bytes, yaml, &im->labels, why);
     im->found = !err;
     return err;
 }
@@ -163,9 +163,9 @@ static bool label_wanted(void *arg, const char *name)
 static vd_err label_each(void *arg, const bundle_member *file, vd_why *why)
 {
     importing *im = arg;
-    import_picture *p = import_add(&im->labels, file->name);
+    vd_import_picture *p = vd_import_add(&im->labels, file->name);
     if (!p) return vd_fail(why, VD_FULL, "the labels are too large");
-    yolo_read_label(file->bytes, &im->labels, p);
+    vd_yolo_read_label(file->bytes, &im->labels, p);
     return VD_OK;
 }
 
@@ -210,7 +210,7 @@ static vd_err key_of(const importing *im, const char *name, vd_buf *into)
 
 static int by_file(const void *left, const void *right)
 {
-    const import_picture *a = left, *b = right;
+    const vd_import_picture *a = left, *b = right;
     return strcmp(a->file, b->file);
 }
 
@@ -219,7 +219,7 @@ static vd_err sort_labels(importing *im, vd_why *why)
 {
     VD_AUTO(vd_buf) key = VD_BUF(4096);
     for (unsigned i = 0; i < im->labels.count; i++) {
-        import_picture *p = &im->labels.picture[i];
+        vd_import_picture *p = &im->labels.picture[i];
         vd_err err = key_of(im, p->file, &key);
         p->file = err ? NULL : vd_arena_str(im->labels.arena, vd_buf_slice(&key));
         if (!p->file) return vd_fail(why, VD_FULL, "the labels are too large");
@@ -233,11 +233,11 @@ static vd_err sort_labels(importing *im, vd_why *why)
     return VD_OK;
 }
 
-static const import_picture *find(const importing *im, const char *name)
+static const vd_import_picture *find(const importing *im, const char *name)
 {
     VD_AUTO(vd_buf) key = VD_BUF(4096);
     if (key_of(im, name, &key) || !im->labels.count) return NULL;
-    import_picture wanted = { .file = key.data };
+    vd_import_picture wanted = { .file = key.data };
     return bsearch(&wanted, im->labels.picture, im->labels.count, sizeof wanted, by_file);
 }
 
@@ -249,7 +249,7 @@ static bool picture_wanted(void *arg, const char *name)
     return is_picture(name) && strncmp(path_last(name), "._", 2) != 0;
 }
 
-static vd_err check_told(const import_picture *told, const vd_picture_info *info, vd_why *why)
+static vd_err check_told(const vd_import_picture *told, const vd_picture_info *info, vd_why *why)
 {
     if (!told) return VD_OK;
     if (told->why.fact[0]) {
@@ -300,7 +300,7 @@ static vd_err picture_each(void *arg, const bundle_member *file, vd_why *why)
 static vd_err add_one(vd_store *store, importing *im, const arrival *a, vd_why *why)
 {
     bool added = false, set = false;
-    const import_picture *told = a->told;
+    const vd_import_picture *told = a->told;
     const char *camera = im->wish->camera ? im->wish->camera : "import";
     vd_pool_new p = { .picture = a->picture,
                       .source = "import",
@@ -393,7 +393,7 @@ vd_err vd_dataset_import(vd_committer *committer, vd_blobs *blobs, vd_slice arch
     vd_json_w_list(&im.w);
     vd_err err = run(&im, committer, archive, why);
     if (!err) write_result(&im, w);
-    import_labels_done(&im.labels);
+    vd_import_labels_done(&im.labels);
     free(im.arrivals);
     vd_buf_done(&im.refused);
     vd_buf_done(&im.classes_added);

@@ -13,7 +13,7 @@
 
 /* ---- in ---- */
 
-static vd_err read_yaml(vd_slice text, import_labels *labels, vd_why *why)
+static vd_err read_yaml(vd_slice text, vd_import_labels *labels, vd_why *why)
 {
     VD_AUTO(vd_config_ptr) file = NULL;
     unsigned index;
@@ -31,14 +31,14 @@ static vd_err read_yaml(vd_slice text, import_labels *labels, vd_why *why)
         if (key && strcmp(key, place) != 0)
             return vd_fail(why, VD_INVALID, "'names' must count 0, 1, 2, ...");
         err = vd_config_text(node, NULL, &name, why);
-        if (!err) err = import_class(labels, name, &index, why);
+        if (!err) err = vd_import_class(labels, name, &index, why);
         if (!err && index != i)
             err = vd_fail(why, VD_INVALID, "the class '%.40s' stands twice in 'names'", name);
     }
     return err;
 }
 
-static vd_err read_lines(vd_slice text, import_labels *labels, vd_why *why)
+static vd_err read_lines(vd_slice text, vd_import_labels *labels, vd_why *why)
 {
     vd_err err = VD_OK;
     unsigned index = 0;
@@ -49,14 +49,14 @@ static vd_err read_lines(vd_slice text, import_labels *labels, vd_why *why)
         if (!line.len) continue;
         (void)vd_slice_to_chars(line, name, sizeof name);
         unsigned before = labels->class_count;
-        err = import_class(labels, name, &index, why);
+        err = vd_import_class(labels, name, &index, why);
         if (!err && labels->class_count == before)
             err = vd_fail(why, VD_INVALID, "the class '%.40s' stands twice", name);
     }
     return err;
 }
 
-vd_err yolo_read_names(vd_slice text, bool yaml, import_labels *labels, vd_why *why)
+vd_err vd_yolo_read_names(vd_slice text, bool yaml, vd_import_labels *labels, vd_why *why)
 {
     return yaml ? read_yaml(text, labels, why) : read_lines(text, labels, why);
 }
@@ -75,7 +75,7 @@ static bool read_numbers(const char *line, double number[5])
     return *at == '\0';
 }
 
-static void read_line(const char *line, unsigned n, import_labels *labels, import_picture *p)
+static void read_line(const char *line, unsigned n, vd_import_labels *labels, vd_import_picture *p)
 {
     char name[32];
     double v[5];
@@ -97,7 +97,7 @@ static void read_line(const char *line, unsigned n, import_labels *labels, impor
     if (!vd_label_box_check(&b, name, &p->why)) p->label.box[p->label.count++] = b;
 }
 
-void yolo_read_label(vd_slice text, import_labels *labels, import_picture *p)
+void vd_yolo_read_label(vd_slice text, vd_import_labels *labels, vd_import_picture *p)
 {
     unsigned n = 0, lines = 1;
     for (size_t i = 0; i < text.len; i++) lines += text.data[i] == '\n';
@@ -135,8 +135,8 @@ static void add_interval(double from, double len, char centre[40], char size[40]
     }
 }
 
-vd_err yolo_write_label(const vd_manifest *m, const vd_manifest_picture *p, vd_buf *into,
-                        vd_why *why)
+vd_err vd_yolo_write_label(const vd_manifest *m, const vd_manifest_picture *p, vd_buf *into,
+                           vd_why *why)
 {
     for (unsigned i = 0; i < p->box_count; i++) {
         char cx[40], cy[40], w[40], h[40];
@@ -161,7 +161,7 @@ static bool add_quoted(vd_buf *into, const char *text)
     return ok && vd_buf_add_byte(into, '"');
 }
 
-vd_err yolo_write_names(const vd_manifest *m, vd_buf *into, vd_why *why)
+vd_err vd_yolo_write_names(const vd_manifest *m, vd_buf *into, vd_why *why)
 {
     bool ok = vd_buf_add_str(into, "path: .\ntrain: images/train\nval: images/val\n"
                                    "test: images/test\nnames:\n");

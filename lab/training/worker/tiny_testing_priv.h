@@ -1,5 +1,5 @@
-/* tiny_testing_priv.h - graphs of a few thousand numbers and pictures of squares, for tests that train
- * for a second. */
+/* tiny_testing_priv.h - graphs of a few thousand numbers and pictures of squares, for tests
+ * that train for a second. */
 #ifndef VD_TINY_TESTING_PRIV_H
 #define VD_TINY_TESTING_PRIV_H
 #include "trainer.h"
