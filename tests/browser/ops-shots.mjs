@@ -22,7 +22,7 @@ const givePicture = async (page, ops) =>
 
 export const opsShots = {
     models: { path: () => "/models", ready: ".model" },
-    model: { path: (o) => `/models/${o.models[0].digest}`, ready: ".chain-link" },
+    model: { path: (o) => `/models/${o.models[0].digest}`, ready: ".table tbody tr", before: (o) => o.measure() },
     compare: {
         path: (o) => `/models/${o.models[0].digest}/compare`,
         ready: ".worst .layer",

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, statSync } from "node:fs";
 import { after, afterEach, before, beforeEach, test } from "node:test";
-import { openBrowser, openPage, phone } from "./browser.mjs";
+import { openBrowser, openPage } from "./browser.mjs";
 import { opsHub, opsShots, takeOpsShots } from "./ops-shots.mjs";
 import { makePictures, picturesMissing } from "./pictures.mjs";
 import { betterVerdict } from "./scripted-ops.mjs";
@@ -65,7 +65,7 @@ it("a model tells its chain from the pictures to the devices, each a link", asyn
     const chain = page.locator(".chain");
     await chain.getByText("122", { exact: true }).waitFor();
     const to = async (name) => chain.getByRole("link", { name }).first().getAttribute("href");
-    assert.equal(await to("yard, november"), `/lab/datasets/${ops.dataset.digest}`);
+    assert.equal(await to(ops.dataset.name), `/lab/datasets/${ops.dataset.digest}`);
     assert.equal(await to("Training"), `/lab/runs/${ops.training.id}`);
     assert.equal(await chain.locator("img").count(), 6);
     await chain.getByRole("link", { name: "centernet-coco v1" }).click();
@@ -94,7 +94,7 @@ it("the gate's refusal is shown in its own words, and an administrator passes it
     await seen(page, "made it champion against the gate");
 });
 
-// (a rollout: CIR-8)
+// covers: CIR-8
 it("a rollout shows each device's state and why, follows what changes, and is halted with a note", async () => {
     const one = ops.rollouts[0];
     const page = await show(`/rollouts/${one.id}`);
@@ -170,6 +170,157 @@ it("the overview counts a period that stands in the address, leads to the incide
     await page.keyboard.press("Enter");
     await page.waitForURL(/\/incidents\/?.*since=2026-11-02T08%3A00%3A00.000Z&until=2026-11-02T09/);
     await page.locator(".narrowed").waitFor();
+});
+
+// covers: CIR-5
+it("both are measured on a dataset's held-out pictures, and the result comes by itself with slices and worst pictures", async () => {
+    ops.verdict = betterVerdict;
+    const page = await show(`/models/${ops.models[0].digest}/compare`);
+    await seen(page, "Not measured on this dataset yet");
+    await press(page, "Measure both");
+    await seen(page, "40 of 128");
+    assert.deepEqual(sent("POST", /compare$/)[0].body, { champion: ops.models[1].digest, dataset: ops.dataset.digest });
+    ops.measured();
+    const said = page.getByRole("region", { name: "Is it better?" });
+    await said.getByText("+0.041, 95 % interval +0.021 … +0.060").waitFor();
+    await said.getByText("surely more").waitFor();
+    await page.getByLabel("Confidence").selectOption("0.99");
+    await said.getByText("+0.041, 99 % interval").waitFor();
+    assert.match(await page.getByRole("region", { name: "By class" }).innerText(), /person\s+420\s+0\.87\s+0\.91\s+\+0\.04/);
+    assert.match(await page.getByRole("region", { name: "By camera" }).innerText(), /yard-box\/yard-1/);
+    await page.locator(".worst .layer-mine").first().waitFor();
+    const layers = (name) => page.locator(`.worst .layer-${name}`).count();
+    assert.deepEqual([await layers("mine"), await layers("theirs"), await layers("label")], [12, 9, 15]);
+    await page.getByRole("button", { name: "Labelled" }).click();
+    assert.equal(await layers("label"), 0);
+});
+
+// covers: CIR-6
+it("a model is retired with a reason, and an operator is offered neither that nor promotion", async () => {
+    const next = ops.models[0];
+    const page = await show(`/models/${next.digest}`);
+    await press(page, "Retire");
+    await page.getByLabel("Why?").fill("trained on the wrong site");
+    await page.getByRole("dialog").getByRole("button", { name: "Retire" }).click();
+    await page.locator(".model-retired").waitFor();
+    await seen(page, "trained on the wrong site");
+    hub.signIn("ines");
+    const other = await show(`/models/${next.digest}`);
+    await other.getByRole("link", { name: "Compare", exact: true }).waitFor();
+    assert.equal(await other.getByRole("button", { name: "Promote" }).count(), 0);
+    assert.equal(await other.getByRole("button", { name: "Retire" }).count(), 0);
+});
+
+// covers: CIR-8
+it("a rollout is started with condition, canary and limits; what the hub refuses keeps the form", async () => {
+    const page = await show("/rollouts");
+    await press(page, "Roll out");
+    const form = page.getByRole("dialog");
+    await form.getByLabel("To the devices that meet").fill("the north ones");
+    await form.getByLabel("Goes first").selectOption("yard-box");
+    await form.getByLabel("Each stage runs well for").fill("20");
+    await form.getByLabel("Unit").selectOption("min");
+    const start = form.getByRole("button", { name: "Start with the canary" });
+    await form.getByLabel("Stages, per cent").fill("50, 20");
+    await form.getByText("Stages rise, and the last is 100.").waitFor();
+    assert.equal(await start.isDisabled(), true);
+    await form.getByLabel("Stages, per cent").fill("25 100");
+    await start.click();
+    await form.getByText("the condition cannot be read").waitFor();
+    await form.getByLabel("To the devices that meet").fill("tags.site = 'north'");
+    await start.click();
+    await page.waitForURL(/\/rollouts\/[0-9A-Z]{26}$/);
+    const { model, ...body } = sent("POST", /^\/rollouts$/).at(-1).body;
+    assert.equal(model, ops.models[1].digest, "the champion is what is offered first");
+    assert.deepEqual(body, { condition: "tags.site = 'north'", canary: "yard-box", false_alarm_limit: 0.1, soak_s: 1200, stages: [25, 100] });
+    await page.locator(".rollout-devices li", { hasText: "yard-box" }).getByText("Told").waitFor();
+});
+
+// covers: CIR-10
+it("a picture that is none, one that is too large, and a busy hub are each told", async () => {
+    const page = await show("/score");
+    const file = page.getByLabel("Picture", { exact: true });
+    const give = (name, mimeType, buffer) => file.setInputFiles({ name, mimeType, buffer });
+    await give("notes.txt", "text/plain", Buffer.from("hello"));
+    await seen(page, "This is no picture that can be read: notes.txt.");
+    await give("torn.jpg", "image/jpeg", pictures[0].picture.bytes.subarray(0, 300));
+    await seen(page, "This is no picture that can be read: torn.jpg.");
+    await page.evaluate(() => {
+        const data = new DataTransfer();
+        data.items.add(new File([new Uint8Array(33 * 1024 * 1024)], "wall.png", { type: "image/png" }));
+        document.querySelector(".score").dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+    });
+    await seen(page, "This picture is too large: wall.png has 33.0 MiB.");
+    assert.equal(sent("POST", /^\/score/).length, 0, "what the hub would refuse is not sent");
+    const busy = { error: { class: "retry", fact: "16 pictures wait already", hint: "Try again in a moment." } };
+    hub.fail(/POST \/score/, { status: 503, body: busy, headers: { "Retry-After": "2" } });
+    await give("yard.jpg", "image/jpeg", pictures[1].picture.bytes);
+    await seen(page, "The models are busy.");
+    hub.mend();
+    await press(page, "Try again");
+    await page.locator(".seen li").nth(4).waitFor();
+});
+
+// covers: CIR-9, CIR-11
+it("empty places teach, and a failure says what and is mended by trying again", async () => {
+    ops.empty();
+    const page = await show("/models");
+    await seen(page, "No models yet");
+    for (const [path, said] of [
+        ["/rollouts", "Nothing was rolled out yet"],
+        ["/score", "No models yet"],
+        ["/watch", "No statistics yet"],
+        ["/overview", "Nothing to count yet"],
+        ["/watch/yard-box/none", "No statistics of this camera"],
+        [`/models/${"0".repeat(64)}`, "This model is not known"],
+        ["/rollouts/01HZZZZZZZZZZZZZZZZZZZZZZZ", "This rollout is not known"],
+    ]) {
+        await page.goto(hub.url + path);
+        await seen(page, said);
+    }
+    for (const [path, call] of [["/models", /GET \/models/], ["/rollouts", /GET \/rollouts/], ["/watch", /GET \/watch/], ["/overview", /GET \/insights/]]) {
+        hub.fail(call, { status: 507, body: { error: { class: "full", fact: "The disk is full.", hint: "Free some room." } } });
+        await page.goto(hub.url + path);
+        await seen(page, "The disk is full.");
+        await seen(page, "Free some room.");
+        hub.mend();
+        await press(page, "Try again");
+        await page.locator(".empty").waitFor();
+    }
+    hub.fail(/GET \/fleet/, { status: 404 });
+    await page.goto(`${hub.url}/devices`);
+    await page.locator(".device").nth(2).waitFor();
+});
+
+// covers: CIR-9
+it("nothing is wider than a phone of 320 px, a finger hits everything, and Devices is behind More", async () => {
+    ops.measure();
+    const page = await show("/models", { viewport: { width: 320, height: 640 }, touch: true });
+    for (const shot of Object.values(opsShots).filter((s) => !s.then || s === opsShots.score)) {
+        await page.goto(hub.url + shot.path(ops));
+        await page.waitForSelector(shot.ready, { state: "attached" });
+        if (shot === opsShots.score) await shot.then(page, ops);
+        const at = new URL(page.url()).pathname;
+        const wide = await page.evaluate(() => {
+            const inScroller = (e) => e.closest(".table-wide, .tabs, .plot, .stage, pre");
+            return [...document.querySelectorAll("#place *")]
+                .filter((e) => !inScroller(e) && e.checkVisibility() && e.getBoundingClientRect().right > innerWidth + 0.5 && !e.closest(".unseen"))
+                .map((e) => `${e.tagName}.${e.getAttribute("class")}`);
+        });
+        assert.deepEqual(wide, [], at);
+        const small = await page.evaluate(() =>
+            [...document.querySelectorAll("#place button, #place .button, #place .input, .rail-link, #place .tab")]
+                .filter((e) => e.checkVisibility() && !e.matches(".more-classes"))
+                .map((e) => ({ name: e.textContent.trim().slice(0, 20), h: e.getBoundingClientRect().height }))
+                .filter((e) => e.h < 43.5),
+        );
+        assert.deepEqual(small, [], at);
+    }
+    await page.goto(`${hub.url}/incidents`);
+    await page.getByRole("button", { name: "More" }).tap();
+    await page.getByRole("dialog").getByRole("link", { name: "Devices" }).tap();
+    await page.locator(".fleet-reasons").first().waitFor();
+    await page.getByRole("button", { name: "Devices" }).waitFor();
 });
 
 test("each place has its picture, desk and phone, dark and light", { skip, timeout: 120_000 }, async () => {

@@ -392,6 +392,10 @@ export class ScriptedOps {
             runs: (ask) => this.#runs(ask, labRuns),
         });
     }
+    empty() {
+        Object.assign(this, { models: [], rollouts: [], watched: [], fleet: [] });
+        this.insights = { ...someInsights(0, 0), hours: [], false_alarms: [], uptime: [], acknowledge: { incidents: 0, acknowledged: 0, waiting: 0 } };
+    }
     find(digest) {
         return this.models.find((m) => m.digest === digest);
     }

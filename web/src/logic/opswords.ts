@@ -135,3 +135,12 @@ export function figure(value: number): string {
   if (size >= 10) return value.toFixed(1);
   return value.toFixed(2);
 }
+
+/** "10, 50, 100" → [10, 50, 100]; undefined when it is none that rises to 100. */
+export function stagesOf(text: string): number[] | undefined {
+  const parts = text.split(/[\s,;]+/).filter(Boolean).map(Number);
+  const rises = parts.every((n, at) => Number.isInteger(n) && n > (parts[at - 1] ?? 0));
+  return parts.length && parts.length <= 10 && rises && parts[parts.length - 1] === 100
+    ? parts
+    : undefined;
+}

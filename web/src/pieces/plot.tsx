@@ -166,7 +166,7 @@ function draw(
       width: Math.max(120, el.clientWidth),
       height,
       legend: { show: false },
-      padding: [8, 10, 0, 0],
+      padding: [8, 18, 0, 0],
       tzDate: (ts) => Library.tzDate(new Date(ts * 1000), zoneName()),
       cursor: {
         drag: { x: false, y: false },
@@ -194,7 +194,10 @@ function draw(
           ...axis,
           size: 46,
           space: 34,
-          values: (_u, vs) => vs.map((v) => (yText ? yText(v) : String(v))),
+          values: (_u, vs) => (yText ? vs.map(yText) : plainMarks(vs)),
+          ...(lines.some((l) => l.kind === "bars")
+            ? { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000] }
+            : {}),
         },
       ],
       series: [
@@ -247,12 +250,23 @@ function around(p: PlotProps, low: number, high: number): [number, number] {
   return [least >= 0 && least - room < 0 ? 0 : least - room, most + room];
 }
 
+/** As many digits as tell one mark from the next. */
+function plainMarks(marks: number[]): string[] {
+  const step = Math.abs((marks[1] ?? 1) - (marks[0] ?? 0)) || 1;
+  const digits = Math.max(0, Math.min(4, Math.ceil(-Math.log10(step) - 1e-9)));
+  return marks.map((v) =>
+    v.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }),
+  );
+}
+
 /** "14:00", and the day where it turns. */
 function timeMarks(Library: typeof uPlot) {
-  const hour = Library.fmtDate("{HH}:{mm}");
+  const minute = Library.fmtDate("{HH}:{mm}");
+  const second = Library.fmtDate("{HH}:{mm}:{ss}");
   const day = Library.fmtDate("{D} {MMM}");
   return (_u: uPlot, marks: number[], _axis: number, _space: number, step: number): string[] => {
     let last = "";
+    const hour = step < 60 ? second : minute;
     return marks.map((ts) => {
       const date = Library.tzDate(new Date(ts * 1000), zoneName());
       const said = day(date);

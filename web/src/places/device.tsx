@@ -1,5 +1,5 @@
 // One device: is it as it should be, since when, and what has it seen.
-import type { Camera, CameraPage, Device, Twin } from "../contract.gen";
+import type { Camera, CameraPage, Device, FleetDevice, Twin } from "../contract.gen";
 import { api } from "../api/client";
 import { Ago, Asked, Empty, Skeleton, When } from "../pieces/basics";
 import { Back } from "../pieces/icons";
@@ -7,7 +7,7 @@ import { useAsk } from "../state/ask";
 import { cameraText, many } from "../logic/words";
 import { DeviceActions, DeviceSign, DeviceWarnings } from "./devices";
 import { RecentIncidents } from "./recent";
-import { FleetFacts, FleetReasons, useFleet } from "./watch/fleet";
+import { diskText, FleetModels, FleetReasons, useFleet } from "./watch/fleet";
 
 export function OneDevice({
   one,
@@ -53,18 +53,11 @@ export function OneDevice({
           <div class="device-warn">
             {fleet ? <FleetReasons one={fleet} /> : <DeviceWarnings one={one} />}
           </div>
-          {fleet && (
-            <section class="card" aria-label="As the fleet sees it">
-              <dl class="device-facts">
-                <FleetFacts one={fleet} />
-              </dl>
-            </section>
-          )}
           <CamerasOf device={one.id} />
           <RecentIncidents device={one.id} />
         </div>
         <div class="detail-aside">
-          <DeviceCard one={one} />
+          <DeviceCard one={one} fleet={fleet} />
           <TwinCard id={one.id} />
         </div>
       </div>
@@ -72,7 +65,7 @@ export function OneDevice({
   );
 }
 
-function DeviceCard({ one }: { one: Device }) {
+function DeviceCard({ one, fleet }: { one: Device; fleet: FleetDevice | undefined }) {
   return (
     <section class="card" aria-label="Device">
       <dl class="facts">
@@ -94,6 +87,16 @@ function DeviceCard({ one }: { one: Device }) {
             ? "–"
             : `${(one.clock_skew_ms / 1000).toFixed(1)} s from the hub's`}
         </dd>
+        {fleet && (
+          <>
+            <dt>Disk free</dt>
+            <dd class="num">{diskText(fleet)}</dd>
+            <dt>Model</dt>
+            <dd>
+              <FleetModels one={fleet} />
+            </dd>
+          </>
+        )}
         <dt>Created</dt>
         <dd>
           <When at={one.created_at} />

@@ -1,11 +1,12 @@
 // Overview: what happened in a period, where the false alarms come from, how fast people were, what was up.
 import { useMemo } from "preact/hooks";
-import type { Insights, InsightsHour } from "../contract.gen";
+import type { Insights } from "../contract.gen";
 import { Ago, Asked, Empty, Skeleton } from "../pieces/basics";
 import { Download, Overview as OverviewIcon } from "../pieces/icons";
 import { Plot, type Colour } from "../pieces/plot";
 import { useAsk } from "../state/ask";
 import { go, withQuery, type Route } from "../state/route";
+import { barsOf } from "../logic/bars";
 import { short } from "../logic/time";
 import { many, percent, shortDigest } from "../logic/words";
 import { secondsText } from "../logic/opswords";
@@ -202,41 +203,7 @@ function Head({ title, period, table }: { title: string; period: URLSearchParams
   );
 }
 
-const causeOf = (h: InsightsHour) => (h.kind === "drift" ? "camera changed" : h.rule_id);
-const CAUSES = 5;
 const colours: Colour[] = ["chart-1", "chart-2", "chart-3", "chart-4", "chart-5", "ink-3"];
-
-interface Bars {
-  x: number[];
-  stepS: number;
-  causes: string[];
-  /** per bar and cause */
-  counts: number[][];
-  wrong: number[];
-}
-/** Hours up to a week, days beyond: as many bars as can be told apart. The rarest causes are one. */
-export function barsOf(hours: InsightsHour[], fromMs: number, toMs: number): Bars {
-  const stepS = toMs - fromMs > 8 * DAY_MS ? 24 * HOUR_S : HOUR_S;
-  const first = Math.floor(fromMs / 1000 / stepS) * stepS;
-  const bars = Math.max(1, Math.ceil((toMs / 1000 - first) / stepS));
-  const total = new Map<string, number>();
-  for (const h of hours) total.set(causeOf(h), (total.get(causeOf(h)) ?? 0) + h.incidents);
-  const ranked = [...total].sort((a, b) => b[1] - a[1]).map(([name]) => name);
-  const causes = ranked.slice(0, CAUSES);
-  if (ranked.length > CAUSES) causes.push("others");
-  const counts = Array.from({ length: bars }, () => causes.map(() => 0));
-  const wrong = Array.from({ length: bars }, () => 0);
-  for (const h of hours) {
-    const n = Math.floor((Date.parse(h.at) / 1000 - first) / stepS);
-    const row = counts[n];
-    if (!row) continue;
-    const at = causes.indexOf(causeOf(h));
-    const c = at < 0 ? causes.length - 1 : at;
-    row[c] = (row[c] ?? 0) + h.incidents;
-    wrong[n] = (wrong[n] ?? 0) + h.false_alarms;
-  }
-  return { x: counts.map((_, n) => first + n * stepS), stepS, causes, counts, wrong };
-}
 
 function Hours({ of, period }: { of: Insights; period: URLSearchParams }) {
   const bars = useMemo(
@@ -279,9 +246,9 @@ function Hours({ of, period }: { of: Insights; period: URLSearchParams }) {
             label={`${many(total, "incident")}, by cause: ${bars.causes.map((c, n) => `${c} ${bars.counts.reduce((s, r) => s + (r[n] ?? 0), 0)}`).join(", ")}. Enter on a bar shows its incidents.`}
             time
             x={bars.x}
+            xRange={[bars.x[0] ?? 0, (bars.x[bars.x.length - 1] ?? 0) + bars.stepS]}
             lines={lines}
             height={230}
-            yText={(v) => (Number.isInteger(v) ? String(v) : "")}
             pick={pick}
             tip={(n) => ({
               head: short((bars.x[n] ?? 0) * 1000, Date.now()),
@@ -388,7 +355,7 @@ function Uptime({ of, period }: { of: Insights; period: URLSearchParams }) {
     <section class="card" aria-label="Uptime">
       <Head title="Cameras with pictures" period={period} table="uptime" />
       {rows.length ? (
-        <table class="table">
+        <table class="table uptimes">
           <tbody>
             {rows.map((u) => (
               <tr key={`${u.device}/${u.camera}`}>

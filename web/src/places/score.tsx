@@ -61,7 +61,7 @@ async function given(file: File): Promise<Given> {
   if (file.size > MAX_BYTES)
     throw new Failure(413, {
       class: "full",
-      fact: `${file.name} is too large: ${bytesText(file.size)}.`,
+      fact: `This picture is too large: ${file.name} has ${bytesText(file.size)}.`,
       hint: `A picture may have ${bytesText(MAX_BYTES)}. Save it as JPEG, or make it smaller.`,
     });
   const type = kinds[file.type];
@@ -69,7 +69,7 @@ async function given(file: File): Promise<Given> {
   if (!type || !picture)
     throw new Failure(422, {
       class: "invalid",
-      fact: `${file.name} is no picture that can be read here.`,
+      fact: `This is no picture that can be read: ${file.name}.`,
       hint: "It must be a JPEG, PNG or BMP, and whole.",
     });
   return { file: file.slice(0, file.size, type), name: file.name, picture };

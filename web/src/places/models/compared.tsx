@@ -243,7 +243,7 @@ function Slices({
       {own.length === 0 ? (
         <p class="quiet">Nothing is labelled in this split.</p>
       ) : (
-        <table class="table">
+        <table class="table slices">
           <thead>
             <tr>
               <th />

@@ -132,7 +132,9 @@ function FactsCard({ one }: { one: ModelDetail }) {
           )}
         </dd>
         <dt>Classes</dt>
-        <dd>{one.classes.join(", ") || "none"}</dd>
+        <dd>
+          <Classes of={one.classes} />
+        </dd>
         <dt>Threshold</dt>
         <dd class="num">{percent(one.score_min)}</dd>
         <dt>Proof</dt>
@@ -159,6 +161,21 @@ function FactsCard({ one }: { one: ModelDetail }) {
         )}
       </dl>
     </section>
+  );
+}
+
+const CLASSES_SHOWN = 12;
+function Classes({ of }: { of: string[] }) {
+  const [all, setAll] = useState(of.length <= CLASSES_SHOWN + 3);
+  return (
+    <>
+      {of.slice(0, all ? undefined : CLASSES_SHOWN).join(", ") || "none"}
+      {!all && (
+        <button type="button" class="link more-classes" onClick={() => setAll(true)}>
+          and {of.length - CLASSES_SHOWN} more
+        </button>
+      )}
+    </>
   );
 }
 

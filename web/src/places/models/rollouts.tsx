@@ -101,9 +101,12 @@ function RolloutRow({ one }: { one: Rollout }) {
         {one.why && <p class="warn-text small">{one.why}</p>}
       </div>
       <span class="quiet small rollout-when">
-        <Ago at={one.started_at} suffix=" ago" />
-        <br />
-        by <bdi>{one.started_by}</bdi>
+        <span>
+          <Ago at={one.started_at} suffix=" ago" />
+        </span>
+        <span>
+          by <bdi>{one.started_by}</bdi>
+        </span>
       </span>
     </li>
   );

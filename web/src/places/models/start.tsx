@@ -5,20 +5,12 @@ import { Dialog, FailureBox, useSending } from "../../pieces/basics";
 import { put, refresh, useAsk } from "../../state/ask";
 import { notice } from "../../state/app";
 import { go } from "../../state/route";
+import { stagesOf } from "../../logic/opswords";
 import { watch } from "../watch/hub";
 import { models } from "./hub";
 
 const units = { s: 1, min: 60, h: 3600 } as const;
 type Unit = keyof typeof units;
-
-/** "10, 50, 100" → [10, 50, 100]; undefined when it is none that rises to 100. */
-export function stagesOf(text: string): number[] | undefined {
-  const parts = text.split(/[\s,;]+/).filter(Boolean).map(Number);
-  const rises = parts.every((n, at) => Number.isInteger(n) && n > (parts[at - 1] ?? 0));
-  return parts.length && parts.length <= 10 && rises && parts[parts.length - 1] === 100
-    ? parts
-    : undefined;
-}
 
 export function StartRollout({ model, close }: { model?: string; close: () => void }) {
   const all = useAsk<ModelPage>(

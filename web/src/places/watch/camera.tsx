@@ -300,7 +300,6 @@ function SeriesCard({ of, one }: { of: WatchSeries; one: WatchDetail }) {
           time
           height={150}
           sync="watch"
-          yText={figure}
           tip={(n) => {
             const p = of.points[n]!;
             return {

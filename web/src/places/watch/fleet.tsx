@@ -30,6 +30,9 @@ export function FleetSummary({ of }: { of: Fleet }) {
   );
 }
 
+/** Where the reason is looked into. */
+const leads: Record<string, string> = { drift: "/watch", camera: "/cameras", model: "/rollouts" };
+
 export function FleetReasons({ one }: { one: FleetDevice }) {
   if (!one.reasons.length) return null;
   return (
@@ -38,9 +41,15 @@ export function FleetReasons({ one }: { one: FleetDevice }) {
         <li key={`${r.what}${r.fact}`}>
           <SeverityMark of={r.severity} size={12} />
           <span>
-            <span class="fleet-fact" dir="auto">
-              {r.fact}
-            </span>
+            {leads[r.what] ? (
+              <a class="fleet-fact" href={leads[r.what]} dir="auto">
+                {capital(r.fact)}
+              </a>
+            ) : (
+              <span class="fleet-fact" dir="auto">
+                {capital(r.fact)}
+              </span>
+            )}
             {r.hint && (
               <span class="quiet" dir="auto">
                 {" "}
@@ -54,8 +63,26 @@ export function FleetReasons({ one }: { one: FleetDevice }) {
   );
 }
 
-export const modelName = (m: FleetModel | undefined): string =>
-  m?.name ?? (m?.digest ? shortDigest(m.digest) : "–");
+const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
+export const diskText = (one: FleetDevice) =>
+  one.disk_free_bytes === undefined ? "–" : bytesText(one.disk_free_bytes);
+const SKEW_SEEN_MS = 100;
+const skewText = (ms: number | undefined) =>
+  ms === undefined
+    ? "–"
+    : Math.abs(ms) < SKEW_SEEN_MS
+      ? "right"
+      : `${(Math.abs(ms) / 1000).toFixed(1)} s ${ms > 0 ? "ahead" : "behind"}`;
+
+/** Two of one name are told apart by their digests. */
+const modelName = (m: FleetModel | undefined, beside?: FleetModel): string =>
+  !m?.name
+    ? m?.digest
+      ? shortDigest(m.digest)
+      : "–"
+    : m.digest && beside?.name === m.name && beside.digest !== m.digest
+      ? `${m.name} ${m.digest.slice(0, 6)}`
+      : m.name;
 
 /** In use, and beside it what it is meant to use when that is another. */
 export function FleetModels({ one }: { one: FleetDevice }) {
@@ -65,7 +92,7 @@ export function FleetModels({ one }: { one: FleetDevice }) {
     <>
       {used?.digest ? (
         <a href={`/models/${used.digest}`}>
-          <bdi>{modelName(used)}</bdi>
+          <bdi>{modelName(used, meant)}</bdi>
         </a>
       ) : (
         <bdi>{modelName(used)}</bdi>
@@ -74,7 +101,7 @@ export function FleetModels({ one }: { one: FleetDevice }) {
         <span class="warn-text small fleet-meant">
           meant:{" "}
           <a href={`/models/${meant.digest}`}>
-            <bdi>{modelName(meant)}</bdi>
+            <bdi>{modelName(meant, used)}</bdi>
           </a>
         </span>
       )}
@@ -97,13 +124,13 @@ export function FleetFacts({ one }: { one: FleetDevice }) {
       <div>
         <dt>Disk free</dt>
         <dd class="num">
-          {one.disk_free_bytes === undefined ? "–" : bytesText(one.disk_free_bytes)}
+          {diskText(one)}
         </dd>
       </div>
       <div>
         <dt>Clock</dt>
         <dd class="num">
-          {one.clock_skew_ms === undefined ? "–" : `${(one.clock_skew_ms / 1000).toFixed(1)} s off`}
+          {skewText(one.clock_skew_ms)}
         </dd>
       </div>
       <div>

@@ -133,12 +133,13 @@ function Row({ one }: { one: WatchCamera }) {
         )}
       </div>
       <span class="quiet small watched-since">
-        since <When at={one.since} />
+        <span>
+          since <When at={one.since} />
+        </span>
         {one.last_window_at && (
-          <>
-            <br />
+          <span>
             told <Ago at={one.last_window_at} suffix=" ago" />
-          </>
+          </span>
         )}
       </span>
     </li>
