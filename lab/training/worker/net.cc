@@ -358,18 +358,20 @@ template <typename F> void each_state(const net &n, bool moments, F visit)
 
 void get_state(const net &n, bool moments, float *into)
 {
-    each_state(n, moments, [&into](const Tensor &t) {
-        copy_out(t, into);
-        into += t.numel();
+    float *at = into;
+    each_state(n, moments, [&at](const Tensor &t) {
+        copy_out(t, at);
+        at += t.numel();
     });
 }
 
 void set_state(const net &n, bool moments, const float *from)
 {
-    each_state(n, moments, [&from](const Tensor &t) {
+    const float *at = from;
+    each_state(n, moments, [&at](const Tensor &t) {
         Tensor to = t;
-        std::memcpy(to.data_ptr<float>(), from, static_cast<size_t>(t.numel()) * sizeof(float));
-        from += t.numel();
+        std::memcpy(to.data_ptr<float>(), at, static_cast<size_t>(t.numel()) * sizeof(float));
+        at += t.numel();
     });
 }
 } // namespace

@@ -115,8 +115,8 @@ static vd_err local(trainer_config *config, const vd_args *args, vd_why *why)
     bar b = { .terminal = isatty(STDERR_FILENO) != 0 };
     trainer_job job = { .settings = config->train,
                         .listener = { .ctx = &b, .progress = on_progress, .words = on_words } };
-    trainer_result result;
-    uint64_t seed;
+    trainer_result result = { 0 };
+    uint64_t seed = 0;
     const char *seed_text = vd_args_get(&program, args, "seed", NULL);
     vd_err err = needed(args, "dataset", &job.manifest, why);
     if (!err) err = needed(args, "pictures", &job.pictures, why);
