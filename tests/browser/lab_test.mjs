@@ -6,7 +6,8 @@ import { someSite } from "./fixtures.mjs";
 import { makePictures, picturesMissing } from "./pictures.mjs";
 import { ScriptedHub } from "./scripted-hub.mjs";
 import { poorTexts } from "./contrast.mjs";
-import { pointsOf, someLab } from "./scripted-lab.mjs";
+import { pointsOf } from "./lab-fixtures.mjs";
+import { someLab } from "./scripted-lab.mjs";
 
 const skip = picturesMissing() || false;
 let browser;
@@ -84,7 +85,9 @@ it("the pool shows what teaches most first, with proposals, counts and filters i
     const page = await show("/lab/pool");
     await page.locator(".pool-cell").nth(5).waitFor();
     assert.match(await page.locator(".tab", { hasText: "To label" }).innerText(), /To label\s*36/);
-    assert.ok((await page.locator(".pool-cell").first().locator(".mark-box.proposed").count()) >= 2);
+    assert.ok(
+        (await page.locator(".pool-cell").first().locator(".mark-box.proposed").count()) >= 2,
+    );
     await page.locator(".tab", { hasText: "Labelled" }).click();
     await page.waitForURL(/label=labelled/);
     await until(async () => (await page.locator(".pool-cell").count()) === 4);
@@ -131,10 +134,16 @@ it("pictures of one's own are dropped in, and a broken one is told with its reas
     assert.equal(lab.pictures.length, 1);
     const bytes = await page.evaluate(() => {
         const drop = new DataTransfer();
-        drop.items.add(new File([new Uint8Array([0xff, 0xd8, 1])], "b.jpg", { type: "image/jpeg" }));
+        drop.items.add(
+            new File([new Uint8Array([0xff, 0xd8, 1])], "b.jpg", { type: "image/jpeg" }),
+        );
         const el = document.querySelector(".bring");
-        el.dispatchEvent(new DragEvent("dragover", { dataTransfer: drop, bubbles: true, cancelable: true }));
-        el.dispatchEvent(new DragEvent("drop", { dataTransfer: drop, bubbles: true, cancelable: true }));
+        el.dispatchEvent(
+            new DragEvent("dragover", { dataTransfer: drop, bubbles: true, cancelable: true }),
+        );
+        el.dispatchEvent(
+            new DragEvent("drop", { dataTransfer: drop, bubbles: true, cancelable: true }),
+        );
         return drop.files.length;
     });
     assert.equal(bytes, 1);
@@ -188,7 +197,11 @@ it("thirty pictures are labelled in a few minutes with the keyboard alone", asyn
     assert.match(await page.locator(".label-count").innerText(), /\d s each/);
     assert.equal(labels().filter((p) => p.label.verdict === "nothing").length, 3);
     assert.equal(labels().filter((p) => p.label.verdict === "unusable").length, 3);
-    for (const one of labels()) assert.ok(one.label.spent_ms > 0 || one.label.by !== "anna" || one.version > 2, "how long it took is told");
+    for (const one of labels())
+        assert.ok(
+            one.label.spent_ms > 0 || one.label.by !== "anna" || one.version > 2,
+            "how long it took is told",
+        );
     assert.ok(Date.now() - started < 60_000, "a machine's hands need less than a minute");
 });
 
@@ -211,7 +224,9 @@ it("a box is drawn, moved, resized by its handles and given a class; what is sav
     await page.keyboard.press("x");
     await until(() => !one.label, "deleting the only box takes the label back");
     const proposal = one.proposals[0].box;
-    await page.mouse.click(...(await spot(page, proposal.l + proposal.w / 2, proposal.t + proposal.h * 0.4)));
+    await page.mouse.click(
+        ...(await spot(page, proposal.l + proposal.w / 2, proposal.t + proposal.h * 0.4)),
+    );
     await until(() => one.label?.boxes.length === 1);
     assert.deepEqual(one.label.boxes[0].box.l.toFixed(3), proposal.l.toFixed(3));
     await page.keyboard.press("c");
@@ -403,9 +418,15 @@ it("a dataset's report names balance, coverage, missing classes and how often ea
     await page.getByLabel("Compare with").selectOption(older.digest);
     await page.waitForURL(/against=/);
     await page.getByText("Labelled otherwise").waitFor();
-    assert.ok(asked("GET", new RegExp(`${older.digest}/diff/${newer.digest}`)).length, "from the older to this one");
+    assert.ok(
+        asked("GET", new RegExp(`${older.digest}/diff/${newer.digest}`)).length,
+        "from the older to this one",
+    );
     const link = page.getByRole("link", { name: "Export COCO" });
-    assert.equal(await link.getAttribute("href"), `/api/v1/datasets/${newer.digest}/export?format=coco`);
+    assert.equal(
+        await link.getAttribute("href"),
+        `/api/v1/datasets/${newer.digest}/export?format=coco`,
+    );
 });
 
 // covers: CIR-4
@@ -430,17 +451,28 @@ it("a training is started with sane defaults, followed live and cancelled", asyn
     });
     const run = lab.runs[0];
     Object.assign(run, {
-        state: "leased", worker: "bench-2", attempts: 1, step: 50, steps: 120,
-        started_at: new Date(Date.now() - 60_000).toISOString(), points: pointsOf(5),
+        state: "leased",
+        worker: "bench-2",
+        attempts: 1,
+        step: 50,
+        steps: 120,
+        started_at: new Date(Date.now() - 60_000).toISOString(),
+        points: pointsOf(5),
         words: [{ at: new Date().toISOString(), text: "Still learning." }],
     });
     hub.change("run", run.id);
     await page.locator(".run-leased").waitFor();
     await page.locator(".u-over").first().waitFor();
     await seen(page, "Still learning.");
-    assert.match(await page.locator(".run-line").innerText(), /42\s%[\s\S]*step 50 of 120 · about 1 min \d+ s left/);
+    assert.match(
+        await page.locator(".run-line").innerText(),
+        /42\s%[\s\S]*step 50 of 120 · about 1 min \d+ s left/,
+    );
     const loss = await page.locator(".chart").first().getAttribute("aria-label");
     assert.match(loss, /Loss: training [\d.]+, training, mean [\d.]+, validation [\d.]+/);
+    Object.assign(run.points.at(-1).values, { val_loss: 0.123 });
+    hub.change("run", run.id);
+    await page.getByRole("figure", { name: /validation 0\.123/ }).waitFor();
     const tall = await page.locator(".chart-box").first().boundingBox();
     assert.equal(tall.height, 220, "a chart keeps its place");
     await page.getByRole("button", { name: "Cancel" }).click();
@@ -456,7 +488,8 @@ it("a finished run shows its words, figures and worst pictures, and its model is
     await seen(page, /It began to learn by heart after epoch 12/);
     await page.getByLabel("Figures").waitFor();
     const figures = (await page.getByLabel("Figures").innerText()).replaceAll("\u00a0", " ");
-    for (const said of ["0.843", "0.33", "21.4 ms", "test split", "9 groups"]) assert.ok(figures.includes(said), said);
+    for (const said of ["0.843", "0.33", "21.4 ms", "test split", "9 groups"])
+        assert.ok(figures.includes(said), said);
     assert.equal(await page.locator(".lab-worst img").count(), 6);
     assert.match(await page.getByLabel("By class and camera").innerText(), /dog\s+none\s+–/);
     await seen(page, /Best validation at step 120/);
@@ -471,7 +504,10 @@ const places = () => ({
     label: [`/lab/label/${lab.pictures[1].picture}`, ".board-inner img.shown"],
     review: ["/lab/label?mode=review", ".board-inner img.shown"],
     datasets: ["/lab/datasets", ".dataset-row"],
-    dataset: [`/lab/datasets/${lab.datasets[0].digest}?against=${lab.datasets[1].digest}`, ".strip-pictures img"],
+    dataset: [
+        `/lab/datasets/${lab.datasets[0].digest}?against=${lab.datasets[1].digest}`,
+        ".strip-pictures img",
+    ],
     "new dataset": ["/lab/datasets/new", ".chip-choice"],
     runs: ["/lab/runs", ".run-row"],
     "new run": ["/lab/runs/new", ".form-card"],
@@ -498,9 +534,16 @@ function tooWideOrSmall() {
     const wide = [...document.querySelectorAll("html, #place, .lab, .lab-body, .label-side, .page")]
         .filter((e) => e.scrollWidth > e.clientWidth + 1)
         .map((e) => e.className || e.tagName);
-    const small = [...document.querySelectorAll("button, .button, .input, .tab, .pool-link, .dataset-row, .run-row")]
+    const small = [
+        ...document.querySelectorAll(
+            "button, .button, .input, .tab, .pool-link, .dataset-row, .run-row",
+        ),
+    ]
         .filter((e) => e.checkVisibility() && !e.matches(":disabled"))
-        .map((e) => ({ name: e.textContent.trim().slice(0, 20) || e.ariaLabel, box: e.getBoundingClientRect() }))
+        .map((e) => ({
+            name: e.textContent.trim().slice(0, 20) || e.ariaLabel,
+            box: e.getBoundingClientRect(),
+        }))
         .filter(({ box }) => box.height < 43.5)
         .map(({ name, box }) => `${name} ${box.width}x${box.height}`);
     return { wide, small };

@@ -97,26 +97,27 @@ export function makePictures({ clips = true } = {}) {
             const mp4 = join(folder, `${n}.mp4`);
             const from = Math.max(0, m.at - PRE_ROLL_S);
             ffmpeg("-ss", String(m.at), "-i", VIDEO, "-frames:v", "1", "-q:v", "3", jpeg);
-            if (clips) ffmpeg(
-                "-ss",
-                String(from),
-                "-t",
-                "14",
-                "-i",
-                VIDEO,
-                "-an",
-                "-c:v",
-                "libx264",
-                "-preset",
-                "ultrafast",
-                "-crf",
-                "30",
-                "-pix_fmt",
-                "yuv420p",
-                "-movflags",
-                "+faststart",
-                mp4,
-            );
+            if (clips)
+                ffmpeg(
+                    "-ss",
+                    String(from),
+                    "-t",
+                    "14",
+                    "-i",
+                    VIDEO,
+                    "-an",
+                    "-c:v",
+                    "libx264",
+                    "-preset",
+                    "ultrafast",
+                    "-crf",
+                    "30",
+                    "-pix_fmt",
+                    "yuv420p",
+                    "-movflags",
+                    "+faststart",
+                    mp4,
+                );
             const picture = readFileSync(jpeg);
             const clip = clips ? readFileSync(mp4) : Buffer.alloc(0);
             return {

@@ -1,51 +1,23 @@
 // The Lab's part of the scripted hub: pool, labels, datasets, runs and models over a site in memory.
 import { createHash } from "node:crypto";
 import { iso, MODEL, ulid } from "./fixtures.mjs";
+import { digestOf, pointsOf, poolOf, runReportOf } from "./lab-fixtures.mjs";
 import { json, problem } from "./scripted-hub.mjs";
 
 const MINUTE = 60_000;
-const digestOf = (text) => createHash("sha256").update(text).digest("hex");
-const share = (box, dx, dw) => ({
-    l: Math.min(0.9, Math.max(0, box.l + dx)),
-    t: box.t,
-    w: Math.min(0.09, box.w + dw),
-    h: box.h,
-});
-
-/** As many pool pictures as wanted over the few real ones; each has a name of its own. */
-export function poolOf(shots, count) {
-    const reasons = ["uncertain", "false_alarm", "random", "confirmed", "rare", "wrong_class"];
-    return Array.from({ length: count }, (_, n) => {
-        const shot = shots[n % shots.length];
-        const reason = reasons[n % reasons.length];
-        const boxes = shot.boxes.map((b) => ({ ...b, box: share(b.box, (n % 7) * 0.002, 0) }));
-        return {
-            picture: digestOf(`picture ${n}`),
-            shot: shot.picture.digest,
-            version: 1,
-            label_state: n % 11 === 10 ? "none" : "proposed",
-            source: reason === "random" || reason === "uncertain" ? "sample" : "incident",
-            reason,
-            device: "yard-box",
-            camera: n % 3 === 2 ? "yard-2" : "yard-1",
-            captured_at: iso(Date.now() - (n + 1) * 7 * MINUTE),
-            added_at: iso(Date.now() - (n + 1) * 6 * MINUTE),
-            width: 768,
-            height: 576,
-            here: true,
-            proposals: n % 11 === 10 ? [] : boxes,
-            ...(reason === "false_alarm"
-                ? { wrong: [{ class: "person", score: 0.52, box: { l: 0.1, t: 0.6, w: 0.08, h: 0.2 } }] }
-                : {}),
-            model: MODEL,
-            teach: Math.max(0, 2 - n * 0.01),
-            teach_why: reason === "uncertain" ? ["scores near the threshold"] : [],
-            history: [],
-        };
-    });
-}
 const shown = ({ history, shot, ...one }) => one;
-const CLASSES = ["person", "bicycle", "car", "dog", "truck", "bus", "cat", "bird", "horse", "forklift"];
+const CLASSES = [
+    "person",
+    "bicycle",
+    "car",
+    "dog",
+    "truck",
+    "bus",
+    "cat",
+    "bird",
+    "horse",
+    "forklift",
+];
 
 export class ScriptedLab {
     constructor(hub, pictures) {
@@ -87,7 +59,13 @@ export class ScriptedLab {
         return one;
     }
     label(one, who, boxes, agoMs = 0) {
-        const label = { verdict: "objects", boxes, by: who, at: iso(Date.now() - agoMs), spent_ms: 4000 };
+        const label = {
+            verdict: "objects",
+            boxes,
+            by: who,
+            at: iso(Date.now() - agoMs),
+            spent_ms: 4000,
+        };
         return this.say(one, who, "labelled", { label_state: "labelled", label }, agoMs);
     }
 
@@ -95,13 +73,18 @@ export class ScriptedLab {
         if (!id && req.method === "POST") return this.#upload(res, body);
         if (!id) return json(res, 200, this.#page(query));
         if (id === "classes") {
-            if (req.method === "POST" && !this.classes.includes(body.name)) this.classes.push(body.name);
+            if (req.method === "POST" && !this.classes.includes(body.name))
+                this.classes.push(body.name);
             return json(res, 200, { classes: this.classes.map((c) => this.#classOf(c)) });
         }
         if (id === "next") return this.#next(res, query);
         if (id === "import")
             return json(res, 200, {
-                pictures: 3, added: 2, known: 0, labels: 2, boxes: 5,
+                pictures: 3,
+                added: 2,
+                known: 0,
+                labels: 2,
+                boxes: 5,
                 refused: [{ name: "broken.jpg", why: "the picture ends early" }],
                 refused_count: 1,
                 classes_added: ["pallet"],
@@ -151,8 +134,12 @@ export class ScriptedLab {
         } else if (verb === "review") {
             const review = { agree: body.agree, by, at, ...(body.note ? { note: body.note } : {}) };
             this.say(
-                one, by, body.agree ? "agreed" : "disagreed",
-                { review, label_state: body.agree ? "reviewed" : "proposed" }, 0, body.note,
+                one,
+                by,
+                body.agree ? "agreed" : "disagreed",
+                { review, label_state: body.agree ? "reviewed" : "proposed" },
+                0,
+                body.note,
             );
         }
     }
@@ -160,13 +147,16 @@ export class ScriptedLab {
         const wanted = query.get("label")?.split(",");
         return (p) =>
             (!wanted || wanted.includes(p.label_state)) &&
-            ["source", "reason", "device", "camera"].every((k) => !query.get(k) || p[k] === query.get(k)) &&
+            ["source", "reason", "device", "camera"].every(
+                (k) => !query.get(k) || p[k] === query.get(k),
+            ) &&
             (!query.get("class") ||
                 (p.label?.boxes ?? p.proposals).some((b) => b.class === query.get("class")));
     }
     #page(query) {
         const all = this.pictures.filter(this.#fits(query));
-        if (query.get("order") === "new") all.sort((a, b) => (a.captured_at < b.captured_at ? 1 : -1));
+        if (query.get("order") === "new")
+            all.sort((a, b) => (a.captured_at < b.captured_at ? 1 : -1));
         else all.sort((a, b) => b.teach - a.teach);
         const from = Number(query.get("cursor") ?? 0);
         const limit = Number(query.get("limit") ?? 50);
@@ -199,20 +189,36 @@ export class ScriptedLab {
     }
     #upload(res, bytes) {
         if (bytes[0] !== 0xff || bytes[1] !== 0xd8)
-            return json(res, 422, problem("invalid", "This is no JPEG or PNG.", "", "It starts with 'hell'."));
+            return json(
+                res,
+                422,
+                problem("invalid", "This is no JPEG or PNG.", "", "It starts with 'hell'."),
+            );
         const picture = createHash("sha256").update(bytes).digest("hex");
         const known = this.find(picture);
         if (known) return json(res, 200, shown(known));
         this.hub.blobs.set(picture, { type: "image/jpeg", bytes });
         const [first] = poolOf([{ boxes: [], picture: { digest: picture } }], 1);
-        const one = { ...first, picture, label_state: "none", source: "import", reason: "import", camera: "import", wrong: undefined, proposals: [] };
+        const one = {
+            ...first,
+            picture,
+            label_state: "none",
+            source: "import",
+            reason: "import",
+            camera: "import",
+            wrong: undefined,
+            proposals: [],
+        };
         this.pictures.unshift(one);
         return json(res, 201, shown(one));
     }
     #blob({ res, rest: [id] }) {
         const blob = this.hub.blobs.get(this.find(id)?.shot ?? id);
         if (!blob) return json(res, 404, problem("absent", "This file has not arrived."));
-        res.writeHead(200, { "Content-Type": blob.type, "Cache-Control": "private, max-age=31536000, immutable" });
+        res.writeHead(200, {
+            "Content-Type": blob.type,
+            "Cache-Control": "private, max-age=31536000, immutable",
+        });
         return res.end(blob.bytes);
     }
 
@@ -225,8 +231,13 @@ export class ScriptedLab {
         if (verb === "diff") {
             const names = this.pictures.map((p) => p.picture);
             return json(res, 200, {
-                from: digest, to: other,
-                added: names.slice(0, 9), removed: names.slice(9, 10), relabelled: names.slice(10, 14), moved: [], same: 108,
+                from: digest,
+                to: other,
+                added: names.slice(0, 9),
+                removed: names.slice(9, 10),
+                relabelled: names.slice(10, 14),
+                moved: [],
+                same: 108,
             });
         }
         return json(res, 404, problem("absent", "There is nothing at this address."));
@@ -234,34 +245,63 @@ export class ScriptedLab {
     /** A version of a plausible spread: what the page shows is made here, not measured. */
     make(wish, by, over = {}) {
         const n = over.pictures ?? 122;
-        const of = (all) => ({ train: Math.round(all * 0.65), val: Math.round(all * 0.15), test: Math.round(all * 0.2) });
+        const of = (all) => ({
+            train: Math.round(all * 0.65),
+            val: Math.round(all * 0.15),
+            test: Math.round(all * 0.2),
+        });
         const classes = wish.classes?.length ? wish.classes : ["person", "bicycle", "dog"];
         const dataset = {
             digest: digestOf(`${wish.name} ${this.datasets.length}`),
-            name: wish.name, task: wish.task ?? "detection", seed: wish.seed ?? 1,
-            made_at: over.made_at ?? iso(Date.now()), made_by: by,
-            pictures: n, boxes: n * 4, classes, splits: of(n), test_uses: over.test_uses ?? 0,
+            name: wish.name,
+            task: wish.task ?? "detection",
+            seed: wish.seed ?? 1,
+            made_at: over.made_at ?? iso(Date.now()),
+            made_by: by,
+            pictures: n,
+            boxes: n * 4,
+            classes,
+            splits: of(n),
+            test_uses: over.test_uses ?? 0,
         };
         const warnings = [
-            { fact: "The class dog is missing in the test split.", hint: "Label more pictures of it from other hours: 4 pictures lie in one block of time." },
+            {
+                fact: "The class dog is missing in the test split.",
+                hint: "Label more pictures of it from other hours: 4 pictures lie in one block of time.",
+            },
         ];
         const rows = classes.map((name, i) => {
             const boxes = of(Math.round((n * 4) / (1 + 5 * i)));
-            return { class: name, boxes: name === "dog" ? { ...boxes, test: 0 } : boxes, pictures: of(Math.round(n / (1 + 3 * i))) };
+            return {
+                class: name,
+                boxes: name === "dog" ? { ...boxes, test: 0 } : boxes,
+                pictures: of(Math.round(n / (1 + 3 * i))),
+            };
         });
         this.datasets.unshift(dataset);
         this.reports.set(dataset.digest, {
-            dataset, warnings, classes: rows,
+            dataset,
+            warnings,
+            classes: rows,
             splits: ["train", "val", "test"].map((split) => ({
-                split, pictures: dataset.splits[split], boxes: dataset.splits[split] * 4,
-                empty: Math.round(dataset.splits[split] / 9), groups: { train: 31, val: 7, test: 9 }[split],
+                split,
+                pictures: dataset.splits[split],
+                boxes: dataset.splits[split] * 4,
+                empty: Math.round(dataset.splits[split] / 9),
+                groups: { train: 31, val: 7, test: 9 }[split],
                 uses: { train: 3, val: 3, test: dataset.test_uses }[split],
                 ...(dataset.test_uses ? { last_used_at: iso(Date.now() - 9 * MINUTE) } : {}),
             })),
             cameras: ["yard-1", "yard-2"].map((camera, i) => ({
-                device: "yard-box", camera, pictures: of(i ? 40 : n - 40), boxes: of(i ? 100 : n * 4 - 100),
+                device: "yard-box",
+                camera,
+                pictures: of(i ? 40 : n - 40),
+                boxes: of(i ? 100 : n * 4 - 100),
             })),
-            hours: [6, 7, 8, 9, 10, 12, 13, 14, 17].map((hour, i) => ({ hour, pictures: of(4 + ((i * 7) % 19)) })),
+            hours: [6, 7, 8, 9, 10, 12, 13, 14, 17].map((hour, i) => ({
+                hour,
+                pictures: of(4 + ((i * 7) % 19)),
+            })),
         });
         return { dataset, warnings };
     }
@@ -277,7 +317,11 @@ export class ScriptedLab {
             const count = (s) => this.runs.filter((r) => r.state === s).length;
             return json(res, 200, {
                 runs: this.runs
-                    .filter((r) => (!states || states.includes(r.state)) && (!query.get("kind") || r.kind === query.get("kind")))
+                    .filter(
+                        (r) =>
+                            (!states || states.includes(r.state)) &&
+                            (!query.get("kind") || r.kind === query.get("kind")),
+                    )
                     .map(({ points, words, ...r }) => r),
                 counts: { queued: count("queued"), leased: count("leased") },
             });
@@ -286,22 +330,46 @@ export class ScriptedLab {
         if (!one) return json(res, 404, problem("absent", "There is no such run."));
         if (verb === "report") {
             const report = this.runReports.get(id);
-            return report ? json(res, 200, report) : json(res, 404, problem("absent", "There is no report yet."));
+            return report
+                ? json(res, 200, report)
+                : json(res, 404, problem("absent", "There is no report yet."));
         }
-        if (verb === "cancel") Object.assign(one, { state: "cancelled", version: one.version + 1, ended_at: iso(Date.now()) });
+        if (verb === "cancel")
+            Object.assign(one, {
+                state: "cancelled",
+                version: one.version + 1,
+                ended_at: iso(Date.now()),
+            });
         if (verb) this.hub.change("run", id);
         return json(res, 200, one);
     }
     run(over) {
         const run = {
             id: ulid(Date.now() - (over.agoMs ?? 0)),
-            version: 1, kind: "train", state: "leased", created_by: "anna",
-            created_at: iso(Date.now() - (over.agoMs ?? 0)), updated_at: iso(Date.now()),
-            step: 0, steps: 0, attempts: 0, files: [], points: [], words: [],
+            version: 1,
+            kind: "train",
+            state: "leased",
+            created_by: "anna",
+            created_at: iso(Date.now() - (over.agoMs ?? 0)),
+            updated_at: iso(Date.now()),
+            step: 0,
+            steps: 0,
+            attempts: 0,
+            files: [],
+            points: [],
+            words: [],
             ...over,
             config: {
-                seed: 1, epochs: 20, batch: 8, learning_rate: 0.001, weight_decay: 0.0001, freeze: 0.9,
-                augment: true, patience: 5, checkpoint_s: 30, threads: 0,
+                seed: 1,
+                epochs: 20,
+                batch: 8,
+                learning_rate: 0.001,
+                weight_decay: 0.0001,
+                freeze: 0.9,
+                augment: true,
+                patience: 5,
+                checkpoint_s: 30,
+                threads: 0,
                 ...over.config,
             },
         };
@@ -313,7 +381,13 @@ export class ScriptedLab {
         if (req.method === "POST") {
             const run = this.runs.find((r) => r.id === body.run);
             const file = run.files.find((f) => f.name === "model.onnx");
-            const model = { name: "centernet-coco", digest: file.digest, version: 3, state: "candidate", run: run.id };
+            const model = {
+                name: "centernet-coco",
+                digest: file.digest,
+                version: 3,
+                state: "candidate",
+                run: run.id,
+            };
             this.models.unshift(model);
             return json(res, 201, model);
         }
@@ -321,67 +395,28 @@ export class ScriptedLab {
     }
 }
 
-/** Curves as a training leaves them: the loss falls, the validation's turns up when it begins to learn by heart. */
-export function pointsOf(epochs, { turn = 99 } = {}) {
-    const points = [];
-    for (let n = 0; n < epochs; n++) {
-        const step = (n + 1) * 10;
-        const train = 0.34 + 1.5 * Math.exp(-n / 4) + 0.03 * Math.sin(n * 2.1);
-        const val = 0.46 + 1.4 * Math.exp(-n / 4.5) + 0.02 * Math.sin(n) + Math.max(0, n - turn) * 0.035;
-        const at = iso(Date.now() - (epochs - n) * 20_000);
-        for (let k = 2; k <= 10; k += 2)
-            points.push({
-                step: step - 10 + k,
-                at,
-                values: {
-                    train_loss: train + 0.12 * Math.exp(-n / 9) * Math.sin(n * 7 + k * 3),
-                    learning_rate: 0.001 * 0.95 ** n,
-                },
-            });
-        Object.assign(points.at(-1).values, {
-            epoch_loss: train,
-            val_loss: val,
-            val_map50: 0.79 - 0.35 * Math.exp(-n / 5) - Math.max(0, n - turn) * 0.012,
-        });
-    }
-    return points;
-}
-export function runReportOf(lab, run) {
-    const curve = Array.from({ length: 101 }, (_, n) => [n / 100, Math.max(0, 1 - (n / 100) ** 6 * 0.95 - n * 0.0006)]);
-    const names = lab.pictures.map((p) => p.picture);
-    return {
-        format: "vedette.report/1",
-        model: { name: "centernet-coco", digest: run.files[0].digest },
-        dataset: run.config.dataset, split: "test", task: "detection", classes: ["person", "bicycle"],
-        map: 0.521, map50: 0.843, map75: 0.55, area: { small: 0.31, medium: 0.56, large: null },
-        recall: 0.86, precision: 0.91,
-        per_class: [
-            { class: "person", truths: 96, ap: 0.521, ap50: 0.843, tp: 83, fp: 8, fn: 13 },
-            { class: "dog", truths: 0, ap: null, ap50: null },
-        ],
-        per_camera: [
-            { name: "yard-box/yard-1", pictures: 16, groups: 6, truths: 64, map50: 0.88, tp: 60, fp: 4, fn: 4 },
-            { name: "yard-box/yard-2", pictures: 8, groups: 3, truths: 32, map50: 0.71, tp: 23, fp: 4, fn: 9 },
-        ],
-        per_hour: [], curve,
-        false_alarms: { per_picture: 0.33, at_score: 0.4 },
-        worst: names.slice(0, 6).map((picture, n) => ({
-            picture, camera: "yard-1", reason: n % 2 ? "false_alarm" : "missed", why: n % 2 ? "2 false alarms" : "3 of 5 missed",
-        })),
-        calibration: { error: 0.04, bins: [] },
-        latency_ms: { median: 21.4, p95: 29.8 },
-        pictures: [], words: ["Only 9 groups were held out: the interval is wide."],
-    };
-}
 /** A Lab with some of everything. */
 export function someLab(hub, shots, count = 40) {
     const lab = new ScriptedLab(hub, poolOf(shots, count));
     for (const n of [3, 6, 7, 13]) {
         const one = lab.pictures[n];
-        if (one) lab.label(one, n % 2 ? "ines" : "anna", one.proposals.map(({ class: c, box }) => ({ class: c, box })), n * MINUTE);
+        if (one)
+            lab.label(
+                one,
+                n % 2 ? "ines" : "anna",
+                one.proposals.map(({ class: c, box }) => ({ class: c, box })),
+                n * MINUTE,
+            );
     }
-    lab.make({ name: "yard-people" }, "ines", { pictures: 84, made_at: iso(Date.now() - 27 * 60 * MINUTE), test_uses: 12 });
-    const { dataset } = lab.make({ name: "yard-people" }, "anna", { made_at: iso(Date.now() - 50 * MINUTE), test_uses: 2 });
+    lab.make({ name: "yard-people" }, "ines", {
+        pictures: 84,
+        made_at: iso(Date.now() - 27 * 60 * MINUTE),
+        test_uses: 12,
+    });
+    const { dataset } = lab.make({ name: "yard-people" }, "anna", {
+        made_at: iso(Date.now() - 50 * MINUTE),
+        test_uses: 2,
+    });
     someRuns(lab, dataset.digest);
     return lab;
 }
@@ -389,28 +424,74 @@ function someRuns(lab, dataset) {
     const config = { dataset, model: MODEL.digest };
     const word = (agoMin, text) => ({ at: iso(Date.now() - agoMin * MINUTE), text });
     lab.run({
-        config, name: "too little", state: "failed", agoMs: 300 * MINUTE, attempts: 1, worker: "bench-2",
-        started_at: iso(Date.now() - 299 * MINUTE), ended_at: iso(Date.now() - 298 * MINUTE),
-        why: { class: "invalid", fact: "The loss is not a number after 3 steps.", hint: "Try a learning rate ten times smaller." },
+        config,
+        name: "too little",
+        state: "failed",
+        agoMs: 300 * MINUTE,
+        attempts: 1,
+        worker: "bench-2",
+        started_at: iso(Date.now() - 299 * MINUTE),
+        ended_at: iso(Date.now() - 298 * MINUTE),
+        why: {
+            class: "invalid",
+            fact: "The loss is not a number after 3 steps.",
+            hint: "Try a learning rate ten times smaller.",
+        },
     });
     const done = lab.run({
-        config, name: "yard, first light", state: "done", agoMs: 46 * MINUTE, attempts: 1, worker: "bench-2",
-        started_at: iso(Date.now() - 45 * MINUTE), ended_at: iso(Date.now() - 38 * MINUTE),
-        step: 170, steps: 170, points: pointsOf(17, { turn: 11 }),
-        files: [{ name: "model.onnx", digest: digestOf("trained"), bytes: 9_400_000, put_at: iso(Date.now() - 38 * MINUTE) },
-            { name: "report.json", digest: digestOf("report"), bytes: 40_000, put_at: iso(Date.now() - 38 * MINUTE) }],
-        summary: { map: 0.521, map50: 0.843, pictures: 24, false_alarms_per_picture: 0.33, median_ms: 21.4 },
+        config,
+        name: "yard, first light",
+        state: "done",
+        agoMs: 46 * MINUTE,
+        attempts: 1,
+        worker: "bench-2",
+        started_at: iso(Date.now() - 45 * MINUTE),
+        ended_at: iso(Date.now() - 38 * MINUTE),
+        step: 170,
+        steps: 170,
+        points: pointsOf(17, { turn: 11 }),
+        files: [
+            {
+                name: "model.onnx",
+                digest: digestOf("trained"),
+                bytes: 9_400_000,
+                put_at: iso(Date.now() - 38 * MINUTE),
+            },
+            {
+                name: "report.json",
+                digest: digestOf("report"),
+                bytes: 40_000,
+                put_at: iso(Date.now() - 38 * MINUTE),
+            },
+        ],
+        summary: {
+            map: 0.521,
+            map50: 0.843,
+            pictures: 24,
+            false_alarms_per_picture: 0.33,
+            median_ms: 21.4,
+        },
         words: [
             word(45, "79 pictures to train with, 18 to validate; 6 of 214 layers learn"),
             word(41, "Still learning: the validation's mAP50 rose from 0.44 to 0.71."),
-            word(38, "It began to learn by heart after epoch 12: the training loss still falls, the validation's rises. The model of epoch 12 is kept."),
+            word(
+                38,
+                "It began to learn by heart after epoch 12: the training loss still falls, the validation's rises. The model of epoch 12 is kept.",
+            ),
         ],
     });
     lab.runReports.set(done.id, runReportOf(lab, done));
     lab.run({
-        config: { ...config, freeze: 0.5 }, name: "yard, upper half", agoMs: 6 * MINUTE, attempts: 1, worker: "bench-2",
-        started_at: iso(Date.now() - 5 * MINUTE), lease_until: iso(Date.now() + MINUTE),
-        step: 80, steps: 200, points: pointsOf(8),
+        config: { ...config, freeze: 0.5 },
+        name: "yard, upper half",
+        agoMs: 6 * MINUTE,
+        attempts: 1,
+        worker: "bench-2",
+        started_at: iso(Date.now() - 5 * MINUTE),
+        lease_until: iso(Date.now() + MINUTE),
+        step: 80,
+        steps: 200,
+        points: pointsOf(8),
         words: [word(5, "79 pictures to train with, 18 to validate; 60 of 214 layers learn")],
     });
     lab.run({ config, kind: "evaluate", state: "queued", agoMs: 2 * MINUTE });

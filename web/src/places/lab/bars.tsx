@@ -15,11 +15,7 @@ export function SplitBar({ of, most }: { of: SplitCounts; most?: number }) {
       title={splits.map((s) => `${splitText[s]} ${of[s].toLocaleString("en")}`).join(" · ")}
     >
       {splits.map((s) => (
-        <i
-          key={s}
-          class={`split-${s}`}
-          style={{ width: `${all ? (100 * of[s]) / all : 0}%` }}
-        />
+        <i key={s} class={`split-${s}`} style={{ width: `${all ? (100 * of[s]) / all : 0}%` }} />
       ))}
     </span>
   );

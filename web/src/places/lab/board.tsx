@@ -159,8 +159,7 @@ export function Board(props: Props) {
     }
     const at = { fromX: e.clientX, fromY: e.clientY };
     const from = spotOf(e);
-    const over: Hit =
-      props.boxesShown && may ? hit(draft, chosen, from, near) : { kind: "none" };
+    const over: Hit = props.boxesShown && may ? hit(draft, chosen, from, near) : { kind: "none" };
     const hand = e.pointerType === "touch";
     if (panning || e.button === 1 || !may) drag.current = { kind: "pan", ...at, view };
     else if (hand) drag.current = { kind: "draw", from, over, ...at, moved: false };
@@ -247,12 +246,20 @@ export function Board(props: Props) {
     >
       <div
         class="board-inner"
-        style={{ left: `${inner.l}px`, top: `${inner.t}px`, width: `${inner.w}px`, height: `${inner.h}px` }}
+        style={{
+          left: `${inner.l}px`,
+          top: `${inner.t}px`,
+          width: `${inner.w}px`,
+          height: `${inner.h}px`,
+        }}
       >
         <img
           key={one.picture}
           class={arrived === one.picture ? "shown" : ""}
-          src={blobUrl(one.picture, one.width > 2560 && view.zoom < 2 ? askWidth(2560, 1) : undefined)}
+          src={blobUrl(
+            one.picture,
+            one.width > 2560 && view.zoom < 2 ? askWidth(2560, 1) : undefined,
+          )}
           alt={`Picture of ${one.camera}`}
           draggable={false}
           onLoad={() => setArrived(one.picture)}
@@ -260,7 +267,9 @@ export function Board(props: Props) {
         {props.boxesShown && (
           <svg class="board-marks" width={inner.w} height={inner.h} aria-hidden="true">
             {!draft.verdict &&
-              one.wrong?.map((b, n) => <Shape key={`w${n}`} box={b.box} inner={inner} kind="wrong" />)}
+              one.wrong?.map((b, n) => (
+                <Shape key={`w${n}`} box={b.box} inner={inner} kind="wrong" />
+              ))}
             {props.theirs?.map((b, n) => (
               <Shape key={`t${n}`} box={b.box} inner={inner} kind="theirs" />
             ))}
@@ -288,7 +297,11 @@ export function Board(props: Props) {
         {props.boxesShown && (
           <Names
             of={[
-              ...draft.open.map((b) => ({ ...b, name: `${b.class} ${percent(b.score)}`, soft: true })),
+              ...draft.open.map((b) => ({
+                ...b,
+                name: `${b.class} ${percent(b.score)}`,
+                soft: true,
+              })),
               ...boxes.map((b) => ({ ...b, name: b.class, soft: false })),
             ]}
           />

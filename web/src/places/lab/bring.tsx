@@ -52,11 +52,7 @@ export function BringIn({
         <Plus />
         Add pictures
       </button>
-      <button
-        type="button"
-        class="button desk-only"
-        onClick={() => chooseSet({ file: undefined })}
-      >
+      <button type="button" class="button desk-only" onClick={() => chooseSet({ file: undefined })}>
         Import COCO or YOLO
       </button>
     </>
@@ -183,7 +179,9 @@ function ImportDialog({ file: first, close }: { file: File | undefined; close: (
               <span>
                 <strong>{f.toUpperCase()}</strong>{" "}
                 <span class="quiet">
-                  {f === "coco" ? "pictures and one JSON file" : "pictures and a text file for each"}
+                  {f === "coco"
+                    ? "pictures and one JSON file"
+                    : "pictures and a text file for each"}
                 </span>
               </span>
             </label>

@@ -15,6 +15,8 @@ interface Props {
   title: string;
   xTitle: string;
   x: readonly number[];
+  /** where the x axis ends: a curve grows into its frame instead of stretching it */
+  xEnd?: number | undefined;
   series: readonly Series[];
   /** the y axis begins at 0; with `top` it also ends there */
   top?: number | undefined;
@@ -22,6 +24,8 @@ interface Props {
   /** a mark on the x axis, with what it says */
   mark?: { at: number; text: string } | undefined;
   scientific?: boolean;
+  /** a curve over something else than time has no latest value */
+  still?: boolean;
 }
 
 type Plot = typeof uPlot;
@@ -48,7 +52,7 @@ export function Chart(props: Props) {
     dark.addEventListener("change", turn);
     return () => dark.removeEventListener("change", turn);
   }, []);
-  const shape = `${props.series.map((s) => s.title).join()}|${props.mark?.at}|${scheme}`;
+  const shape = `${props.series.map((s) => s.title).join()}|${props.mark?.at}|${props.xEnd}|${scheme}`;
   useEffect(() => {
     const box = el.current;
     if (!Made || !box) return;
@@ -64,7 +68,10 @@ export function Chart(props: Props) {
       plot.current = undefined;
     };
   }, [Made, shape]);
-  useEffect(() => plot.current?.setData(dataOf(props)), [props.x.length, props.x.at(-1), shape]);
+  /* A step that is there may get more values: an epoch's end is told with its last step. */
+  const filled = props.series.map((s) => s.values.filter((v) => v !== null).length);
+  const told = `${props.x.length}|${filled.join()}|${props.series.map((s) => lastOf(s.values)).join()}`;
+  useEffect(() => plot.current?.setData(dataOf(props)), [told, shape]);
   const digits = props.digits ?? 3;
   const said = props.series
     .map((s) => {
@@ -84,7 +91,7 @@ export function Chart(props: Props) {
               <span key={s.title}>
                 <i class={s.faint ? "faint" : ""} style={{ background: `var(${s.color})` }} />
                 {s.title}
-                {last !== undefined && (
+                {last !== undefined && !props.still && (
                   <span class="num quiet">
                     {props.scientific ? last.toExponential(1) : last.toFixed(digits)}
                   </span>
@@ -127,7 +134,10 @@ function optionsOf(props: Props, box: HTMLElement): uPlot.Options {
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
     scales: {
-      x: { time: false },
+      x: {
+        time: false,
+        range: (_, low, high) => [Math.min(0, low), Math.max(props.xEnd ?? 0, high, 1e-9)],
+      },
       y: { range: (_, __, high) => [0, props.top ?? Math.max(high * 1.08, 1e-9)] },
     },
     series: [
@@ -141,7 +151,14 @@ function optionsOf(props: Props, box: HTMLElement): uPlot.Options {
       })),
     ],
     axes: [
-      { ...axis, label: props.xTitle, labelSize: 16, size: 24, values: (_, at) => at.map(short) },
+      {
+        ...axis,
+        label: props.xTitle,
+        labelSize: 16,
+        size: 24,
+        incrs: stepsOf(props),
+        values: (_, at) => at.map(short),
+      },
       {
         ...axis,
         size: 46,
@@ -152,6 +169,10 @@ function optionsOf(props: Props, box: HTMLElement): uPlot.Options {
     hooks: { draw: [(u) => drawMark(u, props.mark?.at, color("--good"))] },
   };
 }
+/** Steps are whole: no axis says "step 0.4". */
+const whole = [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 1e4, 2e4, 5e4, 1e5];
+const parts = [0.1, 0.2, 0.25, 0.5, 1];
+const stepsOf = (props: Props): number[] => (props.xTitle === "step" ? whole : parts);
 const short = (v: number): string => (Number.isInteger(v) ? v.toLocaleString("en") : String(v));
 const trim = (v: number, digits: number): string => String(Number(v.toFixed(digits)));
 

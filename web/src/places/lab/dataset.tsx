@@ -196,11 +196,7 @@ function Hours({ report }: { report: DatasetReport }) {
             <li key={hour} title={`${hour}:00, ${many(sum(of), "picture")}`}>
               <span class="hour-bars">
                 {(["test", "val", "train"] as const).map((s) => (
-                  <i
-                    key={s}
-                    class={`split-${s}`}
-                    style={{ height: `${(100 * of[s]) / most}%` }}
-                  />
+                  <i key={s} class={`split-${s}`} style={{ height: `${(100 * of[s]) / most}%` }} />
                 ))}
               </span>
               <span class="hour-name num">{hour % 6 === 0 ? hour : ""}</span>

@@ -30,7 +30,11 @@ export function DatasetsPlace({ route }: { route: Route }) {
         {which === "new" ? (
           <NewDataset />
         ) : which ? (
-          <DatasetPlace digest={which} against={route.query.get("against")} all={view.data?.datasets} />
+          <DatasetPlace
+            digest={which}
+            against={route.query.get("against")}
+            all={view.data?.datasets}
+          />
         ) : (
           <div class="page">
             <Asked view={view} what="Datasets" waiting={<Skeleton lines={4} tall />}>
@@ -47,8 +51,8 @@ function None() {
   return (
     <Empty title="No dataset yet" art={<LabIcon />}>
       <p>
-        A dataset freezes what is labelled now, split for training, validation and test by camera and
-        time, so that neighbours never lie on both sides. It is named by its digest and never
+        A dataset freezes what is labelled now, split for training, validation and test by camera
+        and time, so that neighbours never lie on both sides. It is named by its digest and never
         changes; the next one is a new version.
       </p>
       <div class="empty-actions">

@@ -55,7 +55,10 @@ export function LabelPlace({ route }: { route: Route }) {
       <LabHead at="label">
         <a
           class="button small"
-          href={withQuery("/lab/label", review ? poolQuestion(route.query) : reviewQuery(route.query))}
+          href={withQuery(
+            "/lab/label",
+            review ? poolQuestion(route.query) : reviewQuery(route.query),
+          )}
         >
           {review ? "Stop reviewing" : "Review"}
         </a>
@@ -206,7 +209,10 @@ function AllDone({
   const filtered = poolQuestion(query).toString() !== "";
   const any = counts && counts.labelled + counts.reviewed > 0;
   return (
-    <Empty title={filtered ? "Nothing left here" : any ? "All labelled" : "Nothing to label yet"} art={<LabIcon />}>
+    <Empty
+      title={filtered ? "Nothing left here" : any ? "All labelled" : "Nothing to label yet"}
+      art={<LabIcon />}
+    >
       <p>
         {filtered
           ? "Every picture that fits these filters has its label."

@@ -24,15 +24,7 @@ export function Marks({ one }: { one: PoolPicture }) {
   );
 }
 
-function Mark({
-  one,
-  of,
-  class: name,
-}: {
-  one: PoolPicture;
-  of: Box | LabelBox;
-  class: string;
-}) {
+function Mark({ one, of, class: name }: { one: PoolPicture; of: Box | LabelBox; class: string }) {
   const place = {
     x: of.box.l * one.width,
     y: of.box.t * one.height,

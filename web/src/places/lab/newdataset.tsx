@@ -1,6 +1,12 @@
 // Making a version: a name is enough; everything else has a default that is sane.
 import { useState } from "preact/hooks";
-import type { DatasetMade, DatasetTask, NewDataset as Wish, PoolClassPage, PoolPage } from "../../contract.gen";
+import type {
+  DatasetMade,
+  DatasetTask,
+  NewDataset as Wish,
+  PoolClassPage,
+  PoolPage,
+} from "../../contract.gen";
 import { FailureBox, useSending } from "../../pieces/basics";
 import { Back } from "../../pieces/icons";
 import { refresh, useAsk } from "../../state/ask";
@@ -62,7 +68,11 @@ export function NewDataset() {
   const [form, set] = useState<Form>(start);
   const [made, setMade] = useState<DatasetMade>();
   const { busy, failure, send } = useSending();
-  const pool = useAsk<PoolPage>("pool/counts", () => lab.pool(new URLSearchParams({ limit: "1" })), ["pool"]);
+  const pool = useAsk<PoolPage>(
+    "pool/counts",
+    () => lab.pool(new URLSearchParams({ limit: "1" })),
+    ["pool"],
+  );
   const classes = useAsk<PoolClassPage>("pool/classes", lab.classes, ["pool"]);
   const used = classes.data?.classes.filter((c) => c.boxes || c.pictures) ?? [];
   const change = (part: Partial<Form>) => set((f) => ({ ...f, ...part }));
@@ -78,7 +88,9 @@ export function NewDataset() {
       <h2 class="place-title">Make a version</h2>
       {ready !== undefined && (
         <p>
-          <span class="num">{many(ready, form.reviewed ? "reviewed picture" : "labelled picture")}</span>
+          <span class="num">
+            {many(ready, form.reviewed ? "reviewed picture" : "labelled picture")}
+          </span>
           {ready < 30 && (
             <span class="warn-text">
               {" "}
@@ -159,9 +171,7 @@ export function NewDataset() {
             Split
             <SplitKey />
           </legend>
-          <SplitBar
-            of={{ train: 100 - form.val - form.test, val: form.val, test: form.test }}
-          />
+          <SplitBar of={{ train: 100 - form.val - form.test, val: form.val, test: form.test }} />
           <div class="form-cols">
             <Number_
               label="Validation, %"

@@ -49,7 +49,8 @@ export function NewRun({ query }: { query: URLSearchParams }) {
                 </p>
               ) : !known.length ? (
                 <p class="card">
-                  A training starts with a model that is registered. <a href="/models">See the models</a>
+                  A training starts with a model that is registered.{" "}
+                  <a href="/models">See the models</a>
                 </p>
               ) : (
                 <Fields datasets={datasets} models={known} query={query} />
@@ -72,7 +73,8 @@ function Fields({
   query: URLSearchParams;
 }) {
   const [form, set] = useState<Form>(() => ({
-    dataset: datasets.find((d) => d.digest === query.get("dataset"))?.digest ?? datasets[0]?.digest ?? "",
+    dataset:
+      datasets.find((d) => d.digest === query.get("dataset"))?.digest ?? datasets[0]?.digest ?? "",
     model:
       models.find((m) => m.digest === query.get("model"))?.digest ??
       models.find((m) => m.state === "champion")?.digest ??
@@ -95,7 +97,7 @@ function Fields({
       const { name, rate, ...numbers } = form;
       const run = await lab.startRun({
         kind: "train",
-        ...(name.trim() ? { name: name.trim() } : {}),
+        name: name.trim() || (dataset?.name ?? ""),
         config: { ...numbers, learning_rate: rate },
       });
       refresh("run");
@@ -124,7 +126,8 @@ function Fields({
         </select>
         {dataset && dataset.splits.train < 20 && (
           <span class="warn-text">
-            {many(dataset.splits.train, "picture")} to train with are few: it will know them by heart.
+            {many(dataset.splits.train, "picture")} to train with are few: it will know them by
+            heart.
           </span>
         )}
       </label>

@@ -247,7 +247,9 @@ function NoPictures({ page, query }: { page: PoolPage; query: URLSearchParams })
         are least sure of. You can also drop pictures of your own on this page.
       </p>
       <pre>
-        {'# a device samples when its desired properties say so\n"sampling": { "default": { "per_hour": 20 } }'}
+        {
+          '# a device samples when its desired properties say so\n"sampling": { "default": { "per_hour": 20 } }'
+        }
       </pre>
     </Empty>
   );
@@ -258,15 +260,7 @@ const GAP_PX = 12;
 const TEXT_PX = 46;
 
 /** As many columns as fit; which rows are drawn follows the scroll, so ten thousand cost what fifty do. */
-function Grid({
-  page,
-  query,
-  more,
-}: {
-  page: PoolPage;
-  query: URLSearchParams;
-  more: () => void;
-}) {
+function Grid({ page, query, more }: { page: PoolPage; query: URLSearchParams; more: () => void }) {
   const scroll = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: 0, height: 900, width: 1000 });
   const measure = () => {

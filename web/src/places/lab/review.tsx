@@ -37,7 +37,10 @@ function Queue({ pictures }: { pictures: readonly PoolPicture[] }) {
   if (!one) {
     const own = pictures.length - list.length;
     return (
-      <Empty title={done ? `${many(done, "picture")} reviewed` : "Nothing to review"} art={<Check />}>
+      <Empty
+        title={done ? `${many(done, "picture")} reviewed` : "Nothing to review"}
+        art={<Check />}
+      >
         <p>
           {own > 0
             ? `${many(own, "labelled picture")} are your own: a second person reviews them.`

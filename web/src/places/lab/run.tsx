@@ -136,7 +136,12 @@ function Outcome({ run }: { run: Run }) {
     }
   };
   return (
-    <button type="button" class="button small primary" disabled={busy} onClick={() => void register()}>
+    <button
+      type="button"
+      class="button small primary"
+      disabled={busy}
+      onClick={() => void register()}
+    >
       Register the model
     </button>
   );
@@ -153,16 +158,25 @@ function Curves({ run }: { run: RunDetail }) {
   const mark =
     best === undefined || run.points.length < 3
       ? undefined
-      : { at: best, text: `Best validation at step ${best.toLocaleString("en")}; that model is kept.` };
+      : {
+          at: best,
+          text: `Best validation ${run.state === "leased" ? "so far " : ""}at step ${best.toLocaleString("en")}; that model is kept.`,
+        };
   return (
     <div class="charts">
       <Chart
         title="Loss"
         xTitle="step"
         x={loss.steps}
+        xEnd={run.steps || undefined}
         mark={mark}
         series={[
-          { title: "training", color: "--split-train", values: loss.of["train_loss"] ?? [], faint: true },
+          {
+            title: "training",
+            color: "--split-train",
+            values: loss.of["train_loss"] ?? [],
+            faint: true,
+          },
           { title: "training, mean", color: "--split-train", values: loss.of["epoch_loss"] ?? [] },
           { title: "validation", color: "--split-test", values: loss.of["val_loss"] ?? [] },
         ].filter((s) => s.values.some((v) => v !== null) || !s.title.endsWith("mean"))}
@@ -171,6 +185,7 @@ function Curves({ run }: { run: RunDetail }) {
         title={quality === "val_map50" ? "mAP50, validation" : "Accuracy, validation"}
         xTitle="step"
         x={good.steps}
+        xEnd={run.steps || undefined}
         top={1}
         mark={mark}
         series={[{ title: "validation", color: "--split-test", values: good.of[quality] ?? [] }]}
@@ -179,6 +194,7 @@ function Curves({ run }: { run: RunDetail }) {
         title="Learning rate"
         xTitle="step"
         x={rate.steps}
+        xEnd={run.steps || undefined}
         scientific
         digits={6}
         series={[{ title: "rate", color: "--split-val", values: rate.of["learning_rate"] ?? [] }]}
@@ -257,7 +273,11 @@ function Settings({ run }: { run: RunDetail }) {
 
 function Report({ run }: { run: RunDetail }) {
   const there = run.files.some((f) => f.name === "report.json");
-  const view = useAsk<RunReport>(there ? `run/${run.id}/report` : null, () => lab.runReport(run.id), []);
+  const view = useAsk<RunReport>(
+    there ? `run/${run.id}/report` : null,
+    () => lab.runReport(run.id),
+    [],
+  );
   if (!there) return null;
   return (
     <Asked view={view} what="The report" waiting={<Skeleton lines={3} tall />}>
@@ -270,7 +290,11 @@ function ReportParts({ report }: { report: RunReport }) {
   const figures: [string, string, string][] = [
     ["mAP50", measure(report.map50), "mean over classes at IoU 0.5"],
     ["mAP", measure(report.map), "mean over IoU 0.50 to 0.95"],
-    ["False alarms", report.false_alarms.per_picture.toFixed(2), `a picture, at score ${report.false_alarms.at_score}`],
+    [
+      "False alarms",
+      report.false_alarms.per_picture.toFixed(2),
+      `a picture, at score ${report.false_alarms.at_score}`,
+    ],
     ["Recall", measure(report.recall), "found of what is there"],
     ["Precision", measure(report.precision), "right of what is told"],
     ...(report.accuracy === null
@@ -279,7 +303,9 @@ function ReportParts({ report }: { report: RunReport }) {
     [
       "Time",
       report.latency_ms.median === null ? "–" : `${report.latency_ms.median.toFixed(1)} ms`,
-      report.latency_ms.p95 === null ? "a picture" : `a picture; 95 % under ${report.latency_ms.p95.toFixed(1)} ms`,
+      report.latency_ms.p95 === null
+        ? "a picture"
+        : `a picture; 95 % under ${report.latency_ms.p95.toFixed(1)} ms`,
     ],
   ];
   return (
@@ -309,6 +335,8 @@ function ReportParts({ report }: { report: RunReport }) {
             <Chart
               title="Precision over recall, IoU 0.5"
               xTitle="recall"
+              xEnd={1}
+              still
               x={report.curve.map((p) => p[0] ?? 0)}
               top={1}
               digits={2}
@@ -334,7 +362,13 @@ function ReportParts({ report }: { report: RunReport }) {
             {report.worst.slice(0, 12).map((w) => (
               <li key={w.picture}>
                 <a href={`/lab/label/${w.picture}`}>
-                  <img src={blobUrl(w.picture, 320)} width={200} height={150} alt="" loading="lazy" />
+                  <img
+                    src={blobUrl(w.picture, 320)}
+                    width={200}
+                    height={150}
+                    alt=""
+                    loading="lazy"
+                  />
                   <span>{w.why}</span>
                   <span class="quiet small">
                     <bdi>{w.camera}</bdi>

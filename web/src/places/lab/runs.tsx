@@ -68,7 +68,7 @@ function AllRuns() {
                 A run teaches a model what you labelled, or measures one. It is done by a worker, on
                 this machine or another:
               </p>
-              <pre>vedette-trainer --hub https://hub.example.org</pre>
+              <pre>vedette-trainer --hub https://hub.example.org --token-file FILE</pre>
               <a class="button primary" href="/lab/runs/new">
                 Train a model
               </a>
@@ -115,7 +115,9 @@ export function RunSign({ run }: { run: Run }) {
 
 function RunRow({ run }: { run: Run }) {
   const result =
-    run.kind === "train" || run.kind === "evaluate" || run.kind === "quantize" ? run.summary : undefined;
+    run.kind === "train" || run.kind === "evaluate" || run.kind === "quantize"
+      ? run.summary
+      : undefined;
   return (
     <a class="run-row" href={`/lab/runs/${run.id}`}>
       <span class="row-name">
@@ -123,7 +125,8 @@ function RunRow({ run }: { run: Run }) {
           <bdi>{run.name || runKindText[run.kind]}</bdi>
         </strong>
         <span class="quiet small">
-          {run.name ? runKindText[run.kind] : ""} <span class="mono">{shortDigest(run.config.dataset)}</span>
+          {run.name ? runKindText[run.kind] : ""}{" "}
+          <span class="mono">{shortDigest(run.config.dataset)}</span>
         </span>
       </span>
       <RunSign run={run} />

@@ -76,7 +76,11 @@ export function Side(props: Props) {
       <Progress {...props} />
       {held.conflict && <Faster held={held} acts={acts} />}
       {held.state === "failed" && held.error instanceof Failure && (
-        <FailureBox failure={held.error} retry={acts.retry} title="Not saved; your boxes are kept." />
+        <FailureBox
+          failure={held.error}
+          retry={acts.retry}
+          title="Not saved; your boxes are kept."
+        />
       )}
       {may ? (
         <Verdicts {...props} />
@@ -136,7 +140,8 @@ function Faster({ held, acts }: { held: Held; acts: SideActs }) {
   return (
     <div class="faster failure" role="alert">
       <p class="failure-fact">
-        <bdi>{last ? whoText(last.who) : "Somebody"}</bdi> was first: {last ? actText[last.what] : "changed it"}
+        <bdi>{last ? whoText(last.who) : "Somebody"}</bdi> was first:{" "}
+        {last ? actText[last.what] : "changed it"}
         {last && (
           <>
             {" "}
@@ -420,8 +425,7 @@ function History({ id, version }: { id: string; version: number }) {
         {view.data?.entries.map((h) => (
           <li key={h.version}>
             <bdi>{whoText(h.who)}</bdi> {actText[h.what]}
-            {h.label && what(h.label)}{" "}
-            <Ago at={h.at} suffix=" ago" />
+            {h.label && what(h.label)} <Ago at={h.at} suffix=" ago" />
             {h.note && <p class="quiet">{h.note}</p>}
           </li>
         ))}
