@@ -20,7 +20,7 @@ import {
   sayVerdict,
   type Draft,
 } from "../../logic/label";
-import { Sitting, type Held } from "../../logic/labelsitting";
+import { Sitting, type Held, type LabelHub } from "../../logic/labelsitting";
 import { blobUrl, lab, labelConflict } from "./hub";
 import { LabHead } from "./head";
 import { Board, type BoardCommands } from "./board";
@@ -29,7 +29,7 @@ import { Side, type SideActs } from "./side";
 import { ReviewPlace } from "./review";
 import { poolQuestion } from "./pool";
 
-export const sitting = new Sitting({
+const hub: LabelHub = {
   say: lab.say,
   unsay: lab.unsay,
   conflictOf: (error) => {
@@ -40,12 +40,19 @@ export const sitting = new Sitting({
       return undefined;
     }
   },
-});
+};
+let sitting = new Sitting(hub);
+let sittingOf: string | undefined;
+/** A sitting is one person's: who signs in after them begins a new one. */
+function sittingFor(name: string | undefined): void {
+  if (sittingOf !== undefined && name !== sittingOf) sitting = new Sitting(hub);
+  sittingOf = name ?? sittingOf;
+}
 const SKIP_MAX = 50;
 
-export function useSitting(): void {
+function useSitting(): void {
   const [, redraw] = useState(0);
-  useEffect(() => sitting.watch(() => redraw((n) => n + 1)), []);
+  useEffect(() => sitting.watch(() => redraw((n) => n + 1)), [sitting]);
 }
 
 export function LabelPlace({ route }: { route: Route }) {
@@ -167,8 +174,9 @@ function usePicture(route: Route) {
 }
 
 function Labelling({ route }: { route: Route }) {
-  useSitting();
   const { user } = useApp();
+  sittingFor(user?.name);
+  useSitting();
   const { id, came, onward, back, again } = usePicture(route);
   const counts = useAsk<PoolPage>(
     "pool/counts",
