@@ -134,7 +134,8 @@ it("the fleet puts first what is not as it should be, with the reason and what t
     await page.locator(".fleet-reasons").first().waitFor();
     const rows = await page.locator(".device").allInnerTexts();
     assert.match(rows[0], /dock-box[\s\S]*No contact for 34 min[\s\S]*Check its time server/i);
-    assert.match(rows[0], /meant:\s+centernet-coco/);
+    assert.match(rows[0], /meant:\s+centernet-coco\s*, refused it/);
+    assert.doesNotMatch(rows[1], /meant:/);
     assert.match(rows[1], /yard-box/);
     assert.match(rows[2], /test-bench/);
     await seen(page, "2 devices");

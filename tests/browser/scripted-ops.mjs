@@ -229,14 +229,16 @@ const METHOD = {
 const GIB = 1024 ** 3;
 function someFleet() {
     const now = Date.now();
-    const model = { name: MODEL.name, digest: MODEL.digest, state: "active" };
+    const release = ulid(now - 2 * HOUR);
+    const meant = { name: "centernet-coco", digest: `sha256:${digestOf("manifest 2")}`, release };
+    const model = { name: MODEL.name, digest: MODEL.digest, release, state: "active" };
     return [
         {
             id: "dock-box", enabled: true, connected: false, last_seen_at: iso(now - 34 * MINUTE), version: "0.1.0",
             queue_waiting: 17, queue_dropped: 3, queue_oldest_s: 2040, disk_free_bytes: 1.1 * GIB, clock_skew_ms: -4200,
             cameras: 1, cameras_live: 0,
-            model_meant: { name: "centernet-coco", digest: digestOf("model 2"), state: "failed", why: "the self-test found 2 of 5 people" },
-            model_in_use: model,
+            model_meant: meant,
+            model_in_use: { ...model, state: "failed", why: "the self-test found 2 of 5 people" },
             reasons: [
                 { what: "away", severity: "high", fact: "no contact for 34 min", hint: "Is it without power or network? It goes on watching and keeps its events." },
                 { what: "disk", severity: "medium", fact: "1.1 GiB of disk are left", hint: "Clips are dropped below 1 GiB." },
@@ -247,7 +249,7 @@ function someFleet() {
         {
             id: "yard-box", enabled: true, connected: true, last_seen_at: iso(now - 1500), version: "0.1.0",
             started_at: iso(now - 9 * DAY), queue_waiting: 0, queue_dropped: 0, disk_free_bytes: 41 * GIB, clock_skew_ms: 12,
-            cameras: 4, cameras_live: 2, tags: { site: "north" }, model_meant: model, model_in_use: model,
+            cameras: 4, cameras_live: 2, tags: { site: "north" }, model_meant: meant, model_in_use: model,
             reasons: [{ what: "camera", severity: "medium", fact: "2 of 4 cameras send no pictures", hint: "dock-3 is silent, gate-2 refuses the password." }],
         },
         { id: "test-bench", enabled: false, connected: false, last_seen_at: null, cameras: 0, cameras_live: 0, reasons: [] },

@@ -74,35 +74,46 @@ const skewText = (ms: number | undefined) =>
       ? "right"
       : `${(Math.abs(ms) / 1000).toFixed(1)} s ${ms > 0 ? "ahead" : "behind"}`;
 
-/** Two of one name are told apart by their digests. */
-const modelName = (m: FleetModel | undefined, beside?: FleetModel): string =>
-  !m?.name
-    ? m?.digest
-      ? shortDigest(m.digest)
-      : "–"
-    : m.digest && beside?.name === m.name && beside.digest !== m.digest
-      ? `${m.name} ${m.digest.slice(0, 6)}`
-      : m.name;
+const modelName = (m: FleetModel | undefined): string =>
+  m?.name ?? (m?.digest ? shortDigest(m.digest) : "–");
+const steps: Record<string, string> = {
+  fetching: "fetching it",
+  verifying: "checking it",
+  installing: "installing it",
+  warming: "warming up",
+  testing: "testing itself",
+  failed: "refused it",
+  returned: "went back",
+};
 
-/** In use, and beside it what it is meant to use when that is another. */
+/** What is meant is named by its release: the device has it when it reports that release as active. */
+function underWay(meant: FleetModel | undefined, used: FleetModel | undefined): string | undefined {
+  if (!meant) return undefined;
+  if (used?.release !== meant.release) return "not reported yet";
+  return !used?.state || used.state === "active" ? undefined : (steps[used.state] ?? used.state);
+}
+
+/** In use, and beside it what it is meant to use while that is another. */
 export function FleetModels({ one }: { one: FleetDevice }) {
   const { model_meant: meant, model_in_use: used } = one;
-  const differ = meant?.digest !== undefined && meant.digest !== used?.digest;
+  const step = underWay(meant, used);
   return (
     <>
       {used?.digest ? (
         <a href={`/models/${used.digest}`}>
-          <bdi>{modelName(used, meant)}</bdi>
+          <bdi>{modelName(used)}</bdi>{" "}
+          <span class="mono quiet small">{used.digest.slice(0, 6)}</span>
         </a>
       ) : (
         <bdi>{modelName(used)}</bdi>
       )}
-      {differ && (
-        <span class="warn-text small fleet-meant">
+      {step && (
+        <span class="warn-text small fleet-meant" title={used?.why}>
           meant:{" "}
-          <a href={`/models/${meant.digest}`}>
-            <bdi>{modelName(meant, used)}</bdi>
+          <a href="/rollouts">
+            <bdi>{modelName(meant)}</bdi>
           </a>
+          , {step}
         </span>
       )}
     </>
