@@ -1,6 +1,6 @@
 # The front door. Every target is safe to repeat; the work is done by Meson and by the scripts in tools/.
 .DEFAULT_GOAL := help
-.PHONY: help setup build web run test bench lint fuzz soak install uninstall clean
+.PHONY: help setup build web run test bench circle lint fuzz soak install uninstall clean
 
 BUILD   ?= build
 PREFIX  ?= /usr/local
@@ -49,6 +49,11 @@ fuzz: ## every fuzzer for FUZZ_S seconds each (libFuzzer, ASan, UBSan)
 	@tools/setup --quiet --tests
 	@tools/build fuzz
 	@FUZZ_S=$(FUZZ_S) fuzz/run
+
+circle: ## the whole round: incidents, labels, training, gate, release, switch, watch; prints before and after
+	@tools/setup --quiet --tests
+	@tools/build release web
+	@node tests/circle/run.mjs
 
 soak: ## cameras, agent and hub for SOAK_M minutes with faults; memory must stay flat
 	@tools/setup --quiet --tests
