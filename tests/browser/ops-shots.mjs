@@ -4,6 +4,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { desk, openBrowser, openPage, phone } from "./browser.mjs";
+import { poorTexts } from "./contrast.mjs";
 import { someSite } from "./fixtures.mjs";
 import { makePictures } from "./pictures.mjs";
 import { ScriptedHub } from "./scripted-hub.mjs";
@@ -97,6 +98,7 @@ export async function takeOpsShots(browser, pictures, only = []) {
             for (const scheme of ["dark", "light"]) {
                 await page.emulateMedia({ colorScheme: scheme });
                 await settle(page);
+                for (const poor of await page.evaluate(poorTexts)) complaints.push(`${name} ${scheme}: ${JSON.stringify(poor)}`);
                 const file = join(into, `${name}-${size}-${scheme}.png`);
                 await page.screenshot({ path: file });
                 made.push(file);

@@ -316,6 +316,12 @@ it("nothing is wider than a phone of 320 px, a finger hits everything, and Devic
                 .filter((e) => e.h < 43.5),
         );
         assert.deepEqual(small, [], at);
+        const nameless = await page.evaluate(() =>
+            [...document.querySelectorAll("#place :is(a, button, input, select, textarea, img, [role=img])")]
+                .filter((e) => !(e.textContent.trim() || e.ariaLabel || e.labels?.length || e.alt !== undefined))
+                .map((e) => e.outerHTML.slice(0, 80)),
+        );
+        assert.deepEqual(nameless, [], at);
     }
     await page.goto(`${hub.url}/incidents`);
     await page.getByRole("button", { name: "More" }).tap();
@@ -324,7 +330,7 @@ it("nothing is wider than a phone of 320 px, a finger hits everything, and Devic
     await page.getByRole("button", { name: "Devices" }).waitFor();
 });
 
-test("each place has its picture, desk and phone, dark and light", { skip, timeout: 120_000 }, async () => {
+test("each place has its picture, desk and phone, dark and light, and every text its contrast", { skip, timeout: 120_000 }, async () => {
     const { made, complaints } = await takeOpsShots(browser, pictures);
     assert.equal(made.length, Object.values(opsShots).reduce((n, s) => n + (s.phone ? 2 : 4), 0));
     for (const file of made) assert.ok(statSync(file).size > 8000, file);

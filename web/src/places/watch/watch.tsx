@@ -97,13 +97,13 @@ export const watchPath = (c: { device: string; camera: string }) =>
 function Row({ one }: { one: WatchCamera }) {
   return (
     <li class={`watched-row watched-${one.state}`}>
-      <a class="watched-thumb" href={watchPath(one)} tabIndex={-1} aria-hidden="true">
+      <span class="watched-thumb">
         {one.picture ? (
           <img src={blobUrl(one.picture, 240)} alt="" loading="lazy" decoding="async" />
         ) : (
           <span class="thumb-blank" />
         )}
-      </a>
+      </span>
       <div class="watched-who">
         <a class="model-link" href={watchPath(one)}>
           <bdi>{one.camera}</bdi>
