@@ -63,8 +63,8 @@ static void put_ordered(uint8_t *at, uint32_t value)
 
 static uint32_t fold_word(uint32_t now, uint32_t was)
 {
-    int32_t d = (int32_t)(now - was);
-    return (uint32_t)d << 1 ^ (uint32_t)(d >> 31);
+    uint32_t d = now - was;
+    return d << 1 ^ (0u - (d >> 31)); /* the sign goes to the lowest bit */
 }
 
 static uint32_t unfold_word(uint32_t folded, uint32_t was)

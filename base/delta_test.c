@@ -75,7 +75,7 @@ VD_TEST(small_steps_of_int8_weights_cost_little_more_than_their_chance)
         to[i] = (uint8_t)(from[i] + (side == 0) - (side == 1));
     }
     size_t bytes = patch_of(vd_slice_of(from, BYTES), vd_slice_of(to, BYTES));
-    expect_true(bytes < BYTES * 0.15);
+    expect_true((double)bytes < BYTES * 0.15);
     free(from);
     free(to);
 }

@@ -112,7 +112,7 @@ static void tear_down(house *h)
 int main(int argc, char **argv)
 {
     static house h;
-    uint64_t before[CAMERAS_MAX];
+    uint64_t before[CAMERAS_MAX] = { 0 };
     pthread_t cameras;
     vd_model *model = NULL;
     vd_why why = { 0 };

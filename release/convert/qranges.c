@@ -187,14 +187,14 @@ static vd_err look_at_all(q_plan *p, taps *t, vd_graph *graph, const vd_descript
                           const vd_quantize_options *o, vd_why *why)
 {
     size_t count = (size_t)facts->tensor.width_px * (size_t)facts->tensor.height_px * 3;
-    const double looks = 2.0 * o->picture_count;
+    const unsigned pictures = o->picture_count;
     float *tensor = malloc(count * sizeof *tensor);
     vd_err err = tensor ? VD_OK : vd_fail(why, VD_FULL, "there is no memory for a picture");
-    for (unsigned i = 0; i < 2 * o->picture_count && !err; i++) {
-        look each = i < o->picture_count ? look_at_ends : look_at_bins;
-        err = look_at_picture(p, t, graph, o->pictures[i % o->picture_count], tensor, facts, each,
-                              why);
-        if (o->progress) o->progress(o->ctx, "calibrating", (i + 1) / looks);
+    for (unsigned i = 0; i < 2 * pictures && !err; i++) {
+        const bool first = i < pictures;
+        err = look_at_picture(p, t, graph, o->pictures[first ? i : i - pictures], tensor, facts,
+                              first ? look_at_ends : look_at_bins, why);
+        if (o->progress) o->progress(o->ctx, "calibrating", (i + 1) / (2.0 * pictures));
     }
     free(tensor);
     return err;

@@ -47,7 +47,9 @@ static mapped map_manifest(const lineage *l, const vd_digest *dataset)
     if (fd < 0) return m;
     void *at = mmap(NULL, (size_t)bytes, PROT_READ, MAP_PRIVATE, fd, 0);
     close(fd);
-    if (at != MAP_FAILED) m = (mapped){ at, (size_t)bytes };
+    if (at == MAP_FAILED) return m;
+    m.bytes = at;
+    m.len = (size_t)bytes;
     return m;
 }
 

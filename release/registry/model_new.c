@@ -454,7 +454,7 @@ static vd_err count_references(making *m, const vd_artifact_item *layer, vd_why 
 {
     VD_AUTO(vd_buf) json = VD_BUF(VD_ARTIFACT_REFERENCE_BYTES);
     VD_AUTO(vd_arena_ptr) arena = vd_arena_new(VD_REFERENCE_ARENA_BYTES);
-    vd_reference reference;
+    vd_reference reference = { 0 };
     if (!layer) return VD_OK;
     if (!arena) return vd_fail(why, VD_FULL, "no memory for reference pictures");
     vd_err err = blob_load(m->registry, &layer->digest, &json, why);

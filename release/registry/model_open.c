@@ -106,7 +106,7 @@ vd_err model_open_row(vd_registry *registry, const vd_model_row *row, vd_model *
     char repository[80], reference[80], type[VD_ARTIFACT_TEXT_MAX + 1];
     vd_digest digest;
     vd_artifact a;
-    opened_model m;
+    opened_model m = { 0 };
     if (!arena) return vd_fail(why, VD_FULL, "no memory for a model");
     (void)snprintf(repository, sizeof repository, "models/%s", row->name);
     (void)snprintf(reference, sizeof reference, "sha256:%s", row->manifest.hex);

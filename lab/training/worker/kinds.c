@@ -178,7 +178,7 @@ static vd_err judge(void *ctx, const char *model_path, double *ret_points, vd_wh
     job *j = ctx;
     VD_AUTO(vd_buf) report = VD_BUF(REPORT_BYTES);
     char path[TRAINER_PATH_ROOM];
-    vd_eval_summary summary;
+    vd_eval_summary summary = { 0 };
     vd_err err = measure(j, model_path, "val", why);
     job_path(j, "report.json", path);
     if (!err) err = vd_file_load(path, &report, why);

@@ -19,7 +19,7 @@ void learn_words(const past *history, unsigned epochs, unsigned best, unsigned p
     unsigned least = least_val(history, epochs);
     const past *first = &history[1], *last = &history[epochs];
     bool falls = last->train < first->train * 0.97;
-    bool rises = last->val > history[least].val * 1.03 && least < epochs;
+    bool rises = least < epochs && last->val > history[least].val * 1.03;
     plan_tell(tell, "validation %s %.3f before, %.3f with the numbers of epoch %u", measure,
               history[0].measure, history[best].measure, best);
     if (best == 0)
