@@ -130,7 +130,6 @@ VD_TEST(of_two_people_who_saw_the_same_version_only_one_labels_it)
 VD_TEST(a_class_that_nobody_added_and_boxes_that_cannot_be_are_refused)
 {
     VD_AUTO(scene) s = scene_open(tables);
-    VD_AUTO(vd_arena_ptr) arena = vd_arena_new(1 << 20);
     vd_label_box strange = { "unicorn", 0.1, 0.1, 0.2, 0.2, false, 0 };
     vd_label said = { .verdict = VD_LABEL_OBJECTS, .box = &strange, .count = 1 };
     vd_pool_new p = picture('1', "gate", 0, UNSURE);
