@@ -110,6 +110,8 @@ static unsigned choose_mode(const uint8_t *now, const uint8_t *was, size_t len)
     if (memcmp(now, was, len) == 0) return MODE_SAME;
     unsigned cost = cost_of_bytes(now, was, 0, len);
     if (cost < least) least = cost, best = MODE_BYTES;
+    if (cost < len * 4)
+        return MODE_BYTES; /* floats that moved cost more: half their bytes are chance */
     for (unsigned phase = 0; phase < 4 && len >= 8; phase++) {
         cost = cost_of_floats(now, was, len, phase);
         if (cost < least) least = cost, best = MODE_FLOATS + phase;

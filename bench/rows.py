@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 
+import training_data
 import updates
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -263,4 +264,46 @@ class G14(Patch):
         return run_tree("bsdiff", self.before, self.after, self.folder / "peer.patch").cpu_s
 
 
-ROWS = [G2, G5x1, G5x4, G5x16, G9, G10Many, G10One, G13Head, G13Full, G14]
+class G15(Row):
+    """Both train from the same model on the same 1,000 pictures; the peer stops when it is as good as the product became."""
+    name, what, beside = "G15", "training time to equal validation accuracy, 1,000 pictures, at most 30 epochs", "python3-torch, all layers fine-tuned, same start, data, threads"
+    unit, hold, more_is_better, threads = "s", 10, True, 2
+    kit = pathlib.Path(os.environ.get("VEDETTE_KIT", ROOT.parent / "shared/kit"))
+
+    def prepare(self):
+        model, truth = self.kit / "models/vww/vww_96_float.onnx", self.kit / "truth/vtest_1-400.mot.txt"
+        for needed in (model, truth, FOOTAGE, pathlib.Path("/usr/bin/python3")):
+            if not needed.exists():
+                raise Missing(f"{needed} is not there")
+        if subprocess.run(["/usr/bin/python3", "-c", "import torch"], capture_output=True).returncode != 0:
+            raise Missing("python3-torch is not there")
+        self.data = ROOT / "build/bench/training"
+        if not (self.data / "val.labels").exists():  # minutes of cutting: kept
+            shutil.rmtree(self.data, ignore_errors=True)
+            self.data.mkdir(parents=True)
+            training_data.make(FOOTAGE, truth, model, self.data)
+        self.settings = self.folder / "train.yaml"
+        self.settings.write_text(f"train: {{epochs: 30, batch: 32, freeze: 1, learning_rate: 0.003, patience: 0, augment: false, threads: {self.threads}}}\n")
+        self.turn = 0
+
+    def product(self):
+        self.turn += 1
+        out = self.folder / f"run-{self.turn}"
+        begun = time.monotonic()
+        run_tree(BUILD / "lab/training/worker/vedette-trainer", "--local", "--dataset", self.data / "manifest.json", "--pictures", self.data / "pictures",
+                 "--model", self.data / "vww.onnx", "--config", self.settings, "--out", out, stderr=subprocess.DEVNULL)
+        took = time.monotonic() - begun
+        report = json.loads((out / "training.json").read_text())
+        self.accuracy = report["measure_best"]
+        return took
+
+    def peer(self):
+        figures = run_tree("/usr/bin/python3", ROOT / "bench/peer_train.py", self.data, self.accuracy, self.threads).figures
+        self.note = f"accuracy {self.accuracy:.3f}; the peer had {figures['accuracy']:.3f} after {figures['epochs']} epochs"
+        return figures["seconds"]
+
+    def ratio(self, product, peer):
+        return peer / product
+
+
+ROWS = [G2, G5x1, G5x4, G5x16, G9, G10Many, G10One, G13Head, G13Full, G14, G15]
