@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { BUILD, House, sha256, until } from './house.mjs';
+import { readMetrics } from './prometheus.mjs';
 
 const TRAINER = path.join(BUILD, 'lab/training/worker/vedette-trainer');
 const TINY = path.join(BUILD, 'lab/training/worker/vd-tiny');
@@ -60,8 +61,19 @@ const end = (id) => until(`run ${id} to end`, async () => {
 }, 60);
 const show = (run) => house.get(`/api/v1/runs/${run}`);
 
-function worker(name) {
-  return house.program(name, TRAINER, ['--hub', `https://localhost:${house.port.hub}`, '--token-file', house.at('token'), '--ca-file', house.at('hub/tls/ca.pem'), '--state-dir', house.at(name)]);
+function worker(name, ...more) {
+  return house.program(name, TRAINER, [...more, '--hub', `https://localhost:${house.port.hub}`, '--token-file', house.at('token'), '--ca-file', house.at('hub/tls/ca.pem'), '--state-dir', house.at(name)]);
+}
+
+// What a Prometheus on the worker's machine reads.
+async function figuresOf(program) {
+  const [, port] = await program.says(/metrics\.ready.*"port":"?(\d+)/);
+  const answer = await fetch(`http://127.0.0.1:${port}/metrics`);
+  assert.equal(answer.status, 200);
+  assert.match(answer.headers.get('content-type'), /^text\/plain; version=0\.0\.4/);
+  const families = readMetrics(await answer.text());
+  return (name, labels = {}) => families[name.replace(/_(count|sum)$/, '')]?.samples.find((sample) =>
+    sample.name === name && Object.entries(labels).every(([key, value]) => sample.labels[key] === value))?.value;
 }
 
 const digestOf = (run) => run.files.find((file) => file.name === 'model.onnx')?.digest;
@@ -106,16 +118,60 @@ test('a killed worker is replaced, and the model is the one that it would have m
   await second.kill('SIGTERM');
 });
 
-// covers: CIR-4
-test('a cancelled run ends at its worker, which then takes the next', { skip }, async () => {
+// covers: CIR-4, CIR-9
+test('a cancelled run ends at its worker, which then takes the next and tells Prometheus of both', { skip }, async () => {
+  fs.writeFileSync(house.at('third.yaml'), 'worker: { metrics: { port: 0 } }\n');
   const made = await start('train', { ...CONFIG, epochs: 1000, seed: 4 });
-  const third = worker('third');
+  const third = worker('third', '--config', house.at('third.yaml'));
   await until('progress', async () => (await show(made.id)).step > 0, 60);
+  const during = await figuresOf(third);
+  assert.equal(during('vedette_build_info', { program: 'trainer' }), 1);
+  assert.deepEqual(['train', 'evaluate', 'quantize'].map((kind) => during('vedette_trainer_run', { kind })), [1, 0, 0]);
+  assert.equal(during('vedette_trainer_runs_taken_total', { kind: 'train' }), 1);
+  assert.equal(during('vedette_trainer_hub_answers'), 1);
+
   await must('POST', `/api/v1/runs/${made.id}/cancel`);
   await third.says(/worker\.cancelled/);
+  const ended = (how, count) => until(`${count} run ${how} in the figures`, async () => {
+    const figure = await figuresOf(third);
+    return figure('vedette_trainer_runs_ended_total', { kind: 'train', how }) === count && figure;
+  });
+  const between = await ended('cancelled', 1);
+  assert.equal(between('vedette_trainer_run', { kind: 'train' }), 0);
+
   const next = await start('train', { ...CONFIG, epochs: 1, seed: 5 });
-  const ended = await end(next.id);
-  assert.equal(ended.state, 'done', JSON.stringify(ended.why));
+  const done = await end(next.id);
+  assert.equal(done.state, 'done', JSON.stringify(done.why));
   assert.deepEqual((await show(made.id)).files, []);
+  const after = await ended('done', 1);
+  const grown = (name) => after(name) - between(name);
+  const manifest = JSON.parse(await house.get(`/api/v1/worker/runs/${next.id}/inputs/dataset.json`));
+  const pictures = manifest.pictures.filter((item) => item.split === 'train').length;
+  assert.equal(grown('vedette_trainer_epochs_total'), 1);
+  assert.equal(grown('vedette_trainer_pictures_total'), pictures);
+  assert.equal(grown('vedette_trainer_step_seconds_count'), Math.ceil(pictures / CONFIG.batch));
+  assert.ok(grown('vedette_trainer_step_seconds_sum') > 0 && grown('vedette_trainer_checkpoints_total') >= 1);
+  assert.equal(after('vedette_trainer_runs_ended_total', { kind: 'train', how: 'failed' }), 0);
   await third.kill('SIGTERM');
+});
+
+// covers: CIR-7
+test('a run of int8 leaves a smaller model, its descriptor and what it cost', { skip }, async () => {
+  const made = await start('quantize', { budget: 0.5, calibration: 6, threads: 1 });
+  const fourth = worker('fourth');
+  const done = await end(made.id);
+  assert.equal(done.state, 'done', JSON.stringify(done.why));
+  const told = done.words.find((word) => /^int8: /.test(word.text))?.text;
+  assert.match(told ?? '', /^int8: \d+ to \d+ KiB, [\d.]+ to [\d.]+ ms, mAP50 [\d.]+ to [\d.]+; 0 of \d+ layers stay float/);
+
+  const file = (name) => house.get(`/api/v1/worker/runs/${made.id}/files/${name}`);
+  const onnx = await file('model.onnx');
+  assert.equal(sha256(onnx), digestOf(done));
+  assert.ok(onnx.length < fs.statSync(house.at('tiny/tiny.onnx')).size, `${onnx.length} bytes`);
+  assert.ok(onnx.includes('DequantizeLinear'));
+  const descriptor = String(await file('model.model.yaml'));
+  assert.match(descriptor, /^file: model\.onnx$/m);
+  assert.match(descriptor, /^classes:/m);
+  assert.ok(done.files.some(({ name }) => name === 'report.json') && done.summary.map50 !== undefined);
+  await fourth.kill('SIGTERM');
 });

@@ -6,6 +6,7 @@
  *                              when the run has ended */
 #ifndef VD_JOB_PRIV_H
 #define VD_JOB_PRIV_H
+#include "figures_priv.h"
 #include "link_priv.h"
 
 #define JOB_POINTS_MAX 200
@@ -20,6 +21,7 @@ typedef struct {
 typedef struct {
     hub_link *link;
     const trainer_config *config;
+    figures *figures;
     const vd_json *run; /* as leased */
     char id[32], lease[32], kind[16];
     char pictures[TRAINER_PATH_ROOM / 2], folder[TRAINER_PATH_ROOM / 2];

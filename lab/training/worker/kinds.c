@@ -94,27 +94,53 @@ static vd_err evaluate(job *j, vd_why *why)
 
 /* ---- training ---- */
 
+typedef struct {
+    job *j;
+    uint64_t pictures; /* to train with */
+} training;
+
+/* The last step of an epoch takes what is left. */
+static void count_step(const training *t, uint64_t step)
+{
+    uint64_t batch = (uint64_t)t->j->settings.batch, batches = (t->pictures + batch - 1) / batch;
+    bool last = batches && step % batches == 0;
+    figures_step(t->j->figures, last ? t->pictures - (batches - 1) * batch : batch);
+}
+
 static bool trained(void *ctx, uint64_t step, uint64_t steps, const trainer_value *values,
                     unsigned count)
 {
-    job_note(ctx, step, steps, values, count);
-    return job_tell(ctx, false);
+    const training *t = ctx;
+    if (count && strcmp(values[0].name, "train_loss") == 0) count_step(t, step);
+    if (count && strcmp(values[0].name, "epoch_loss") == 0) figures_epoch(t->j->figures);
+    job_note(t->j, step, steps, values, count);
+    bool go_on = job_tell(t->j, false);
+    figures_go(t->j->figures);
+    return go_on;
 }
 
 static void said(void *ctx, const char *text)
 {
-    job_say(ctx, text);
+    const training *t = ctx;
+    job_say(t->j, text);
 }
 
-static void checkpointed(void *ctx, const char *path)
+static void leave_checkpoint(job *j)
 {
-    job *j = ctx;
     vd_why why;
-    (void)path;
     if (j->cancelled) return;
     /* one that does not arrive costs time when the worker is lost, nothing else */
     vd_err err = job_leave(j, "checkpoint.bin", &why);
     if (err == VD_CONFLICT) (void)job_tell(j, true);
+}
+
+static void checkpointed(void *ctx, const char *path)
+{
+    const training *t = ctx;
+    (void)path;
+    figures_checkpoint(t->j->figures);
+    leave_checkpoint(t->j);
+    figures_go(t->j->figures);
 }
 
 static vd_err train(job *j, vd_why *why)
@@ -122,6 +148,7 @@ static vd_err train(job *j, vd_why *why)
     static const char *const files[] = { "model.onnx", "model.model.yaml", "report.json",
                                          "detections.jsonl", NULL };
     VD_AUTO(set) s = { 0 };
+    training t = { .j = j };
     char model[TRAINER_PATH_ROOM];
     trainer_result result;
     const trainer_job work = {
@@ -130,9 +157,10 @@ static vd_err train(job *j, vd_why *why)
         .model = j->model,
         .out = j->folder,
         .settings = j->settings,
-        .listener = { .ctx = j, .progress = trained, .words = said, .checkpoint = checkpointed }
+        .listener = { .ctx = &t, .progress = trained, .words = said, .checkpoint = checkpointed }
     };
     vd_err err = set_load(j->manifest, &s, why);
+    t.pictures = s.split_count[SET_TRAIN];
     if (!err) err = trainer_train(&work, &result, why);
     job_path(j, "model.onnx", model);
     if (!err) err = measure(j, model, split_of(j, &s), why);

@@ -25,7 +25,12 @@ static const trainer_config defaults = {
                .scale = 0.2,
                .colour = 0.2,
                .augment = true },
-    .worker = { .poll_ms = 5000, .train = true, .evaluate = true, .quantize = true },
+    .worker = { .poll_ms = 5000,
+                .metrics_address = "127.0.0.1",
+                .metrics_port = -1,
+                .train = true,
+                .evaluate = true,
+                .quantize = true },
 };
 
 static vd_err read_counts(const vd_config_node *map, trainer_settings *s, vd_why *why)
@@ -76,10 +81,20 @@ static vd_err read_kinds(const vd_config_node *map, trainer_worker *w, vd_why *w
     return VD_OK;
 }
 
+static vd_err read_metrics(const vd_config_node *map, trainer_worker *w, vd_why *why)
+{
+    static const char *const keys[] = { "port", "address", NULL };
+    if (!map) return VD_OK;
+    vd_err err = vd_config_only(map, keys, why);
+    if (!err) err = vd_config_int(map, "port", -1, 65535, &w->metrics_port, why);
+    if (!err) err = vd_config_text(map, "address", &w->metrics_address, why);
+    return err;
+}
+
 static vd_err read_worker(const vd_config_node *map, trainer_worker *w, vd_why *why)
 {
-    static const char *const keys[] = { "hub",       "token_file", "ca_file", "name",
-                                        "state_dir", "poll",       "kinds",   NULL };
+    static const char *const keys[] = { "hub",  "token_file", "ca_file", "name", "state_dir",
+                                        "poll", "kinds",      "metrics", NULL };
     vd_err err = vd_config_only(map, keys, why);
     if (!err) err = vd_config_text(map, "hub", &w->url, why);
     if (!err) err = vd_config_text(map, "token_file", &w->token_file, why);
@@ -88,6 +103,7 @@ static vd_err read_worker(const vd_config_node *map, trainer_worker *w, vd_why *
     if (!err) err = vd_config_text(map, "state_dir", &w->state_dir, why);
     if (!err) err = vd_config_duration_ms(map, "poll", 200, 3600000, &w->poll_ms, why);
     if (!err) err = read_kinds(map, w, why);
+    if (!err) err = read_metrics(vd_config_get(map, "metrics"), w, why);
     return err;
 }
 

@@ -22,6 +22,8 @@ typedef struct {
 typedef struct {
     const char *url, *token_file, *ca_file, *name, *state_dir; /* NULL: not given */
     int64_t poll_ms;
+    const char *metrics_address;
+    int64_t metrics_port; /* -1: none, 0: any free one */
     bool train, evaluate, quantize;
 } trainer_worker;
 

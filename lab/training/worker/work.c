@@ -69,19 +69,19 @@ static vd_err prepare(job *j, const vd_json *lease, vd_why *why)
 }
 
 /* Whoever stops a worker wants the run to be taken over, not to be ended. */
-static void end(job *j, vd_err err, const vd_why *what)
+static figures_how end(job *j, vd_err err, const vd_why *what)
 {
     vd_why why = { 0 };
     if (err == VD_GONE && !j->cancelled) {
         vd_log(VD_LOG_INFO, "worker.left", "the run waits for a worker to take it up again", "run",
                j->id, NULL);
-        return;
+        return FIGURES_LEFT;
     }
     if (j->cancelled) {
         vd_log(VD_LOG_INFO, "worker.cancelled", "the run goes on no further", "run", j->id, "why",
                j->reason, NULL);
         job_clear(j);
-        return;
+        return FIGURES_CANCELLED;
     }
     if (err) vd_log_why(VD_LOG_ERROR, "worker.failed", "the run failed", what, "run", j->id, NULL);
     vd_err told = VD_RETRY;
@@ -95,17 +95,21 @@ static void end(job *j, vd_err err, const vd_why *what)
     else if (!err)
         vd_log(VD_LOG_INFO, "worker.done", "the run is done", "run", j->id, NULL);
     job_clear(j);
+    if (told) return j->cancelled ? FIGURES_CANCELLED : FIGURES_LEFT;
+    return err ? FIGURES_FAILED : FIGURES_DONE;
 }
 
-static void work_on(hub_link *link, const trainer_config *config, const vd_json *lease)
+static void work_on(hub_link *link, const trainer_config *config, figures *f, const vd_json *lease)
 {
     vd_why why = { 0 };
     job *j = calloc(1, sizeof(*j));
     if (!j) return;
     j->link = link;
     j->config = config;
+    j->figures = f;
     j->settings = config->train;
     vd_err err = prepare(j, lease, &why);
+    figures_take(f, j->kind);
     if (!err) {
         vd_log(VD_LOG_INFO, "worker.took", "took a run", "run", j->id, "kind", j->kind, NULL);
         job_kind run = job_kind_of(j->kind);
@@ -113,7 +117,7 @@ static void work_on(hub_link *link, const trainer_config *config, const vd_json 
         if (!err) err = job_fetch(j, &why);
         if (!err) err = run(j, &why);
     }
-    end(j, err, &why);
+    figures_end(f, end(j, err, &why));
     free(j);
 }
 
@@ -122,7 +126,9 @@ vd_err trainer_work(const trainer_config *config, vd_why *why)
     hub_link *link = NULL;
     if (!config->worker.url || !config->worker.token_file)
         return vd_fail(why, VD_INVALID, "a worker needs --hub and --token-file");
-    vd_err err = link_open(&config->worker, &link, why);
+    VD_AUTO(figures) f;
+    vd_err err = figures_start(&f, &config->worker, why);
+    if (!err) err = link_open(&config->worker, &link, why);
     if (err) return err;
     vd_log(VD_LOG_INFO, "worker.ready", "the worker asks for runs", "hub", config->worker.url,
            "version", vd_version, NULL);
@@ -130,8 +136,9 @@ vd_err trainer_work(const trainer_config *config, vd_why *why)
         VD_AUTO(vd_json_ptr) lease = NULL;
         vd_why asked = { 0 };
         err = ask(link, &config->worker, &lease, &asked);
+        figures_hub(&f, !err);
         if (!err && lease)
-            work_on(link, config, lease);
+            work_on(link, config, &f, lease);
         else if (err)
             vd_log_why(VD_LOG_WARN, "worker.unanswered", "the hub gives no run", &asked, NULL);
         if (err || !lease) (void)vd_stop_wait((int)config->worker.poll_ms);
