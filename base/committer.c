@@ -79,11 +79,12 @@ static void gather(vd_committer *c)
     }
 }
 
-/* Takes what waits, at most one group; 0 when stopping and empty. */
-static size_t take_group(vd_committer *c)
+/* Takes what waits, at most one group; 0 when stopping and empty. `held`: the thread has the pen of
+ * its last group. At its start it has none: a caller may be writing already. */
+static size_t take_group(vd_committer *c, bool held)
 {
     pthread_mutex_lock(&c->lock);
-    c->busy = false;
+    if (held) c->busy = false;
     while (c->busy || (c->count == 0 && !c->stopping)) pthread_cond_wait(&c->posted, &c->lock);
     c->busy = true;
     if (c->last_group > 1) gather(c);
@@ -166,8 +167,7 @@ static void tell(vd_committer *c, size_t count, vd_err lost, const vd_why *why)
 static void *commit_loop(void *arg)
 {
     vd_committer *c = arg;
-    size_t count;
-    while ((count = take_group(c)) > 0) {
+    for (size_t count = take_group(c, false); count > 0; count = take_group(c, true)) {
         vd_why why = { 0 };
         vd_err lost = run_group(c, count, &why);
         tell(c, count, lost, &why);

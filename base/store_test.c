@@ -1,5 +1,7 @@
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -339,6 +341,47 @@ VD_TEST(what_is_posted_while_a_lone_writer_commits_comes_after_it)
     sem_destroy(&go);
 }
 
+typedef struct {
+    vd_committer *committer;
+    atomic_int inside, together;
+} crowd;
+
+static vd_err run_in_crowd(vd_store *store, void *arg, vd_why *why)
+{
+    (void)store;
+    (void)why;
+    crowd *c = arg;
+    if (atomic_fetch_add(&c->inside, 1) > 0) atomic_fetch_add(&c->together, 1);
+    for (int i = 0; i < 20; i++) sched_yield();
+    atomic_fetch_sub(&c->inside, 1);
+    return VD_OK;
+}
+
+static void *join_crowd(void *arg)
+{
+    crowd *c = arg;
+    return vd_committer_run(c->committer, run_in_crowd, c, NULL) ? arg : NULL;
+}
+
+/* The committer's own thread may begin when a caller has the pen already. */
+VD_TEST(nobody_writes_beside_another_from_the_first_moment_on)
+{
+    for (int round = 0; round < 100; round++) {
+        crowd c = { NULL, 0, 0 };
+        pthread_t threads[3];
+        void *failed = NULL;
+        expect_ok(vd_committer_new(opened(&schema), 8, 8, &c.committer, NULL));
+        for (int i = 0; i < 3; i++)
+            expect_i64(pthread_create(&threads[i], NULL, join_crowd, &c), 0);
+        for (int i = 0; i < 3; i++) {
+            pthread_join(threads[i], &failed);
+            expect_true(failed == NULL);
+        }
+        vd_committer_free(c.committer);
+        expect_i64(atomic_load(&c.together), 0);
+    }
+}
+
 VD_TEST(every_allocation_that_fails_is_told_and_leaves_the_store_usable)
 {
     unsigned failed = 0;
@@ -390,5 +433,6 @@ VD_TEST_MAIN(IN_FOLDER(what_was_written_is_there_after_a_reopen),
              IN_FOLDER(writers_whose_job_is_two_groups_away_are_woken_too),
              IN_FOLDER(a_lone_writer_commits_in_its_own_thread),
              IN_FOLDER(what_is_posted_while_a_lone_writer_commits_comes_after_it),
+             IN_FOLDER(nobody_writes_beside_another_from_the_first_moment_on),
              IN_FOLDER(every_allocation_that_fails_is_told_and_leaves_the_store_usable),
              IN_FOLDER(a_pool_lends_what_it_gets_back))
