@@ -241,9 +241,12 @@ vd_err vd_blobs_part_add(vd_blobs *blobs, const vd_digest *digest, uint64_t offs
     }
     VD_AUTO(part) into = { .fd = -1 };
     vd_err err = part_open(blobs, digest, &into, why);
-    if (!err) err = part_fits(&into, offset, bytes.len, total, why);
-    if (!err) err = part_append(&into, bytes, why);
-    bool whole = !err && offset + bytes.len == total;
+    bool whole = !err && total > 0 && into.have == total; /* its writer died before the end */
+    if (!err && !whole) {
+        err = part_fits(&into, offset, bytes.len, total, why);
+        if (!err) err = part_append(&into, bytes, why);
+        whole = !err && offset + bytes.len == total;
+    }
     if (whole) err = part_finish(blobs, &into, digest, why);
     if (!err) *ret_whole = whole;
     return err;

@@ -192,6 +192,27 @@ VD_TEST(a_second_writer_of_the_same_blob_waits_its_turn)
     expect_true(whole);
 }
 
+/* Killed between the last byte and the hash: nothing is sent again, and nothing is believed. */
+VD_TEST(a_part_that_nobody_finished_is_finished_by_the_next_writer)
+{
+    VD_AUTO(test_dir) dir = test_dir_new();
+    VD_AUTO(blobs_ptr) blobs = blobs_in(&dir);
+    vd_digest digest = vd_sha256(VD_STR("one two"));
+    char name[100];
+    bool whole = false;
+    vd_why why = { 0 };
+    snprintf(name, sizeof(name), "partial/%s", digest.hex);
+    expect_ok(vd_file_save(test_path(&dir, name), 0640, VD_STR("one two"), &why));
+    expect_ok(part_add(blobs, &digest, 0, VD_STR("one two"), 7, &whole));
+    expect_true(whole);
+    expect_blob(blobs, &digest, VD_STR("one two"));
+
+    expect_ok(vd_blobs_delete(blobs, &digest, &why));
+    expect_ok(vd_file_save(test_path(&dir, name), 0640, VD_STR("one owt"), &why));
+    expect_err(part_add(blobs, &digest, 7, VD_SLICE_NONE, 7, &whole), VD_CORRUPT);
+    expect_u64(vd_blobs_part_size(blobs, &digest), 0);
+}
+
 /* A disk that is full at any step: the part keeps its length, and the sender may go on later. */
 VD_TEST(every_failing_write_can_be_resumed)
 {
@@ -242,6 +263,7 @@ VD_TEST_MAIN(VD_RUN(sha_256_matches_the_published_vectors), VD_RUN(hmac_matches_
              VD_RUN(parts_that_follow_each_other_become_the_blob),
              VD_RUN(an_empty_blob_arrives_in_one_empty_part),
              VD_RUN(a_part_elsewhere_or_too_long_changes_nothing),
+             VD_RUN(a_part_that_nobody_finished_is_finished_by_the_next_writer),
              VD_RUN(damaged_bytes_are_refused_and_forgotten),
              VD_RUN(a_second_writer_of_the_same_blob_waits_its_turn),
              VD_RUN(every_failing_write_can_be_resumed),

@@ -157,6 +157,11 @@ static bool answers_are(const hub_peer *p, int64_t count)
     return p->answer_count >= count;
 }
 
+static bool patches_are(const hub_peer *p, int64_t count)
+{
+    return (int64_t)p->patches >= count;
+}
+
 static bool evidence_is_whole(const hub_peer *p, int64_t arg)
 {
     (void)arg;
@@ -294,6 +299,29 @@ VD_TEST(spoiled_evidence_is_sent_again_from_the_start)
 
     expect_u64(d.hub.patches, 2);
     assert_memory_equal(d.hub.evidence.data, "12345", 5);
+}
+
+VD_TEST(evidence_that_the_hub_does_not_call_whole_is_kept)
+{
+    char path[4096];
+    VD_AUTO(desk) d;
+    vd_event_evidence evidence = { .kind = "snapshot", .bytes = 5, .content_type = "image/jpeg" };
+    desk_new(&d);
+    d.hub.never_whole = true; /* it was killed between the last byte and the hash */
+    evidence.start_utc_us = evidence.end_utc_us = 1700000000000000;
+    expect_ok(vd_blobs_put(vd_outbox_blobs(d.outbox), VD_STR("12345"), &evidence.digest, NULL));
+    vd_event event = event_of("gate");
+    event.evidence = &evidence;
+    event.evidence_count = 1;
+    expect_ok(vd_outbox_accept(d.outbox, &event, NULL));
+
+    desk_connect(&d);
+    vd_device_status status = { 0 };
+    peer_await(&d.hub, patches_are, 1);
+    while (!status.blob_errors && !status.blobs_sent) vd_device_get_status(d.device, &status);
+
+    expect_u64(status.blobs_sent, 0);
+    expect_ok(vd_blobs_path(vd_outbox_blobs(d.outbox), &evidence.digest, path, sizeof path, NULL));
 }
 
 VD_TEST(reported_sections_go_as_one_patch_and_then_only_what_differs)
@@ -439,6 +467,7 @@ VD_TEST_MAIN(VD_RUN(what_waited_while_the_hub_was_away_arrives_in_order_and_once
              VD_RUN(refused_device_says_why_and_comes_back_when_it_is_let_in),
              VD_RUN(evidence_goes_after_its_event_and_goes_on_where_the_hub_stands),
              VD_RUN(spoiled_evidence_is_sent_again_from_the_start),
+             VD_RUN(evidence_that_the_hub_does_not_call_whole_is_kept),
              VD_RUN(reported_sections_go_as_one_patch_and_then_only_what_differs),
              VD_RUN(desired_rules_are_applied_and_a_refusal_is_reported_with_its_reason),
              VD_RUN(methods_are_answered_and_preview_sends_pictures),

@@ -61,7 +61,7 @@ static enum MHD_Result on_patch(hub_peer *p, struct MHD_Connection *c, const vd_
         vd_buf_clear(&p->evidence);
         return reply(c, 422, 0, false);
     }
-    p->evidence_whole = p->evidence.len == whole;
+    p->evidence_whole = p->evidence.len == whole && !p->never_whole;
     return reply(c, 204, (int64_t)p->evidence.len, p->evidence_whole);
 }
 

@@ -36,6 +36,7 @@ typedef struct {
     const char *twin;      /* the answer to GET */
     int unknown_heads;     /* HEADs that still get 404 */
     int spoil;             /* finished uploads that still get 422 */
+    bool never_whole;      /* holds every byte and never looks at them */
     uint64_t wrong_offset; /* >0: the next PATCH at 0 is told that so much is here */
     /* what the device did */
     unsigned connects, subscribes, reports, previews, heads, patches, cuts;

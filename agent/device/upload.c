@@ -4,6 +4,8 @@
  *    │ 404: the hub does not know the event yet      │ 409: it holds another amount, go on there
  *    │ Upload-Complete: sent already                 │ 422: what arrived is not the file, from 0
  *    └▶ later                                        └▶ anything else: later
+ *
+ * Only Upload-Complete ends it: a hub that holds every byte may have died before it looked at them.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -89,10 +91,11 @@ static upload_step send_all(upload *u, uint64_t offset, vd_why *why)
 {
     unsigned corrupt = 0, conflicts = 0;
 
-    while (offset < u->bytes) {
+    do {
         https_answer answer;
         if (device_stopping(u->d)) return UPLOAD_LATER;
         send_chunk(u, offset, &answer, why);
+        if (answer.status == 204 && answer.complete) return UPLOAD_SENT;
         if (answer.status == 204) {
             offset = (uint64_t)answer.offset;
         } else if (answer.status == 409 && answer.offset >= 0 && ++conflicts < CONFLICTS_MAX) {
@@ -102,8 +105,9 @@ static upload_step send_all(upload *u, uint64_t offset, vd_why *why)
         } else {
             return not_now(&answer);
         }
-    }
-    return UPLOAD_SENT;
+    } while (offset < u->bytes);
+    vd_fail(why, VD_RETRY, "the hub holds every byte and does not call the file whole");
+    return UPLOAD_LATER;
 }
 
 static upload_step send_file(upload *u, vd_why *why)

@@ -36,8 +36,9 @@ VD_MUST_USE vd_err vd_blobs_path(vd_blobs *blobs, const vd_digest *digest, char 
 VD_MUST_USE vd_err vd_blobs_delete(vd_blobs *blobs, const vd_digest *digest, vd_why *why);
 /* Resumable arrival. `offset` must equal what has arrived (VD_CONFLICT otherwise; ask
  * vd_blobs_part_size). When offset + len reaches total, the content is hashed: VD_OK and *ret_whole
- * with the blob in place, or VD_CORRUPT and the part is discarded. One writer per digest at a time
- * (VD_RETRY). Synced before it returns. */
+ * with the blob in place, or VD_CORRUPT and the part is discarded. A part that holds `total` bytes
+ * already, because its writer was killed before it could be hashed, is hashed whatever the offset.
+ * One writer per digest at a time (VD_RETRY). Synced before it returns. */
 VD_MUST_USE vd_err vd_blobs_part_add(vd_blobs *blobs, const vd_digest *digest, uint64_t offset,
                                      vd_slice bytes, uint64_t total, bool *ret_whole, vd_why *why);
 uint64_t vd_blobs_part_size(vd_blobs *blobs, const vd_digest *digest);
