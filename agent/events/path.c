@@ -64,9 +64,19 @@ void path_read(vd_event_camera *camera, const tap *t, track_path *into)
     pthread_mutex_unlock(&camera->lock);
 }
 
+static int64_t to_ms(int64_t us)
+{
+    return us < 0 ? -((-us + 999) / 1000) : us / 1000;
+}
+
+/* Pictures of a camera that catches up come closer than a millisecond: an event has one of them. */
 unsigned path_places(const track_path *p, int64_t start_us, vd_event_place *into)
 {
-    for (unsigned i = 0; i < p->count; i++)
-        into[i] = (vd_event_place){ (p->step[i].utc_us - start_us) / 1000, p->step[i].box };
-    return p->count;
+    unsigned count = 0;
+    for (unsigned i = 0; i < p->count; i++) {
+        int64_t at_ms = to_ms(p->step[i].utc_us - start_us);
+        if (count && at_ms <= into[count - 1].at_ms) continue;
+        into[count++] = (vd_event_place){ at_ms, p->step[i].box };
+    }
+    return count;
 }

@@ -129,7 +129,22 @@ VD_TEST(after_the_clock_went_back_nothing_of_before_is_in_a_path)
     tap_close(s.camera, t);
 }
 
+/* The event's reader takes rising milliseconds only. */
+VD_TEST(pictures_closer_than_a_millisecond_are_one_place)
+{
+    static const int64_t after_us[] = { -1200, -700, -300, 1, 400, 1000, 1999, 2000 };
+    static const int64_t expected_ms[] = { -2, -1, 0, 1, 2 };
+    track_path way = { 0 };
+    vd_event_place place[VD_EVENT_PATH_MAX];
+    for (unsigned i = 0; i < VD_COUNT_OF(after_us); i++)
+        way.step[way.count++] = (path_step){ .utc_us = T0 + after_us[i], .track = 4 };
+    expect_u64(path_places(&way, T0, place), VD_COUNT_OF(expected_ms));
+    for (unsigned i = 0; i < VD_COUNT_OF(expected_ms); i++)
+        expect_i64(place[i].at_ms, expected_ms[i]);
+}
+
 VD_TEST_MAIN(VD_RUN(a_path_begins_before_its_event_was_known),
+             VD_RUN(pictures_closer_than_a_millisecond_are_one_place),
              VD_RUN(a_visit_that_another_track_takes_over_goes_on_with_that_one),
              VD_RUN(a_long_path_is_thinned_evenly_and_ends_with_its_clip),
              VD_RUN(after_the_clock_went_back_nothing_of_before_is_in_a_path))
