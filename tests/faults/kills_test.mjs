@@ -46,8 +46,10 @@ test(`nothing is lost or doubled when everything is killed at random moments (SE
   for (const entry of house.accepted()) revisions.set(entry.event, Math.max(revisions.get(entry.event) ?? 0, Number(entry.revision)));
   assert.ok(revisions.size >= 10, `${revisions.size} events were accepted`);
   let events;
+  const refused = () => hub.text.split('\n').filter((line) => line.includes('intake.bad_event'));
   await until('every accepted event to arrive', async () => {
     events = await house.events();
+    assert.deepEqual(refused(), [], 'the hub reads every event');
     const have = new Map(events.map((event) => [event.id, event.revision]));
     const missing = [...revisions].filter(([id, revision]) => !(have.get(id) >= revision));
     if (missing.length) throw new Error(`${missing.length} of ${revisions.size} missing, such as ${missing[0]}`);
