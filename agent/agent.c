@@ -10,13 +10,6 @@
 #define MIB      1048576ull
 #define FLUSH_MS 3000
 
-lane *agent_lane(agent *a, const char *camera)
-{
-    for (unsigned i = 0; i < a->lane_count; i++)
-        if (strcmp(a->lane[i].config->id, camera) == 0) return &a->lane[i];
-    return NULL;
-}
-
 /* Each revision has a fact of its own, so that none is folded into a count: what the log says was
  * accepted is what the hub must have in the end. */
 static void log_event(const vd_event *event)
@@ -138,7 +131,7 @@ static vd_err open_events(agent *a, vd_why *why)
 
 static vd_err open_turns(agent *a, vd_why *why)
 {
-    vd_err err = vd_turns_new(a->config->camera_count, &a->turns);
+    vd_err err = vd_turns_new(AGENT_CAMERAS_MAX, &a->turns);
 
     return err ? vd_fail(why, err, "no memory for the cameras' turns") : VD_OK;
 }
@@ -148,8 +141,8 @@ static vd_err add_lanes(agent *a, bool hub, vd_why *why)
     vd_err err = hub ? sampling_open(a, why) : VD_OK;
 
     for (unsigned i = 0; !err && i < a->config->camera_count; i++) {
-        err = lane_add(&a->lane[i], a, &a->config->camera[i], why);
-        if (!err) a->lane_count++;
+        lane *added;
+        err = lanes_add(a, &a->config->camera[i], &added, why);
     }
     return err;
 }
@@ -175,6 +168,7 @@ static void agent_init(agent *a, const agent_config *config)
     a->config = config;
     a->started_utc_us = vd_clock_utc_us();
     pthread_mutex_init(&a->lock, NULL);
+    pthread_mutex_init(&a->rules_use, NULL);
     swap_init(a);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -182,12 +176,19 @@ static void agent_init(agent *a, const agent_config *config)
     pthread_condattr_destroy(&attr);
 }
 
+static void start_rules(agent *a)
+{
+    VD_AUTO(lane_list) all = agent_lanes(a);
+    rulebook_start(a, all.lane, all.count);
+}
+
 static vd_err start_work(agent *a, vd_why *why)
 {
     vd_err err = swap_start(a, why);
     if (!err) err = analysis_start(a, why);
     if (!err) err = figures_serve(a, why);
-    for (unsigned i = 0; !err && i < a->lane_count; i++) lane_start(&a->lane[i]);
+    VD_AUTO(lane_list) all = agent_lanes(a);
+    for (unsigned i = 0; !err && i < all.count; i++) lane_start(all.lane[i]);
     return err;
 }
 
@@ -203,19 +204,20 @@ vd_err agent_start(agent *a, const agent_config *config, vd_why *why)
     if (!err) err = open_turns(a, why);
     if (!err) err = add_lanes(a, connection[0] != '\0', why);
     if (!err) err = swap_open(a, connection[0] != '\0', why);
-    if (!err) rulebook_start(a);
+    if (!err) start_rules(a);
     if (!err) err = open_link(a, connection, why);
     if (!err) err = start_work(a, why);
     vd_wipe(connection, sizeof connection);
     return err;
 }
 
+/* The lanes stay for what still asks for them; their cameras are gone. */
 static void stop_cameras(agent *a)
 {
-    for (unsigned i = 0; i < a->lane_count; i++)
-        if (a->lane[i].camera) vd_camera_stop(a->lane[i].camera);
-    for (unsigned i = 0; i < a->lane_count; i++)
-        if (a->lane[i].camera) vd_camera_join(a->lane[i].camera);
+    for (unsigned i = 0; i < AGENT_CAMERAS_MAX; i++)
+        if (a->lane[i] && a->lane[i]->camera) vd_camera_stop(a->lane[i]->camera);
+    for (unsigned i = 0; i < AGENT_CAMERAS_MAX; i++)
+        if (a->lane[i] && a->lane[i]->camera) vd_camera_join(a->lane[i]->camera);
 }
 
 void agent_stop(agent *a)
@@ -236,11 +238,12 @@ void agent_stop(agent *a)
     if (a->events) vd_events_free(a->events);
     vd_turns_free(a->turns);
     a->samples = vd_samples_free(a->samples);
-    for (unsigned i = 0; i < a->lane_count; i++) lane_free(&a->lane[i]);
+    for (unsigned i = 0; i < AGENT_CAMERAS_MAX; i++) lane_free(a->lane[i]);
     a->models = vd_models_free(a->models);
     if (a->model) vd_model_free(a->model);
     if (a->outbox) vd_outbox_free(a->outbox);
     pthread_cond_destroy(&a->changed);
     pthread_mutex_destroy(&a->lock);
+    pthread_mutex_destroy(&a->rules_use);
     pthread_rwlock_destroy(&a->model_use);
 }

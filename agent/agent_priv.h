@@ -5,6 +5,7 @@
  *   agent_config.c  the configuration file
  *   agent.c         everything is opened, started, stopped in order
  *   lane.c          one camera: its packets and pictures go their ways   (camera's reader thread)
+ *   lanes.c         which cameras there are, and who holds them           (main changes, all ask)
  *   swap.c          which model looks, and how another takes over       (updater, main thread)
  *   analysis.c      the one thread that looks at pictures                (analysis thread)
  *   rulebook.c      which rules hold for which camera: file, hub         (main, link thread)
@@ -34,11 +35,13 @@ typedef struct {
     unsigned count;
 } rule_set;
 
+/* One camera while it is there. Main adds it and lets it leave; others hold it (lanes.c). */
 typedef struct {
     agent *agent;
     const agent_camera *config;
+    unsigned number; /* its place in agent.lane and in the turns */
     char password[SECRET_ROOM];
-    vd_camera *camera; /* NULL: could not be started, see `why` */
+    vd_camera *camera; /* NULL: could not be started, see `why`; ask lane_status */
     vd_event_camera *events;
     vd_sketches *sketches;
     vd_sample_camera *sampler; /* NULL: no hub that could ask */
@@ -46,6 +49,8 @@ typedef struct {
     vd_why why;                /* why it could not be started */
 
     /* under the agent's lock */
+    unsigned holders;
+    bool leaving; /* nobody gets hold of it any more */
     uint64_t analysis_errors;
     bool rules_changed;
     rule_set *rules;  /* what shall hold */
@@ -76,11 +81,11 @@ struct agent {
     /* Read with `lock` or model_use held, changed with both; run by the analysis thread. */
     vd_model *model;
     vd_why model_why;
-    pthread_rwlock_t model_use; /* reading: somebody uses the model; taken before `lock` */
-    vd_models *models;          /* NULL: no hub that could send one */
-    vd_model *next_model;       /* the updater's: loaded, not yet in use */
-    unsigned lane_count;
-    lane lane[AGENT_CAMERAS_MAX];
+    pthread_rwlock_t model_use;    /* reading: somebody uses the model; taken before `lock` */
+    vd_models *models;             /* NULL: no hub that could send one */
+    vd_model *next_model;          /* the updater's: loaded, not yet in use */
+    lane *lane[AGENT_CAMERAS_MAX]; /* by number, NULL: free; main's, changed with `lock` held */
+    pthread_mutex_t rules_use;     /* one change of rules at a time; taken before all others */
 
     char *twin_rules; /* what the hub wants, JSON; NULL: nothing */
     int64_t started_utc_us;
@@ -92,14 +97,39 @@ vd_err agent_start(agent *a, const agent_config *config, vd_why *why);
 void agent_stop(agent *a); /* also after a failed start */
 /* The hub section: the connection string and the authority can be read. For --check-config. */
 vd_err agent_check_hub(const agent_config *config, vd_why *why);
-lane *agent_lane(agent *a, const char *camera);
+
+/* lanes.c: any thread may ask, main alone adds and lets leave. */
+typedef struct {
+    agent *agent;
+    unsigned count;
+    lane *lane[AGENT_CAMERAS_MAX];
+} lane_list;
+/* The cameras that are there now. A held one stays valid though its camera may leave meanwhile;
+ * hold it briefly: who lets it leave waits. */
+lane_list agent_lanes(agent *a);
+void lane_list_done(lane_list *list);
+VD_AUTO_DEFINE(lane_list, lane_list_done)
+unsigned agent_camera_count(agent *a);
+lane *agent_lane(agent *a, const char *camera); /* held; NULL: there is none */
+void lane_let_go(lane *l);                      /* NULL is fine */
+/* Not yet started. `config` is borrowed for the lane's life. */
+vd_err lanes_add(agent *a, const agent_camera *config, lane **ret_lane, vd_why *why);
+/* They are gone, and their numbers free, when it returns. Blocks until their pictures are back;
+ * clips that are still written are finished by the events' worker. */
+void lanes_leave(agent *a, lane *const *list, unsigned count);
 
 /* lane.c */
-unsigned lane_number(const lane *l);
-vd_err lane_add(lane *l, agent *a, const agent_camera *config, vd_why *why);
+vd_err lane_open(lane *l, vd_why *why); /* the stages that keep something of a camera know it */
 /* A camera that cannot be started is logged and kept in `why`; the others go on. */
 void lane_start(lane *l);
+/* No new work; a preview that waits gives up. */
+void lane_stop(lane *l);
+/* After lane_stop: nothing of it runs or waits any more, its visits and events are ended. */
+void lane_join(lane *l);
+/* Also one that lane_open failed on. */
 void lane_free(lane *l);
+/* What the camera says, or why there is none. Any thread that holds the lane. */
+void lane_status(lane *l, vd_camera_status *ret_status);
 /* The camera's next picture as JPEG, waiting up to a second. The shape of vd_device_sink.picture.
  */
 vd_err lane_preview(void *agent, const char *camera, vd_buf *ret_jpeg, int64_t *ret_utc_us,
@@ -129,9 +159,9 @@ vd_err rulebook_read(const vd_config_node *rules, const char *camera, const vd_m
                      rule_set *ret_rules, vd_why *why);
 /* Every rule of every camera; also names cameras that are not there. For --check-config. */
 vd_err rulebook_check(const agent_config *config, vd_why *why);
-/* What the file and the last word of the hub say, for all lanes; bad rules leave their camera
- * without any, with the reason kept. */
-void rulebook_start(agent *a);
+/* What the file and the last word of the hub say; bad rules leave their camera without any, with
+ * the reason kept. */
+void rulebook_start(agent *a, lane *const *list, unsigned count);
 /* The shape of vd_device_sink.rules. */
 vd_err rulebook_from_hub(void *agent, vd_slice json, vd_why *why);
 
@@ -151,9 +181,9 @@ vd_err figures_serve(agent *a, vd_why *why);
 
 /* report.c */
 typedef struct {
-    int64_t figures_us; /* monotonic: when figures were told last */
-    int64_t changed_us; /* monotonic: when a state changed last */
-    char states[AGENT_CAMERAS_MAX];
+    int64_t figures_us;             /* monotonic: when figures were told last */
+    int64_t changed_us;             /* monotonic: when a state changed last */
+    char states[AGENT_CAMERAS_MAX]; /* by number; 0: no camera */
     uint64_t failed;
 } report_state;
 void report_tick(agent *a, report_state *state);

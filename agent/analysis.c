@@ -123,15 +123,16 @@ static void *analysis_run(void *arg)
         }
         pthread_rwlock_rdlock(&a->model_use);
         if (!turn.frame)
-            analysis_end_scene(&a->lane[turn.camera]);
+            analysis_end_scene(a->lane[turn.camera]);
         else if (a->model)
-            look_at(me, &a->lane[turn.camera], turn.frame);
+            look_at(me, a->lane[turn.camera], turn.frame);
         pthread_rwlock_unlock(&a->model_use);
         vd_frame_unref(turn.frame);
         vd_turns_done(a->turns, turn.camera);
     }
     pthread_rwlock_rdlock(&a->model_use);
-    for (unsigned i = 0; i < a->lane_count; i++) analysis_end_scene(&a->lane[i]);
+    VD_AUTO(lane_list) all = agent_lanes(a);
+    for (unsigned i = 0; i < all.count; i++) analysis_end_scene(all.lane[i]);
     pthread_rwlock_unlock(&a->model_use);
     free(me);
     return NULL;

@@ -21,9 +21,9 @@ typedef struct {
 
 static lane_figures figures_of(lane *l)
 {
-    lane_figures f = { .camera.state = VD_CAMERA_FAILED };
-    if (l->camera) vd_camera_get_status(l->camera, &f.camera);
-    vd_turns_get_stats(l->agent->turns, lane_number(l), &f.turns);
+    lane_figures f;
+    lane_status(l, &f.camera);
+    vd_turns_get_stats(l->agent->turns, l->number, &f.turns);
     return f;
 }
 
@@ -73,17 +73,20 @@ static const struct {
 
 static void camera_figures(agent *a, vd_metrics *m)
 {
+    VD_AUTO(lane_list) all = agent_lanes(a);
     for (unsigned k = 0; k < VD_COUNT_OF(per_camera); k++) {
         vd_metrics_family(m, per_camera[k].name, per_camera[k].type, per_camera[k].help);
-        for (unsigned i = 0; i < a->lane_count; i++) {
-            lane_figures f = figures_of(&a->lane[i]);
-            vd_metrics_num(m, VD_LABELS("camera", a->lane[i].config->id), per_camera[k].figure(&f));
+        for (unsigned i = 0; i < all.count; i++) {
+            lane_figures f = figures_of(all.lane[i]);
+            vd_metrics_num(m, VD_LABELS("camera", all.lane[i]->config->id),
+                           per_camera[k].figure(&f));
         }
     }
     vd_metrics_family(m, "vedette_agent_inference_seconds", VD_METRIC_HISTOGRAM,
                       "How long the model took for a picture, pre-processing included.");
-    for (unsigned i = 0; i < a->lane_count; i++)
-        vd_metrics_histogram(m, VD_LABELS("camera", a->lane[i].config->id), &a->lane[i].inference);
+    for (unsigned i = 0; i < all.count; i++)
+        vd_metrics_histogram(m, VD_LABELS("camera", all.lane[i]->config->id),
+                             &all.lane[i]->inference);
 }
 
 static void queue_figures(agent *a, vd_metrics *m)

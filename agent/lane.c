@@ -4,14 +4,10 @@
 
 #include "agent_priv.h"
 #include "vd/clock.h"
+#include "vd/secret.h"
 
 #define PREVIEW_WAIT_US 1000000
 #define PREVIEW_QUALITY 75
-
-unsigned lane_number(const lane *l)
-{
-    return (unsigned)(l - l->agent->lane);
-}
 
 static void on_packet(void *ctx, const vd_packet *packet)
 {
@@ -37,7 +33,7 @@ static void on_picture(void *ctx, const vd_picture *picture)
     }
     pthread_mutex_unlock(&a->lock);
     vd_sketches_picture(l->sketches, frame);
-    vd_turns_put(a->turns, lane_number(l), frame);
+    vd_turns_put(a->turns, l->number, frame);
 }
 
 static vd_log_level level_of(vd_camera_state state)
@@ -67,7 +63,7 @@ static void on_status(void *ctx, const vd_camera_status *status)
     strncat(id, vd_camera_state_name(status->state), sizeof id - 8);
     vd_log_why(level_of(status->state), id, fact_of(status->state),
                status->why.fact[0] ? &status->why : NULL, "camera", l->config->id, NULL);
-    if (away) vd_turns_away(l->agent->turns, lane_number(l));
+    if (away) vd_turns_away(l->agent->turns, l->number);
 }
 
 static vd_err read_password(lane *l, vd_why *why)
@@ -109,33 +105,78 @@ static vd_err start_camera(lane *l, vd_why *why)
     return err;
 }
 
-vd_err lane_add(lane *l, agent *a, const agent_camera *config, vd_why *why)
+vd_err lane_open(lane *l, vd_why *why)
 {
-    l->agent = a;
-    l->config = config;
+    agent *a = l->agent;
+
     figures_init(l);
-    vd_err err = vd_events_add_camera(a->events, config->id, &l->events, why);
-    if (!err && a->samples) err = vd_samples_add(a->samples, config->id, &l->sampler);
+    vd_err err = vd_events_add_camera(a->events, l->config->id, &l->events, why);
+    if (!err && a->samples) err = vd_samples_add(a->samples, l->config->id, &l->sampler);
     return err ? err : watch_add(l);
 }
 
 void lane_start(lane *l)
 {
-    vd_err err = read_password(l, &l->why);
-    if (!err) err = start_camera(l, &l->why);
-    if (err)
-        vd_log_why(VD_LOG_ERROR, "camera.refused", "a camera cannot be started", &l->why, "camera",
-                   l->config->id, NULL);
+    vd_why why = { 0 };
+    vd_err err = read_password(l, &why);
+    if (!err) err = start_camera(l, &why);
+    vd_wipe(l->password, sizeof l->password);
+    if (!err) return;
+    vd_log_why(VD_LOG_ERROR, "camera.refused", "a camera cannot be started", &why, "camera",
+               l->config->id, NULL);
+    pthread_mutex_lock(&l->agent->lock);
+    l->why = why;
+    pthread_mutex_unlock(&l->agent->lock);
+}
+
+void lane_status(lane *l, vd_camera_status *ret_status)
+{
+    *ret_status =
+        (vd_camera_status){ .state = VD_CAMERA_FAILED, .since_utc_us = l->agent->started_utc_us };
+    pthread_mutex_lock(&l->agent->lock);
+    vd_camera *camera = l->camera;
+    ret_status->why = l->why;
+    pthread_mutex_unlock(&l->agent->lock);
+    if (camera) vd_camera_get_status(camera, ret_status);
+}
+
+void lane_stop(lane *l)
+{
+    agent *a = l->agent;
+
+    pthread_mutex_lock(&a->lock);
+    l->leaving = true;
+    pthread_cond_broadcast(&a->changed);
+    pthread_mutex_unlock(&a->lock);
+    if (l->camera) vd_camera_stop(l->camera);
+}
+
+void lane_join(lane *l)
+{
+    agent *a = l->agent;
+
+    if (l->camera) vd_camera_join(l->camera);
+    vd_turns_leave(a->turns, l->number);
+    pthread_rwlock_rdlock(&a->model_use); /* a swap, which ends scenes too, waits */
+    analysis_end_scene(l);
+    l->scene = vd_scene_free(l->scene);
+    pthread_rwlock_unlock(&a->model_use);
+    vd_events_leave_camera(l->events);
+    l->events = NULL;
+    vd_samples_leave(l->sampler);
+    vd_sketches_finish(l->sketches);
 }
 
 void lane_free(lane *l)
 {
+    if (!l) return;
     vd_frame_unref(l->preview);
     vd_scene_free(l->scene);
     vd_sketches_free(l->sketches); /* before the camera: it may hold a picture */
     if (l->camera) vd_camera_free(l->camera);
     free(l->rules);
     free(l->rules_text);
+    free(l);
 }
 
 /* The next picture, or NULL after a second. */
@@ -146,7 +187,7 @@ static vd_frame *next_picture(agent *a, lane *l)
 
     pthread_mutex_lock(&a->lock);
     l->preview_waiters++;
-    while (!l->preview && !a->stopping && vd_clock_mono_us() < until_us)
+    while (!l->preview && !a->stopping && !l->leaving && vd_clock_mono_us() < until_us)
         pthread_cond_timedwait(&a->changed, &a->lock, &until);
     l->preview_waiters--;
     vd_frame *frame = l->preview;
@@ -155,19 +196,24 @@ static vd_frame *next_picture(agent *a, lane *l)
     return frame;
 }
 
-vd_err lane_preview(void *agent_ptr, const char *camera, vd_buf *ret_jpeg, int64_t *ret_utc_us,
-                    vd_why *why)
+static vd_err preview_of(lane *l, vd_buf *ret_jpeg, int64_t *ret_utc_us, vd_why *why)
 {
-    agent *a = agent_ptr;
-    lane *l = agent_lane(a, camera);
-
-    if (!l || !l->camera) return vd_fail(why, VD_ABSENT, "there is no camera '%s'", camera);
-    vd_frame *frame = next_picture(a, l);
-    if (!frame) return vd_fail(why, VD_ABSENT, "camera '%s' shows nothing now", camera);
+    vd_frame *frame = next_picture(l->agent, l);
+    if (!frame) return vd_fail(why, VD_ABSENT, "camera '%s' shows nothing now", l->config->id);
     const vd_picture *picture = vd_frame_picture(frame);
     int width = picture->width_px > VD_DEVICE_PREVIEW_PX ? VD_DEVICE_PREVIEW_PX : 0;
     *ret_utc_us = picture->utc_us;
     vd_err err = vd_frame_jpeg(frame, width, PREVIEW_QUALITY, ret_jpeg, why);
     vd_frame_unref(frame);
+    return err;
+}
+
+vd_err lane_preview(void *agent_ptr, const char *camera, vd_buf *ret_jpeg, int64_t *ret_utc_us,
+                    vd_why *why)
+{
+    lane *l = agent_lane(agent_ptr, camera);
+    vd_err err = l ? preview_of(l, ret_jpeg, ret_utc_us, why)
+                   : vd_fail(why, VD_ABSENT, "there is no camera '%s'", camera);
+    lane_let_go(l);
     return err;
 }

@@ -55,7 +55,7 @@ static void run(agent *a)
     char cameras[24];
 
     vd_log(VD_LOG_INFO, "agent.ready", "watching", "device", a->device, "cameras",
-           vd_text_i64(a->lane_count, cameras), "hub", a->link ? "yes" : "no", NULL);
+           vd_text_i64(agent_camera_count(a), cameras), "hub", a->link ? "yes" : "no", NULL);
     do {
         report_tick(a, &state);
         watch_tick(a);

@@ -64,17 +64,15 @@ static void why_members(vd_json_w *w, const vd_why *why)
 
 static void camera_member(lane *l, vd_json_w *w, bool rules)
 {
-    vd_camera_status status = { .state = VD_CAMERA_FAILED,
-                                .why = l->why,
-                                .since_utc_us = l->agent->started_utc_us };
+    vd_camera_status status;
     vd_turns_stats turns;
 
-    if (l->camera) vd_camera_get_status(l->camera, &status);
+    lane_status(l, &status);
     vd_json_w_key(w, l->config->id);
     vd_json_w_object(w);
     vd_json_w_kv_text(w, "state", vd_camera_state_name(status.state));
     vd_json_w_kv_time(w, "since", status.since_utc_us);
-    vd_turns_get_stats(l->agent->turns, lane_number(l), &turns);
+    vd_turns_get_stats(l->agent->turns, l->number, &turns);
     pthread_mutex_lock(&l->agent->lock);
     why_members(w, status.why.fact[0] ? &status.why : &l->rules_why);
     vd_json_w_kv_int(w, "analysed", (int64_t)turns.looked);
@@ -98,7 +96,8 @@ static vd_err report_cameras(agent *a, bool rules)
     vd_json_w w = vd_json_writer(&text);
 
     vd_json_w_object(&w);
-    for (unsigned i = 0; i < a->lane_count; i++) camera_member(&a->lane[i], &w, rules);
+    for (unsigned i = 0; i < AGENT_CAMERAS_MAX; i++)
+        if (a->lane[i]) camera_member(a->lane[i], &w, rules);
     vd_json_w_object_end(&w);
     vd_err err = vd_json_w_end(&w);
     if (!err) vd_device_report(a->link, "cameras", vd_buf_slice(&text));
@@ -124,20 +123,27 @@ static void report_queue(agent *a)
     report(a, "queue", &w, &text);
 }
 
-/* What must be told at once: states, restarts, sizes, rules. */
+static char mark_of(lane *l)
+{
+    vd_camera_status status;
+
+    lane_status(l, &status);
+    pthread_mutex_lock(&l->agent->lock);
+    unsigned rules = l->rules_text ? vd_sha256(vd_slice_str(l->rules_text)).hex[0] : 0;
+    pthread_mutex_unlock(&l->agent->lock);
+    unsigned mark = 1 + (unsigned)status.state * 31 + (unsigned)status.restarts * 7 +
+                    (unsigned)status.width_px + rules + (status.fps > 0 ? 113 : 0);
+    return (char)(mark % 127 + 1);
+}
+
+/* What must be told at once: cameras that come and go, states, restarts, sizes, rules. */
 static bool states_changed(agent *a, report_state *state)
 {
     bool changed = false;
 
-    for (unsigned i = 0; i < a->lane_count; i++) {
-        lane *l = &a->lane[i];
-        vd_camera_status status = { .state = VD_CAMERA_FAILED };
-        if (l->camera) vd_camera_get_status(l->camera, &status);
-        pthread_mutex_lock(&a->lock);
-        unsigned rules = l->rules_text ? vd_sha256(vd_slice_str(l->rules_text)).hex[0] : 0;
-        pthread_mutex_unlock(&a->lock);
-        char mark = (char)(1 + (unsigned)status.state * 31 + (unsigned)status.restarts * 7 +
-                           (unsigned)status.width_px + rules + (status.fps > 0 ? 113 : 0));
+    for (unsigned i = 0; i < AGENT_CAMERAS_MAX; i++) {
+        char mark = 0;
+        if (a->lane[i]) mark = mark_of(a->lane[i]);
         changed = changed || state->states[i] != mark;
         state->states[i] = mark;
     }

@@ -200,34 +200,41 @@ static vd_config *kept_load(agent *a)
     return err ? NULL : config;
 }
 
-void rulebook_start(agent *a)
+static void start_one(lane *l, const vd_config_node *hub)
 {
+    rule_set *set = calloc(1, sizeof *set);
+    vd_why why = { 0 };
+    vd_err err = set ? choose(l, hub, set, &why) : VD_FULL;
+
+    if (err)
+        vd_log_why(VD_LOG_ERROR, "rules.refused", "a camera has no rules: they are wrong", &why,
+                   "camera", l->config->id, NULL);
+    apply(l, set, err ? &why : NULL);
+}
+
+void rulebook_start(agent *a, lane *const *list, unsigned count)
+{
+    pthread_mutex_lock(&a->rules_use);
     VD_AUTO(vd_config_ptr) kept = kept_load(a);
     const vd_config_node *hub = kept ? vd_config_root(kept) : NULL;
-
-    for (unsigned i = 0; i < a->lane_count; i++) {
-        lane *l = &a->lane[i];
-        rule_set *set = calloc(1, sizeof *set);
-        vd_why why = { 0 };
-        vd_err err = set ? choose(l, hub, set, &why) : VD_FULL;
-        if (err)
-            vd_log_why(VD_LOG_ERROR, "rules.refused", "a camera has no rules: they are wrong", &why,
-                       "camera", l->config->id, NULL);
-        apply(l, set, err ? &why : NULL);
-    }
+    pthread_rwlock_rdlock(&a->model_use); /* the model stays while its classes are asked */
+    for (unsigned i = 0; i < count; i++) start_one(list[i], hub);
+    pthread_rwlock_unlock(&a->model_use);
+    pthread_mutex_unlock(&a->rules_use);
 }
 
 /* All lanes' new rules, or none: nothing has changed when it fails. */
-static vd_err read_all(agent *a, const vd_config_node *hub, rule_set **sets, vd_why *why)
+static vd_err read_all(agent *a, const vd_config_node *hub, const lane_list *all, rule_set **sets,
+                       vd_why *why)
 {
     vd_err err = check_cameras(a->config, hub, why);
 
-    for (unsigned i = 0; !err && i < a->lane_count; i++) {
+    for (unsigned i = 0; !err && i < all->count; i++) {
         sets[i] = calloc(1, sizeof **sets);
         if (!sets[i]) return vd_fail(why, VD_FULL, "memory ends");
-        err = choose(&a->lane[i], hub, sets[i], why);
+        err = choose(all->lane[i], hub, sets[i], why);
         /* Bad rules of our own file are known; they do not refuse what the hub says. */
-        if (err && !vd_config_get(hub, a->lane[i].config->id)) err = VD_OK;
+        if (err && !vd_config_get(hub, all->lane[i]->config->id)) err = VD_OK;
     }
     return err;
 }
@@ -242,28 +249,36 @@ static void keep(agent *a, vd_slice json)
                    NULL);
 }
 
+static vd_err set_all(agent *a, const vd_config_node *hub, vd_why *why)
+{
+    VD_AUTO(lane_list) all = agent_lanes(a);
+    rule_set *sets[AGENT_CAMERAS_MAX] = { NULL };
+
+    pthread_rwlock_rdlock(&a->model_use); /* the model stays while its classes are asked */
+    vd_err err = read_all(a, hub, &all, sets, why);
+    pthread_rwlock_unlock(&a->model_use);
+    for (unsigned i = 0; i < all.count; i++) {
+        if (err)
+            free(sets[i]);
+        else
+            apply(all.lane[i], sets[i], NULL);
+    }
+    return err;
+}
+
 vd_err rulebook_from_hub(void *agent_ptr, vd_slice json, vd_why *why)
 {
     agent *a = agent_ptr;
     VD_AUTO(vd_config_ptr) config = NULL;
-    rule_set *sets[AGENT_CAMERAS_MAX] = { NULL };
 
     vd_err err = vd_config_parse(json, "desired rules", &config, why);
     const vd_config_node *hub = err ? NULL : vd_config_root(config);
     if (!err && !vd_config_is_map(hub))
         err = vd_fail(why, VD_INVALID, "desired 'rules' is an object: camera to list of rules");
-    if (!err) {
-        pthread_rwlock_rdlock(&a->model_use); /* the model stays while its classes are asked */
-        err = read_all(a, hub, sets, why);
-        pthread_rwlock_unlock(&a->model_use);
-    }
-    for (unsigned i = 0; i < a->lane_count; i++) {
-        if (err)
-            free(sets[i]);
-        else
-            apply(&a->lane[i], sets[i], NULL);
-    }
+    pthread_mutex_lock(&a->rules_use);
+    if (!err) err = set_all(a, hub, why);
     if (!err) keep(a, json);
+    pthread_mutex_unlock(&a->rules_use);
     vd_log_why(err ? VD_LOG_WARN : VD_LOG_INFO, err ? "rules.refused" : "rules.applied",
                err ? "the hub's rules are wrong, the old ones hold" : "the hub's rules hold",
                err ? why : NULL, NULL);

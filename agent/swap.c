@@ -90,10 +90,11 @@ static vd_err lane_fits(const lane *l, const vd_model *model, vd_why *why)
 
 static vd_err fits_rules(agent *a, const vd_model *model, vd_why *why)
 {
+    VD_AUTO(lane_list) all = agent_lanes(a);
     vd_err err = VD_OK;
 
     pthread_mutex_lock(&a->lock);
-    for (unsigned i = 0; !err && i < a->lane_count; i++) err = lane_fits(&a->lane[i], model, why);
+    for (unsigned i = 0; !err && i < all.count; i++) err = lane_fits(all.lane[i], model, why);
     pthread_mutex_unlock(&a->lock);
     return err;
 }
@@ -135,14 +136,15 @@ static void on_swap(void *ctx)
     static const vd_why none;
     agent *a = ctx;
     vd_model *old;
+    VD_AUTO(lane_list) all = agent_lanes(a);
 
     pthread_rwlock_wrlock(&a->model_use);
     old = a->model;
     bool same = same_classes(old, a->next_model);
-    for (unsigned i = 0; i < a->lane_count; i++) {
-        if (!same) analysis_end_scene(&a->lane[i]);
+    for (unsigned i = 0; i < all.count; i++) {
+        if (!same) analysis_end_scene(all.lane[i]);
         pthread_mutex_lock(&a->lock);
-        a->lane[i].rules_changed = true; /* classes are found anew */
+        all.lane[i]->rules_changed = true; /* classes are found anew */
         pthread_mutex_unlock(&a->lock);
     }
     set_model(a, a->next_model, &none);

@@ -28,14 +28,16 @@ vd_err watch_add(lane *l)
 
 void watch_tick(agent *a)
 {
-    for (unsigned i = 0; i < a->lane_count; i++) {
-        vd_camera_status status = { .state = VD_CAMERA_FAILED };
-        if (a->lane[i].camera) vd_camera_get_status(a->lane[i].camera, &status);
-        vd_sketches_tick(a->lane[i].sketches, status.state == VD_CAMERA_LIVE);
+    VD_AUTO(lane_list) all = agent_lanes(a);
+    for (unsigned i = 0; i < all.count; i++) {
+        vd_camera_status status;
+        lane_status(all.lane[i], &status);
+        vd_sketches_tick(all.lane[i]->sketches, status.state == VD_CAMERA_LIVE);
     }
 }
 
 void watch_finish(agent *a)
 {
-    for (unsigned i = 0; i < a->lane_count; i++) vd_sketches_finish(a->lane[i].sketches);
+    VD_AUTO(lane_list) all = agent_lanes(a);
+    for (unsigned i = 0; i < all.count; i++) vd_sketches_finish(all.lane[i]->sketches);
 }

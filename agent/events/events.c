@@ -91,6 +91,17 @@ vd_err vd_events_add_camera(vd_events *events, const char *name, vd_event_camera
     return VD_OK;
 }
 
+void vd_events_leave_camera(vd_event_camera *camera)
+{
+    if (!camera) return;
+    vd_events *events = camera->events;
+    pthread_mutex_lock(&events->lock);
+    camera->leaving = true;
+    events->is_woken = true;
+    pthread_cond_signal(&events->work);
+    pthread_mutex_unlock(&events->lock);
+}
+
 void events_wake(vd_events *events)
 {
     pthread_mutex_lock(&events->lock);
@@ -136,12 +147,12 @@ void vd_events_facts(vd_event_camera *camera, const vd_fact *facts, unsigned fac
 void vd_events_stop(vd_events *events)
 {
     if (!events->has_worker) return;
+    pthread_mutex_lock(&events->lock);
     for (vd_event_camera *c = events->cameras; c; c = c->next) {
         pthread_mutex_lock(&c->lock);
         c->stopped = true;
         pthread_mutex_unlock(&c->lock);
     }
-    pthread_mutex_lock(&events->lock);
     events->is_stopping = true;
     pthread_cond_broadcast(&events->work);
     pthread_cond_broadcast(&events->room);
@@ -150,20 +161,22 @@ void vd_events_stop(vd_events *events)
     events->has_worker = false;
 }
 
-static vd_event_camera *camera_free(vd_event_camera *camera)
+void events_free_camera(vd_event_camera *camera)
 {
-    vd_event_camera *next = camera->next;
     packet_ring_done(&camera->ring);
     pthread_mutex_destroy(&camera->lock);
     free(camera);
-    return next;
 }
 
 vd_events *vd_events_free(vd_events *events)
 {
     if (!events) return NULL;
     vd_events_stop(events);
-    while (events->cameras) events->cameras = camera_free(events->cameras);
+    while (events->cameras) {
+        vd_event_camera *camera = events->cameras;
+        events->cameras = camera->next;
+        events_free_camera(camera);
+    }
     pthread_cond_destroy(&events->work);
     pthread_cond_destroy(&events->room);
     pthread_mutex_destroy(&events->lock);

@@ -36,10 +36,14 @@ typedef struct vd_events vd_events;
 /* Ends the events that a killed run left open: `accept` is called for them before this returns. */
 VD_MUST_USE vd_err vd_events_new(const vd_events_config *config, const vd_events_sink *sink,
                                  vd_events **ret_events, vd_why *why);
-/* Cameras are added before their thread starts. */
+/* Cameras are added before their thread starts, at any time; any thread. */
 typedef struct vd_event_camera vd_event_camera;
 VD_MUST_USE vd_err vd_events_add_camera(vd_events *events, const char *camera,
                                         vd_event_camera **ret_camera, vd_why *why);
+/* The camera is gone: its thread is joined, its visits have ended (their END facts told), and no
+ * call names it again. Does not wait: the worker finishes its clips with what is there, keeps
+ * trying what the sink refused, and then frees it. NULL is fine. */
+void vd_events_leave_camera(vd_event_camera *camera);
 void vd_events_packet(vd_event_camera *camera, const vd_packet *packet);
 /* Facts of one picture, with the picture and everything the model saw in it; both may be NULL for
  * END facts. Waits while 256 facts are ahead. */

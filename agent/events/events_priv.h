@@ -9,7 +9,7 @@
  *
  * Notes wait when the worker is behind (events are never dropped); a tap that the worker cannot
  * keep up with ends its clip early. Locks: a camera's guards its ring and taps, the stage's guards
- * the notes; never both at once. */
+ * the notes and who is there; where both are held, the stage's comes first. */
 #ifndef VD_EVENTS_PRIV_H
 #define VD_EVENTS_PRIV_H
 #include <pthread.h>
@@ -101,6 +101,7 @@ struct vd_event_camera {
     vd_events *events;
     char name[VD_CAMERA_ID_MAX + 1];
     open_event *open; /* the worker's */
+    bool leaving;     /* under the stage's lock: the worker frees it once nothing is open */
     pthread_mutex_t lock;
     packet_ring ring;
     path_step recent[STEPS_KEPT]; /* circular */
@@ -150,6 +151,7 @@ unsigned path_places(const track_path *p, int64_t start_us, vd_event_place *into
 vd_event_rect event_rect_of(const vd_box *box); /* cut to the picture */
 
 void events_wake(vd_events *events);
+void events_free_camera(vd_event_camera *camera);
 void *events_work(void *events);
 /* An event that is not over lies in the work folder as ULID.open, its last revision as JSON, so
  * that a killed agent's next run can end it. Failures leave no trace but a missing end. */

@@ -228,15 +228,16 @@ static void bound_owed(vd_event_camera *camera)
     if (owed > OWED_MAX) give_up(camera, oldest, "too many events wait for the disk", NULL);
 }
 
-/* True when the camera needs to be looked at again without news. */
-static bool pump_camera(vd_event_camera *camera, bool stopping)
+/* True when the camera needs to be looked at again without news. `leaving`: nothing more comes of
+ * it. */
+static bool pump_camera(vd_event_camera *camera, bool leaving, bool stopping)
 {
     bool again = false;
     bound_owed(camera);
     for (open_event **at = &camera->open; *at;) {
         open_event *e = *at;
-        if (stopping && !e->ended) event_end(camera, e, e->update_us);
-        if (e->tap) clip_pump(camera, e, stopping);
+        if (leaving && !e->ended) event_end(camera, e, e->update_us);
+        if (e->tap) clip_pump(camera, e, leaving);
         if (e->owes && (stopping || vd_clock_mono_us() >= e->retry_mono_us)) tell(camera, e);
         if (stopping && e->owes) give_up(camera, e, "stopped before an event could be kept", NULL);
         if (is_over(e)) {
@@ -277,6 +278,41 @@ static note *take_notes(vd_events *events)
     return notes;
 }
 
+static void forget(vd_events *events, vd_event_camera *camera)
+{
+    pthread_mutex_lock(&events->lock);
+    vd_event_camera **at = &events->cameras;
+    while (*at != camera) at = &(*at)->next;
+    *at = camera->next;
+    pthread_mutex_unlock(&events->lock);
+    events_free_camera(camera);
+}
+
+/* The camera after `camera` (NULL: the first), and whether it leaves now: while notes wait, some
+ * may be its last ones, and the worker comes again for them. */
+static vd_event_camera *next_camera(vd_events *events, vd_event_camera *camera, bool *ret_leaving)
+{
+    pthread_mutex_lock(&events->lock);
+    vd_event_camera *next = camera ? camera->next : events->cameras;
+    *ret_leaving = next && next->leaving && !events->notes;
+    pthread_mutex_unlock(&events->lock);
+    return next;
+}
+
+/* True when it must be looked again without news. */
+static bool pump_all(vd_events *events, bool stopping)
+{
+    bool again = false, leaving, next_leaving;
+    vd_event_camera *next;
+    for (vd_event_camera *c = next_camera(events, NULL, &leaving); c; c = next) {
+        again |= pump_camera(c, leaving || stopping, stopping);
+        next = next_camera(events, c, &next_leaving);
+        if (leaving && !c->open) forget(events, c);
+        leaving = next_leaving;
+    }
+    return again;
+}
+
 void *events_work(void *arg)
 {
     vd_events *events = arg;
@@ -286,15 +322,13 @@ void *events_work(void *arg)
         wait_for_work(events, look_again);
         note *notes = take_notes(events);
         stopping = events->is_stopping;
-        vd_event_camera *cameras = events->cameras;
         pthread_mutex_unlock(&events->lock);
         while (notes) {
             note *next = notes->next;
             on_note(notes);
             notes = next;
         }
-        look_again = false;
-        for (vd_event_camera *c = cameras; c; c = c->next) look_again |= pump_camera(c, stopping);
+        look_again = pump_all(events, stopping);
     }
     return NULL;
 }

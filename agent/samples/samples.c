@@ -27,8 +27,10 @@ struct vd_sample_camera {
     vd_samples *samples;
     char name[NAME_ROOM];
     uint64_t seed;
-    vd_sample_budget budget; /* these two under the lock */
+    vd_sample_budget budget; /* these four under the lock */
     vd_sample_spent spent;
+    unsigned jobs;       /* the worker still has to make */
+    bool gone;           /* its name and what it spent stay, until another one needs the place */
     vd_sample_seen seen; /* the analysis thread's */
     vd_digest model;
 };
@@ -40,8 +42,9 @@ struct vd_samples {
     pthread_t worker;
     bool working;
     pthread_mutex_t lock;
-    char *policy; /* JSON; NULL: none */
-    unsigned count;
+    pthread_cond_t made;
+    char *policy;   /* JSON; NULL: none; this and what follows under the lock */
+    unsigned count; /* those that are gone included */
     vd_sample_camera *camera[CAMERAS_MAX];
     vd_json *kept; /* the file as it was found, for cameras that are still to be added */
 };
@@ -59,7 +62,12 @@ static void job_free(void *item)
 {
     job *j = item;
     if (!j) return;
+    vd_samples *s = j->camera->samples;
     vd_frame_unref(j->frame);
+    pthread_mutex_lock(&s->lock);
+    j->camera->jobs--;
+    pthread_cond_broadcast(&s->made);
+    pthread_mutex_unlock(&s->lock);
     free(j->boxes);
     free(j);
 }
@@ -221,6 +229,9 @@ static void enqueue(vd_sample_camera *c, vd_sample_reason reason, vd_frame *fram
                 .boxes = boxes_text(detections, model),
                 .digest = *vd_model_digest(model) };
     vd_slice_to_chars(vd_slice_str(vd_model_name(model)), j->model, sizeof j->model);
+    pthread_mutex_lock(&c->samples->lock);
+    c->jobs++;
+    pthread_mutex_unlock(&c->samples->lock);
     if (!j->boxes || vd_queue_put(c->samples->queue, j)) job_free(j);
 }
 
@@ -260,6 +271,7 @@ vd_err vd_samples_new(const char *path, const vd_samples_sink *sink, vd_samples 
     if (!s) return vd_fail(why, VD_FULL, "no memory");
     s->sink = *sink;
     pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->made, NULL);
     s->path = strdup(path);
     bool ok = s->path && !vd_queue_new(VD_SAMPLES_WAITING, VD_QUEUE_REFUSE, job_free, &s->queue);
     s->working = ok && pthread_create(&s->worker, NULL, work, s) == 0;
@@ -272,40 +284,92 @@ vd_err vd_samples_new(const char *path, const vd_samples_sink *sink, vd_samples 
     return VD_OK;
 }
 
+/* Its old place, else a free one, else that of one that is gone. The lock is held. */
+static vd_sample_camera **place_of(vd_samples *s, const char *camera)
+{
+    vd_sample_camera **gone = NULL;
+    for (unsigned i = 0; i < s->count; i++) {
+        if (!s->camera[i]->gone) continue;
+        if (strcmp(s->camera[i]->name, camera) == 0) return &s->camera[i];
+        gone = &s->camera[i];
+    }
+    return s->count < CAMERAS_MAX ? &s->camera[s->count] : gone;
+}
+
+static void take_policy(vd_sample_camera *c)
+{
+    const char *policy = c->samples->policy;
+    c->budget = (vd_sample_budget){ 0 };
+    if (policy && vd_sample_policy_read(vd_slice_str(policy), c->name, &c->budget, NULL))
+        c->budget = (vd_sample_budget){ 0 };
+}
+
+static vd_err add_locked(vd_samples *s, const char *camera, vd_sample_camera **ret_camera)
+{
+    vd_sample_camera **place = place_of(s, camera);
+    if (!place) return VD_FULL;
+    bool is_back = *place && strcmp((*place)->name, camera) == 0;
+    vd_sample_camera *c = *place ? *place : calloc(1, sizeof *c);
+    if (!c) return VD_FULL;
+    if (!*place) s->count++;
+    *place = c;
+    if (!is_back) {
+        *c = (vd_sample_camera){ .samples = s };
+        vd_slice_to_chars(vd_slice_str(camera), c->name, sizeof c->name);
+        for (const char *at = c->name; *at; at++) c->seed = c->seed * 31 + (uint8_t)*at;
+        restore(c);
+    }
+    c->gone = false;
+    take_policy(c);
+    *ret_camera = c;
+    return VD_OK;
+}
+
 vd_err vd_samples_add(vd_samples *s, const char *camera, vd_sample_camera **ret_camera)
 {
-    vd_sample_camera *c = s->count < CAMERAS_MAX ? calloc(1, sizeof *c) : NULL;
-    if (!c) return VD_FULL;
-    c->samples = s;
-    vd_slice_to_chars(vd_slice_str(camera), c->name, sizeof c->name);
-    for (const char *at = c->name; *at; at++) c->seed = c->seed * 31 + (uint8_t)*at;
-    restore(c);
-    if (s->policy && vd_sample_policy_read(vd_slice_str(s->policy), c->name, &c->budget, NULL))
-        c->budget = (vd_sample_budget){ 0 };
-    s->camera[s->count++] = c;
-    *ret_camera = c;
+    pthread_mutex_lock(&s->lock);
+    vd_err err = add_locked(s, camera, ret_camera);
+    pthread_mutex_unlock(&s->lock);
+    return err;
+}
+
+void vd_samples_leave(vd_sample_camera *c)
+{
+    if (!c) return;
+    pthread_mutex_lock(&c->samples->lock);
+    while (c->jobs) pthread_cond_wait(&c->samples->made, &c->samples->lock);
+    c->gone = true;
+    pthread_mutex_unlock(&c->samples->lock);
+}
+
+static vd_err set_policy(vd_samples *s, vd_slice text, char **policy, vd_why *why)
+{
+    vd_sample_budget budget[CAMERAS_MAX] = { 0 };
+    vd_err err = VD_OK;
+    for (unsigned i = 0; !err && i < s->count; i++)
+        err = vd_sample_policy_read(text, s->camera[i]->name, &budget[i], why);
+    if (err) return err;
+    for (unsigned i = 0; i < s->count; i++) s->camera[i]->budget = budget[i];
+    char *old = s->policy;
+    s->policy = *policy;
+    *policy = old;
     return VD_OK;
 }
 
 vd_err vd_samples_policy(vd_samples *s, vd_slice json, vd_why *why)
 {
-    vd_sample_budget budget[CAMERAS_MAX] = { 0 };
     bool none = vd_slice_eq(json, VD_STR("null"));
     vd_sample_budget any;
     vd_slice text = none ? VD_STR("{}") : json;
     vd_err err = vd_sample_policy_read(text, "", &any, why);
-    for (unsigned i = 0; !err && i < s->count; i++)
-        err = vd_sample_policy_read(text, s->camera[i]->name, &budget[i], why);
-    char *copy = err ? NULL : strndup((const char *)text.data, text.len);
-    if (!err && !copy) err = vd_fail(why, VD_FULL, "no memory");
+    char *policy = err ? NULL : strndup((const char *)text.data, text.len);
+    if (!err && !policy) err = vd_fail(why, VD_FULL, "no memory");
     if (err) return err;
     pthread_mutex_lock(&s->lock);
-    char *old = s->policy;
-    s->policy = copy;
-    for (unsigned i = 0; i < s->count; i++) s->camera[i]->budget = budget[i];
+    err = set_policy(s, text, &policy, why);
     pthread_mutex_unlock(&s->lock);
-    free(old);
-    return save(s, why);
+    free(policy);
+    return err ? err : save(s, why);
 }
 
 void vd_samples_stop(vd_samples *s)
@@ -323,6 +387,7 @@ vd_samples *vd_samples_free(vd_samples *s)
     if (s->queue) vd_queue_free(s->queue);
     for (unsigned i = 0; i < s->count; i++) free(s->camera[i]);
     vd_json_free(s->kept);
+    pthread_cond_destroy(&s->made);
     pthread_mutex_destroy(&s->lock);
     free(s->policy);
     free(s->path);

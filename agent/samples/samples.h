@@ -8,7 +8,7 @@
  * new budget.
  *
  * Threads: _seen from the analysis (a decision and a copied reference); an own worker makes the
- * JPEG and calls the sink; _policy from any. */
+ * JPEG and calls the sink; _add and _leave from one; _policy from any. */
 #ifndef VD_SAMPLES_H
 #define VD_SAMPLES_H
 #include "inference.h"
@@ -64,9 +64,13 @@ typedef struct vd_sample_camera vd_sample_camera;
  * nothing is sampled until the hub says so again. */
 VD_MUST_USE vd_err vd_samples_new(const char *path, const vd_samples_sink *sink,
                                   vd_samples **ret_samples, vd_why *why);
-/* Cameras are added before anything is seen. */
+/* Cameras are added before anything of them is seen, at any time; one that was here before goes on
+ * with what it has spent. VD_FULL beyond 64 at once. */
 VD_MUST_USE vd_err vd_samples_add(vd_samples *samples, const char *camera,
                                   vd_sample_camera **ret_camera);
+/* Nothing more is seen of the camera; waits until the worker needs no picture of it. NULL is fine.
+ */
+void vd_samples_leave(vd_sample_camera *camera);
 /* The hub's word; "{}" or "null" ends sampling. Kept on disk. On failure the old one holds. */
 VD_MUST_USE vd_err vd_samples_policy(vd_samples *samples, vd_slice json, vd_why *why);
 /* NULL camera is fine: nothing. */

@@ -269,10 +269,42 @@ VD_TEST(a_restart_gives_no_new_budget_and_keeps_the_hubs_word)
     expect_i64(rmdir(d.dir), 0);
 }
 
+// covers: CAM-4
+VD_TEST(a_camera_that_left_comes_back_with_what_it_has_spent)
+{
+    desk d = { .dir = "/tmp/vedette-samples-XXXXXX" };
+    vd_sample_camera *other = NULL;
+    char name[16];
+    assert_non_null(mkdtemp(d.dir));
+    snprintf(d.path, sizeof d.path, "%s/sampling.json", d.dir);
+    open_samples(&d);
+    expect_ok(vd_samples_policy(
+        d.samples, VD_STR("{\"default\":{\"per_hour\":3,\"random\":0,\"uncertain\":1,\"rare\":0}}"),
+        NULL));
+    vd_detections unsure = found(0.4f, 0);
+    vd_frame *frame = picture_at(T0);
+    vd_samples_seen(d.camera, frame, &unsure, MODEL);
+    vd_frame_unref(frame);
+    vd_samples_leave(d.camera); /* the worker has made it when this returns */
+    expect_u64(d.told, 1);
+    for (unsigned i = 0; i < 63; i++) {
+        snprintf(name, sizeof name, "other-%u", i);
+        expect_ok(vd_samples_add(d.samples, name, &other));
+    }
+    expect_ok(vd_samples_add(d.samples, "gate", &d.camera));
+    expect_err(vd_samples_add(d.samples, "one-more", &other), VD_FULL);
+    an_hour(&d, T0 + S);
+    expect_u64(d.told, 3); /* the hour's three, not three more */
+    d.samples = vd_samples_free(d.samples);
+    expect_i64(unlink(d.path), 0);
+    expect_i64(rmdir(d.dir), 0);
+}
+
 VD_TEST_MAIN(VD_RUN(without_the_hubs_word_no_picture_is_taken),
              VD_RUN(an_hour_spends_its_budget_by_reason_and_no_more),
              VD_RUN(a_sure_model_on_a_usual_scene_gives_random_pictures_only),
              VD_RUN(samples_are_apart_and_spread_over_the_hour),
              VD_RUN(a_clock_that_went_back_does_not_silence_a_camera),
              VD_RUN(a_policy_is_checked_whole_and_a_camera_may_have_its_own),
-             VD_RUN(a_restart_gives_no_new_budget_and_keeps_the_hubs_word))
+             VD_RUN(a_restart_gives_no_new_budget_and_keeps_the_hubs_word),
+             VD_RUN(a_camera_that_left_comes_back_with_what_it_has_spent))

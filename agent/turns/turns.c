@@ -18,7 +18,7 @@ typedef struct {
 
 struct vd_turns {
     pthread_mutex_t lock;
-    pthread_cond_t news;
+    pthread_cond_t news, done;
     uint64_t clock;
     bool stopped;
     unsigned count;
@@ -31,6 +31,7 @@ vd_err vd_turns_new(unsigned cameras, vd_turns **ret_turns)
     if (!turns) return VD_FULL;
     pthread_mutex_init(&turns->lock, NULL);
     pthread_cond_init(&turns->news, NULL);
+    pthread_cond_init(&turns->done, NULL);
     turns->count = cameras;
     *ret_turns = turns;
     return VD_OK;
@@ -41,6 +42,7 @@ vd_turns *vd_turns_free(vd_turns *turns)
     if (!turns) return NULL;
     for (unsigned i = 0; i < turns->count; i++) vd_frame_unref(turns->places[i].fresh);
     pthread_cond_destroy(&turns->news);
+    pthread_cond_destroy(&turns->done);
     pthread_mutex_destroy(&turns->lock);
     free(turns);
     return NULL;
@@ -72,6 +74,18 @@ void vd_turns_away(vd_turns *turns, unsigned camera)
     lock_place(turns, camera)->away = true;
     pthread_cond_signal(&turns->news);
     pthread_mutex_unlock(&turns->lock);
+}
+
+void vd_turns_leave(vd_turns *turns, unsigned camera)
+{
+    place *p = lock_place(turns, camera);
+    vd_frame *old = p->fresh;
+    p->fresh = NULL;
+    p->away = false;
+    while (p->in_hand) pthread_cond_wait(&turns->done, &turns->lock);
+    *p = (place){ 0 };
+    pthread_mutex_unlock(&turns->lock);
+    vd_frame_unref(old);
 }
 
 static bool waits(const place *p)
@@ -120,6 +134,7 @@ void vd_turns_done(vd_turns *turns, unsigned camera)
     place *p = lock_place(turns, camera);
     p->in_hand = false;
     if (waits(p)) pthread_cond_signal(&turns->news);
+    pthread_cond_broadcast(&turns->done);
     pthread_mutex_unlock(&turns->lock);
 }
 

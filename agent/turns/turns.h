@@ -6,7 +6,8 @@
  * more pictures than time all cameras slow down alike, and none is shown an old world.
  *
  * Any thread may call. Several lookers may take turns side by side; a camera whose picture one of
- * them has in hand is nobody else's until vd_turns_done. Only vd_turns_take blocks. */
+ * them has in hand is nobody else's until vd_turns_done. Only vd_turns_take and vd_turns_leave
+ * block. */
 #ifndef VD_TURNS_H
 #define VD_TURNS_H
 #include "frames.h"
@@ -20,6 +21,9 @@ vd_turns *vd_turns_free(vd_turns *turns);
 void vd_turns_put(vd_turns *turns, unsigned camera, vd_frame *frame);
 /* The camera is away: after the picture that still waits, somebody must be told. */
 void vd_turns_away(vd_turns *turns, unsigned camera);
+/* The camera is gone: drops what waits, and waits until nobody has it in hand any more. Nobody puts
+ * for it meanwhile. After it returns the place is as new, for another camera. */
+void vd_turns_leave(vd_turns *turns, unsigned camera);
 
 typedef struct {
     unsigned camera;

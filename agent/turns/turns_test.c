@@ -180,6 +180,39 @@ VD_TEST(a_waiting_looker_gets_what_comes_and_all_end_at_stop)
     vd_turns_free(turns);
 }
 
+static void *leave(void *turns)
+{
+    vd_turns_leave(turns, 0);
+    return NULL;
+}
+
+// covers: CAM-4
+VD_TEST(a_camera_leaves_once_nobody_has_it_in_hand_and_its_place_is_as_new)
+{
+    vd_turns *turns = turns_of(2);
+    vd_turn turn;
+    pthread_t leaver;
+    vd_turns_put(turns, 0, frame_of(1));
+    expect_true(vd_turns_take(turns, &turn));
+    vd_turns_put(turns, 0, frame_of(2));
+    vd_turns_away(turns, 0);
+    expect_i64(pthread_create(&leaver, NULL, leave, turns), 0);
+    vd_turns_put(turns, 1, frame_of(3)); /* the other camera is looked at meanwhile */
+    expect_whole_turn(turns, 1, 3);
+    expect_stats(turns, 0, 1, 0); /* not yet: it is in hand */
+    vd_frame_unref(turn.frame);
+    vd_turns_done(turns, 0);
+    pthread_join(leaver, NULL);
+    expect_stats(turns, 0, 0, 0);
+    vd_turns_put(turns, 1, frame_of(4));
+    expect_whole_turn(turns, 1, 4); /* what waited for the camera that left is nobody's */
+    vd_turns_put(turns, 1, frame_of(5));
+    vd_turns_put(turns, 0, frame_of(1));
+    expect_whole_turn(turns, 0, 1); /* a new camera goes first */
+    expect_whole_turn(turns, 1, 5);
+    vd_turns_free(turns);
+}
+
 VD_TEST_MAIN(VD_RUN(a_picture_that_nobody_looked_at_is_dropped_for_the_next_and_counted),
              VD_RUN(between_cameras_never_looked_at_the_freshest_goes_first),
              VD_RUN(a_busy_camera_takes_no_turn_from_the_others),
@@ -187,4 +220,5 @@ VD_TEST_MAIN(VD_RUN(a_picture_that_nobody_looked_at_is_dropped_for_the_next_and_
              VD_RUN(a_camera_in_hand_is_nobody_elses),
              VD_RUN(that_a_camera_is_away_is_told_after_its_last_picture),
              VD_RUN(a_camera_that_is_back_before_anyone_looked_was_never_away),
-             VD_RUN(a_waiting_looker_gets_what_comes_and_all_end_at_stop))
+             VD_RUN(a_waiting_looker_gets_what_comes_and_all_end_at_stop),
+             VD_RUN(a_camera_leaves_once_nobody_has_it_in_hand_and_its_place_is_as_new))
