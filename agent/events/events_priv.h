@@ -14,8 +14,9 @@
 #define VD_EVENTS_PRIV_H
 #include <pthread.h>
 
-#include "clip_priv.h"
+#include "clip.h"
 #include "events.h"
+#include "ring_priv.h"
 
 #define NOTES_MAX      256
 #define NAME_ROOM      64
@@ -89,7 +90,7 @@ typedef struct open_event {
     int64_t retry_mono_us, close_mono_us; /* 0: at once; never */
     tap *tap;                             /* NULL: the clip is finished or there is none */
     track_path path;                      /* as of the last look at the tap */
-    clip *clip;
+    vd_clip *clip;
     int64_t clip_start_us, clip_end_us;
     int clip_width_px, clip_height_px;
     bool has_clip, clip_accepted;

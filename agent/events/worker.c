@@ -29,7 +29,7 @@ static open_event *event_find(vd_event_camera *camera, uint64_t visit)
 static open_event *event_free(vd_event_camera *camera, open_event *e)
 {
     if (e->tap) tap_close(camera, e->tap);
-    if (e->clip) clip_drop(e->clip);
+    if (e->clip) vd_clip_drop(e->clip);
     shot_free(e->shot);
     note_free(e->begin);
     free(e);
@@ -132,31 +132,46 @@ static void clip_path(const vd_events *events, const open_event *e, char *into, 
 static vd_err write_packet(vd_event_camera *camera, open_event *e, const event_packet *packet,
                            vd_why *why)
 {
+    const event_stream *from = packet->stream;
+    const vd_stream_info stream = { .serial = from->serial,
+                                    .codec_id = from->codec_id,
+                                    .width_px = from->width_px,
+                                    .height_px = from->height_px,
+                                    .profile = from->profile,
+                                    .level = from->level,
+                                    .extradata = { from->extradata, from->extradata_len },
+                                    .fps = from->fps };
+    const vd_packet as_came = { .stream = &stream,
+                                .pts_us = packet->pts_us,
+                                .dts_us = packet->dts_us,
+                                .utc_us = packet->utc_us,
+                                .key = packet->key,
+                                .data = { packet->data, packet->len } };
     if (!e->clip) {
         char path[4096];
         clip_path(camera->events, e, path, sizeof path);
-        vd_err err = clip_open(path, packet, &e->clip, why);
+        vd_err err = vd_clip_open(path, &as_came, &e->clip, why);
         if (err) return err;
         e->clip_start_us = e->clip_end_us = packet->utc_us;
         e->clip_width_px = packet->stream->width_px;
         e->clip_height_px = packet->stream->height_px;
     }
     if (packet->utc_us > e->clip_end_us) e->clip_end_us = packet->utc_us;
-    return clip_write(e->clip, packet, why);
+    return vd_clip_write(e->clip, &as_came, why);
 }
 
 static void clip_fail(vd_event_camera *camera, open_event *e, const vd_why *why)
 {
     vd_log_why(VD_LOG_ERROR, "event.no_clip", "an event goes without its clip", why, "event",
                e->id.text, "camera", camera->name, NULL);
-    e->clip = clip_drop(e->clip);
+    e->clip = vd_clip_drop(e->clip);
     e->tap = e->tap ? tap_close(camera, e->tap) : NULL;
 }
 
 static vd_err keep_clip(vd_event_camera *camera, open_event *e, vd_why *why)
 {
     char path[4096], kept[4096];
-    clip *c = e->clip;
+    vd_clip *c = e->clip;
     e->clip = NULL;
     e->clip_evidence = (vd_event_evidence){ .kind = "clip",
                                             .content_type = "video/mp4",
@@ -167,7 +182,7 @@ static vd_err keep_clip(vd_event_camera *camera, open_event *e, vd_why *why)
     vd_event_evidence *evidence = &e->clip_evidence;
     vd_blobs *blobs = camera->events->config.blobs;
     clip_path(camera->events, e, path, sizeof path);
-    vd_err err = clip_close(c, why);
+    vd_err err = vd_clip_close(c, why);
     if (err) return err;
     err = vd_blobs_take_file(blobs, path, &evidence->digest, why);
     if (!err) err = vd_blobs_path(blobs, &evidence->digest, kept, sizeof kept, &evidence->bytes);

@@ -1,4 +1,4 @@
-#include "clip_priv.h"
+#include "clip.h"
 
 #include <errno.h>
 #include <libavcodec/avcodec.h>
@@ -9,7 +9,7 @@
 
 #include "vd/fault.h"
 
-struct clip {
+struct vd_clip {
     AVFormatContext *format;
     AVPacket *packet; /* an empty shell, filled anew for each write */
     char *path;
@@ -28,12 +28,12 @@ static vd_err fail_av(vd_why *why, int rc, const char *what)
 }
 
 /* Cameras may send their parameter sets only in the stream, before each key frame. */
-static int find_extradata(AVCodecParameters *parameters, const event_packet *first)
+static int find_extradata(AVCodecParameters *parameters, const vd_packet *first)
 {
     AVBSFContext *filter = NULL;
     AVPacket *packet = av_packet_alloc();
-    int rc = packet ? av_new_packet(packet, (int)first->len) : AVERROR(ENOMEM);
-    if (rc >= 0) memcpy(packet->data, first->data, first->len);
+    int rc = packet ? av_new_packet(packet, (int)first->data.len) : AVERROR(ENOMEM);
+    if (rc >= 0) memcpy(packet->data, first->data.data, first->data.len);
     if (rc >= 0) rc = av_bsf_alloc(av_bsf_get_by_name("extract_extradata"), &filter);
     if (rc >= 0) rc = avcodec_parameters_copy(filter->par_in, parameters);
     if (rc >= 0) rc = av_bsf_init(filter);
@@ -54,9 +54,9 @@ static int find_extradata(AVCodecParameters *parameters, const event_packet *fir
     return rc;
 }
 
-static int fill_parameters(AVCodecParameters *parameters, const event_packet *first)
+static int fill_parameters(AVCodecParameters *parameters, const vd_packet *first)
 {
-    const event_stream *stream = first->stream;
+    const vd_stream_info *stream = first->stream;
     parameters->codec_type = AVMEDIA_TYPE_VIDEO;
     parameters->codec_id = (enum AVCodecID)stream->codec_id;
     parameters->width = stream->width_px;
@@ -66,15 +66,15 @@ static int fill_parameters(AVCodecParameters *parameters, const event_packet *fi
     /* The tag that browsers on phones want; others take both. */
     if (stream->codec_id == AV_CODEC_ID_HEVC) parameters->codec_tag = MKTAG('h', 'v', 'c', '1');
     bool in_band = stream->codec_id == AV_CODEC_ID_H264 || stream->codec_id == AV_CODEC_ID_HEVC;
-    if (stream->extradata_len == 0) return in_band ? find_extradata(parameters, first) : 0;
-    parameters->extradata = av_mallocz(stream->extradata_len + AV_INPUT_BUFFER_PADDING_SIZE);
+    if (stream->extradata.len == 0) return in_band ? find_extradata(parameters, first) : 0;
+    parameters->extradata = av_mallocz(stream->extradata.len + AV_INPUT_BUFFER_PADDING_SIZE);
     if (!parameters->extradata) return AVERROR(ENOMEM);
-    memcpy(parameters->extradata, stream->extradata, stream->extradata_len);
-    parameters->extradata_size = (int)stream->extradata_len;
+    memcpy(parameters->extradata, stream->extradata.data, stream->extradata.len);
+    parameters->extradata_size = (int)stream->extradata.len;
     return 0;
 }
 
-static int open_format(clip *c, const event_packet *first)
+static int open_format(vd_clip *c, const vd_packet *first)
 {
     int rc = avformat_alloc_output_context2(&c->format, NULL, "mp4", c->path);
     if (rc < 0) return rc;
@@ -95,7 +95,7 @@ static int open_format(clip *c, const event_packet *first)
     return rc < 0 ? rc : 0;
 }
 
-static bool mp4_holds(const event_stream *stream, vd_why *why)
+static bool mp4_holds(const vd_stream_info *stream, vd_why *why)
 {
     enum AVCodecID id = (enum AVCodecID)stream->codec_id;
     const AVOutputFormat *mp4 = av_guess_format("mp4", NULL, NULL);
@@ -105,29 +105,29 @@ static bool mp4_holds(const event_stream *stream, vd_why *why)
     return false;
 }
 
-vd_err clip_open(const char *path, const event_packet *first, clip **ret_clip, vd_why *why)
+vd_err vd_clip_open(const char *path, const vd_packet *first, vd_clip **ret_clip, vd_why *why)
 {
     if (!mp4_holds(first->stream, why)) return VD_INVALID;
-    clip *c = vd_calloc(1, sizeof *c);
+    vd_clip *c = vd_calloc(1, sizeof *c);
     if (!c) return vd_fail(why, VD_FULL, "no memory for a clip");
     c->path = vd_strdup(path);
     c->origin_us = first->pts_us;
     int rc = c->path ? open_format(c, first) : AVERROR(ENOMEM);
     if (rc < 0) {
-        clip_drop(c);
+        vd_clip_drop(c);
         return fail_av(why, rc, "begin");
     }
     *ret_clip = c;
     return VD_OK;
 }
 
-vd_err clip_write(clip *c, const event_packet *packet, vd_why *why)
+vd_err vd_clip_write(vd_clip *c, const vd_packet *packet, vd_why *why)
 {
     const AVRational us = { 1, 1000000 };
     AVStream *stream = c->format->streams[0];
     AVPacket *out = c->packet;
-    out->data = (uint8_t *)packet->data; /* the muxer reads it only */
-    out->size = (int)packet->len;
+    out->data = (uint8_t *)packet->data.data; /* the muxer reads it only */
+    out->size = (int)packet->data.len;
     out->stream_index = 0;
     out->flags = packet->key ? AV_PKT_FLAG_KEY : 0;
     out->pts = av_rescale_q(packet->pts_us - c->origin_us, us, stream->time_base);
@@ -144,7 +144,7 @@ vd_err clip_write(clip *c, const event_packet *packet, vd_why *why)
     return rc < 0 ? fail_av(why, rc, "write") : VD_OK;
 }
 
-static void clip_release(clip *c)
+static void clip_release(vd_clip *c)
 {
     if (c->format) {
         avio_closep(&c->format->pb);
@@ -155,7 +155,7 @@ static void clip_release(clip *c)
     free(c);
 }
 
-vd_err clip_close(clip *c, vd_why *why)
+vd_err vd_clip_close(vd_clip *c, vd_why *why)
 {
     int rc = av_write_trailer(c->format);
     if (rc >= 0) {
@@ -165,14 +165,14 @@ vd_err clip_close(clip *c, vd_why *why)
     int closed = avio_closep(&c->format->pb);
     if (rc >= 0) rc = closed;
     if (rc < 0) {
-        clip_drop(c);
+        vd_clip_drop(c);
         return fail_av(why, rc, "finish");
     }
     clip_release(c);
     return VD_OK;
 }
 
-clip *clip_drop(clip *c)
+vd_clip *vd_clip_drop(vd_clip *c)
 {
     if (!c) return NULL;
     if (c->path) unlink(c->path);
