@@ -201,6 +201,7 @@ vd_err agent_start(agent *a, const agent_config *config, vd_why *why)
     if (!err) err = name_device(a, connection, why);
     if (!err) err = open_outbox(a, why);
     if (!err) err = open_events(a, why);
+    if (!err) err = recording_open(a, why);
     if (!err) err = open_turns(a, why);
     if (!err) err = add_lanes(a, connection[0] != '\0', why);
     if (!err) err = swap_open(a, connection[0] != '\0', why);
@@ -225,6 +226,7 @@ void agent_stop(agent *a)
     vd_models_stop(a->models);
     stop_cameras(a);
     analysis_stop(a);
+    if (a->recording) vd_recording_stop(a->recording);
     a->port = vd_metrics_port_free(a->port);
     vd_samples_stop(a->samples);
     if (a->outbox) watch_finish(a);
@@ -236,6 +238,7 @@ void agent_stop(agent *a)
         vd_device_free(a->link);
     }
     if (a->events) vd_events_free(a->events);
+    a->recording = vd_recording_free(a->recording);
     vd_turns_free(a->turns);
     a->samples = vd_samples_free(a->samples);
     for (unsigned i = 0; i < AGENT_CAMERAS_MAX; i++) lane_free(a->lane[i]);

@@ -25,6 +25,9 @@ agent_config agent_config_default(void)
         .clip_max_ms = 60000,
         .ring_mb = 32,
         .snapshot_quality = 85,
+        .recording = { .max_gb = 50, .max_age_ms = 7 * DAY_MS },
+        .recording_min_free_gb = 2,
+        .recording_fragment_ms = 2000,
         .quota_mb = 2048,
         .max_age_ms = 30 * DAY_MS,
         .window_ms = 3600000,
@@ -112,13 +115,49 @@ static vd_err check_camera(const vd_config_node *node, const agent_config *c,
     return err;
 }
 
+/* What a camera and the section of its name have in common. */
+static vd_err read_recording_of(const vd_config_node *node, agent_recording *r, vd_why *why)
+{
+    vd_err err = vd_config_bool(node, "enabled", &r->enabled, why);
+    if (!err) err = vd_config_int(node, "max_gb", 0, 1 << 20, &r->max_gb, why);
+    if (!err) err = vd_config_duration_ms(node, "max_age", 0, 3650 * DAY_MS, &r->max_age_ms, why);
+    return err;
+}
+
+static vd_err read_recording(const vd_config_node *root, agent_config *c, vd_why *why)
+{
+    static const char *const keys[] = { "enabled",     "max_gb",   "max_age",
+                                        "min_free_gb", "fragment", NULL };
+    const vd_config_node *node;
+
+    vd_err err = section(root, "recording", keys, &node, why);
+    if (!err) err = read_recording_of(node, &c->recording, why);
+    if (!err) err = vd_config_int(node, "min_free_gb", 0, 1 << 20, &c->recording_min_free_gb, why);
+    if (!err)
+        err = vd_config_duration_ms(node, "fragment", 500, 60000, &c->recording_fragment_ms, why);
+    return err;
+}
+
+static vd_err read_camera_recording(const vd_config_node *camera, agent_recording *r, vd_why *why)
+{
+    static const char *const keys[] = { "enabled", "max_gb", "max_age", NULL };
+    const vd_config_node *node;
+
+    vd_err err = section(camera, "recording", keys, &node, why);
+    return err ? err : read_recording_of(node, r, why);
+}
+
 static vd_err read_camera(const vd_config_node *node, agent_config *c, vd_why *why)
 {
-    static const char *const keys[] = { "id",        "url",  "file",    "user", "password_file",
-                                        "transport", "loop", "max_fps", NULL };
+    static const char *const keys[] = { "id",   "url",           "file",
+                                        "user", "password_file", "transport",
+                                        "loop", "max_fps",       "recording",
+                                        NULL };
     static const char *const transports[] = { "tcp", "udp", NULL };
     agent_camera camera = { .url = "", .file = "", .user = "", .password_file = "", .loop = true };
     const char *id = "";
+
+    camera.recording = c->recording;
 
     vd_err err = vd_config_only(node, keys, why);
     if (!err) err = vd_config_text(node, "id", &id, why);
@@ -133,6 +172,7 @@ static vd_err read_camera(const vd_config_node *node, agent_config *c, vd_why *w
     if (!err) err = vd_config_choice(node, "transport", transports, &camera.transport, why);
     if (!err) err = vd_config_bool(node, "loop", &camera.loop, why);
     if (!err) err = vd_config_int(node, "max_fps", 0, 240, &camera.max_fps, why);
+    if (!err) err = read_camera_recording(node, &camera.recording, why);
     if (err) return err;
     vd_slice_to_chars(vd_slice_str(id), camera.id, sizeof camera.id);
     camera.line = vd_config_line(node);
@@ -229,15 +269,16 @@ static vd_err read_log(const vd_config_node *root, agent_config *c, vd_why *why)
 
 static vd_err read_all(const vd_config_node *root, agent_config *c, vd_why *why)
 {
-    static const char *const keys[] = { "hub",     "device", "state_dir", "model",
-                                        "cameras", "rules",  "evidence",  "queue",
-                                        "watch",   "local",  "log",       NULL };
+    static const char *const keys[] = { "hub",   "device",   "state_dir", "model", "cameras",
+                                        "rules", "evidence", "recording", "queue", "watch",
+                                        "local", "log",      NULL };
 
     vd_err err = vd_config_only(root, keys, why);
     if (!err) err = read_hub(root, c, why);
     if (!err) err = vd_config_text(root, "device", &c->device, why);
     if (!err) err = vd_config_text(root, "state_dir", &c->state_dir, why);
     if (!err) err = read_model(root, c, why);
+    if (!err) err = read_recording(root, c, why); /* before the cameras that take it over */
     if (!err) err = read_cameras(root, c, why);
     if (!err) err = read_rules(root, c, why);
     if (!err) err = read_evidence(root, c, why);

@@ -10,12 +10,18 @@
 #define AGENT_RULES_MAX   32 /* per camera */
 
 typedef struct {
+    bool enabled;
+    int64_t max_gb, max_age_ms; /* 0: no limit */
+} agent_recording;
+
+typedef struct {
     char id[VD_CAMERA_ID_MAX + 1];
     const char *url, *file; /* exactly one is not empty */
     const char *user, *password_file;
     int transport; /* vd_rtsp_transport */
     bool loop;
     int64_t max_fps;
+    agent_recording recording;
     unsigned line;
 } agent_camera;
 
@@ -31,6 +37,8 @@ typedef struct {
     unsigned camera_count;
     const vd_config_node *rules; /* NULL: none */
     int64_t pre_roll_ms, post_roll_ms, clip_max_ms, ring_mb, snapshot_width, snapshot_quality;
+    agent_recording recording; /* of cameras that do not say otherwise */
+    int64_t recording_min_free_gb, recording_fragment_ms;
     int64_t quota_mb, max_age_ms;
     int64_t window_ms; /* of the watch */
     const char *local_address;

@@ -37,6 +37,11 @@ VD_TEST(commented_default_says_what_the_program_does_without_it)
     expect_i64(file.ring_mb, built_in.ring_mb);
     expect_i64(file.snapshot_width, built_in.snapshot_width);
     expect_i64(file.snapshot_quality, built_in.snapshot_quality);
+    expect_true(file.recording.enabled == built_in.recording.enabled);
+    expect_i64(file.recording.max_gb, built_in.recording.max_gb);
+    expect_i64(file.recording.max_age_ms, built_in.recording.max_age_ms);
+    expect_i64(file.recording_min_free_gb, built_in.recording_min_free_gb);
+    expect_i64(file.recording_fragment_ms, built_in.recording_fragment_ms);
     expect_i64(file.quota_mb, built_in.quota_mb);
     expect_i64(file.max_age_ms, built_in.max_age_ms);
     expect_i64(file.log_level, built_in.log_level);
@@ -77,6 +82,26 @@ VD_TEST(example_camera_in_the_manual_is_a_good_one)
     expect_str(config.camera[0].url, "rtsp://10.0.0.7/main");
     expect_str(config.camera[0].password_file, "gate.password");
     expect_true(config.camera[0].loop);
+    expect_true(config.camera[0].recording.enabled);
+    expect_i64(config.camera[0].recording.max_gb, 20);
+}
+
+// covers: REC-1
+VD_TEST(camera_is_recorded_as_the_section_says_unless_it_says_otherwise)
+{
+    VD_AUTO(agent_config) config = { 0 };
+    vd_why why = { 0 };
+
+    expect_ok(parse("cameras:\n  - {id: a, file: a.mp4}\n  - {id: b, file: b.mp4, recording: "
+                    "{enabled: false, max_gb: 3}}\nrecording: {enabled: true, max_age: 1d}\n",
+                    &config, &why));
+    expect_true(config.camera[0].recording.enabled);
+    expect_i64(config.camera[0].recording.max_gb, 50);
+    expect_i64(config.camera[0].recording.max_age_ms, 86400000);
+    expect_false(config.camera[1].recording.enabled);
+    expect_i64(config.camera[1].recording.max_gb, 3);
+    expect_err(parse("recording: {max_gib: 3}", &config, &why), VD_INVALID);
+    assert_non_null(strstr(why.hint, "max_gb"));
 }
 
 // covers: BASE-4
@@ -143,6 +168,7 @@ VD_TEST(secret_that_others_can_read_is_taken_with_a_warning)
 
 VD_TEST_MAIN(VD_RUN(commented_default_says_what_the_program_does_without_it),
              VD_RUN(example_camera_in_the_manual_is_a_good_one),
+             VD_RUN(camera_is_recorded_as_the_section_says_unless_it_says_otherwise),
              VD_RUN(unknown_setting_is_refused_with_line_and_nearest_known_one),
              VD_RUN(camera_needs_exactly_one_source),
              VD_RUN(password_in_an_address_is_refused_and_not_repeated),

@@ -9,6 +9,7 @@
  *   swap.c          which model looks, and how another takes over       (updater, main thread)
  *   analysis.c      the one thread that looks at pictures                (analysis thread)
  *   rulebook.c      which rules hold for which camera: file, hub         (main, link thread)
+ *   record.c        the continuous recording, opened, asked and told of
  *   watch.c         statistics of each camera's window, to the outbox     (main thread)
  *   figures.c       the local port and its figures                        (the port's thread)
  *   report.c        what the hub's page shows of us                      (main thread)
@@ -20,6 +21,7 @@
 
 #include "agent_config.h"
 #include "device.h"
+#include "recording.h"
 #include "samples.h"
 #include "sketches.h"
 #include "turns.h"
@@ -43,6 +45,7 @@ typedef struct {
     char password[SECRET_ROOM];
     vd_camera *camera; /* NULL: could not be started, see `why`; ask lane_status */
     vd_event_camera *events;
+    vd_recording_camera *recording; /* NULL: not recorded */
     vd_sketches *sketches;
     vd_sample_camera *sampler; /* NULL: no hub that could ask */
     vd_histogram inference;    /* seconds a picture took */
@@ -69,6 +72,7 @@ struct agent {
     char device[VD_DEVICE_ID_ROOM];
     vd_outbox *outbox;
     vd_events *events;
+    vd_recording *recording;
     vd_device *link;     /* NULL: no hub */
     vd_samples *samples; /* NULL: no hub */
     vd_turns *turns; /* each lane's newest picture waits here; a camera's number is its lane's */
@@ -164,6 +168,10 @@ vd_err rulebook_check(const agent_config *config, vd_why *why);
 void rulebook_start(agent *a, lane *const *list, unsigned count);
 /* The shape of vd_device_sink.rules. */
 vd_err rulebook_from_hub(void *agent, vd_slice json, vd_why *why);
+
+/* record.c */
+vd_err recording_open(agent *a, vd_why *why);
+vd_err recording_add(lane *l, vd_why *why);
 
 /* watch.c */
 vd_err watch_add(lane *l);

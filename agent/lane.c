@@ -13,6 +13,7 @@ static void on_packet(void *ctx, const vd_packet *packet)
 {
     lane *l = ctx;
     vd_events_packet(l->events, packet);
+    if (l->recording) vd_recording_packet(l->recording, packet);
 }
 
 static void on_picture(void *ctx, const vd_picture *picture)
@@ -111,6 +112,7 @@ vd_err lane_open(lane *l, vd_why *why)
 
     figures_init(l);
     vd_err err = vd_events_add_camera(a->events, l->config->id, &l->events, why);
+    if (!err && l->config->recording.enabled) err = recording_add(l, why);
     if (!err && a->samples) err = vd_samples_add(a->samples, l->config->id, &l->sampler);
     return err ? err : watch_add(l);
 }
@@ -156,6 +158,7 @@ void lane_join(lane *l)
     agent *a = l->agent;
 
     if (l->camera) vd_camera_join(l->camera);
+    vd_recording_end(l->recording);
     vd_turns_leave(a->turns, l->number);
     pthread_rwlock_rdlock(&a->model_use); /* a swap, which ends scenes too, waits */
     analysis_end_scene(l);
