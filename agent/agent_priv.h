@@ -64,6 +64,7 @@ typedef struct {
 
     /* under model_use: the looker's, or the swap's while nobody looks */
     vd_scene *scene;
+    vd_vocabulary *words; /* what the scene's class ids mean; NULL: to be made */
     int64_t last_utc_us;
 } lane;
 
@@ -88,6 +89,7 @@ struct agent {
     pthread_rwlock_t model_use;    /* reading: somebody uses the model; taken before `lock` */
     vd_models *models;             /* NULL: no hub that could send one */
     vd_model *next_model;          /* the updater's: loaded, not yet in use */
+    vd_vocabulary *next_words;     /* of next_model */
     lane *lane[AGENT_CAMERAS_MAX]; /* by number, NULL: free; main's, changed with `lock` held */
     pthread_mutex_t rules_use;     /* one change of rules at a time; taken before all others */
 
@@ -158,8 +160,8 @@ vd_err swap_wish(void *agent, vd_slice json, vd_why *why);
 
 /* rulebook.c */
 /* Reads the rules that hold for a camera: a list (each entry names its cameras or holds for all) or
- * a map from camera to list. `model` may be NULL: classes are not checked. */
-vd_err rulebook_read(const vd_config_node *rules, const char *camera, const vd_model *model,
+ * a map from camera to list. `words` may be NULL: classes are not checked. */
+vd_err rulebook_read(const vd_config_node *rules, const char *camera, const vd_vocabulary *words,
                      rule_set *ret_rules, vd_why *why);
 /* Every rule of every camera; also names cameras that are not there. For --check-config. */
 vd_err rulebook_check(const agent_config *config, vd_why *why);

@@ -15,7 +15,7 @@ typedef struct {
 static void hand_over(lane *l, const vd_fact *facts, unsigned count, vd_frame *frame,
                       const vd_detections *detections)
 {
-    if (count) vd_events_facts(l->events, facts, count, frame, detections, l->agent->model);
+    if (count) vd_events_facts(l->events, facts, count, frame, detections, l->words);
 }
 
 static void tell_tracks(lane *l, int64_t utc_us)
@@ -53,8 +53,7 @@ static void heed_clock(lane *l, int64_t utc_us)
 /* The scene with the rules that hold now. They are copied: the hub may change them meanwhile. */
 static vd_err scene_ready(looker *me, lane *l)
 {
-    const vd_model *model = l->agent->model;
-
+    if (!l->words && vd_model_vocabulary(l->agent->model, &l->words)) return VD_FULL;
     pthread_mutex_lock(&l->agent->lock);
     bool changed = l->rules_changed || !l->scene;
     l->rules_changed = false;
@@ -64,8 +63,8 @@ static vd_err scene_ready(looker *me, lane *l)
         me->rules.count = 0;
     pthread_mutex_unlock(&l->agent->lock);
     if (!changed) return VD_OK;
-    if (l->scene) return vd_scene_set_rules(l->scene, me->rules.rule, me->rules.count, model);
-    return vd_scene_new(me->rules.rule, me->rules.count, model, &l->scene);
+    if (l->scene) return vd_scene_set_rules(l->scene, me->rules.rule, me->rules.count, l->words);
+    return vd_scene_new(me->rules.rule, me->rules.count, l->words, &l->scene);
 }
 
 static void note_failure(lane *l, const vd_why *why)
@@ -94,8 +93,8 @@ static void look_at(looker *me, lane *l, vd_frame *frame)
     }
     vd_histogram_add(&l->inference,
                      (double)(me->detections.preprocess_us + me->detections.run_us) / 1e6);
-    vd_sketches_seen(l->sketches, &me->detections, l->agent->model);
-    vd_samples_seen(l->sampler, frame, &me->detections, l->agent->model);
+    vd_sketches_seen(l->sketches, &me->detections, l->words);
+    vd_samples_seen(l->sampler, frame, &me->detections, l->words);
     vd_scene_step(l->scene, &me->detections, utc_us, &facts, &count);
     tell_tracks(l, utc_us);
     hand_over(l, facts, count, frame, &me->detections);

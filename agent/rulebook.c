@@ -39,13 +39,13 @@ static vd_err holds_for(const vd_config_node *rule, const char *camera, bool *re
     return err;
 }
 
-static vd_err read_one(const vd_config_node *node, const vd_model *model, rule_set *set,
+static vd_err read_one(const vd_config_node *node, const vd_vocabulary *words, rule_set *set,
                        vd_why *why)
 {
     if (set->count == AGENT_RULES_MAX)
         return vd_config_fail(node, why, "a camera has more than %d rules", AGENT_RULES_MAX);
     vd_rule *rule = &set->rule[set->count];
-    vd_err err = vd_rule_read(node, model, rule, why);
+    vd_err err = vd_rule_read(node, words, rule, why);
     for (unsigned i = 0; !err && i < set->count; i++)
         if (strcmp(set->rule[i].id, rule->id) == 0)
             err = vd_config_fail(node, why, "two rules have the id '%s'", rule->id);
@@ -53,7 +53,7 @@ static vd_err read_one(const vd_config_node *node, const vd_model *model, rule_s
     return err;
 }
 
-vd_err rulebook_read(const vd_config_node *rules, const char *camera, const vd_model *model,
+vd_err rulebook_read(const vd_config_node *rules, const char *camera, const vd_vocabulary *words,
                      rule_set *ret_rules, vd_why *why)
 {
     bool map = rules && vd_config_is_map(rules);
@@ -67,7 +67,7 @@ vd_err rulebook_read(const vd_config_node *rules, const char *camera, const vd_m
         const vd_config_node *node = vd_config_at(list, i);
         bool holds = true;
         if (!map) err = holds_for(node, camera, &holds, why);
-        if (!err && holds) err = read_one(node, model, ret_rules, why);
+        if (!err && holds) err = read_one(node, words, ret_rules, why);
     }
     if (err) ret_rules->count = 0;
     return err;
@@ -173,8 +173,13 @@ static vd_err choose(lane *l, const vd_config_node *hub, rule_set *set, vd_why *
 {
     agent *a = l->agent;
     const vd_config_node *own = vd_config_get(hub, l->config->id);
+    vd_vocabulary *words = NULL;
 
-    return rulebook_read(own ? hub : a->config->rules, l->config->id, a->model, set, why);
+    if (a->model && vd_model_vocabulary(a->model, &words))
+        return vd_fail(why, VD_FULL, "memory ends");
+    vd_err err = rulebook_read(own ? hub : a->config->rules, l->config->id, words, set, why);
+    vd_vocabulary_free(words);
+    return err;
 }
 
 static char *kept_path(agent *a, char *into, size_t room)

@@ -70,46 +70,32 @@ void swap_load(agent *a)
 
 /* ---- the sink of vd_models ---- */
 
-static vd_err lane_fits(const lane *l, const vd_model *model, vd_why *why)
+static vd_err lane_fits(const lane *l, const vd_vocabulary *words, vd_why *why)
 {
     const rule_set *set = l->rules;
 
     for (unsigned r = 0; set && r < set->count; r++)
         for (unsigned c = 0; c < set->rule[r].class_count; c++) {
             const char *name = set->rule[r].class_name[c];
-            if (vd_model_class_find(model, name) >= 0) continue;
+            if (vd_vocabulary_find(words, name) >= 0) continue;
             vd_fail(why, VD_INVALID, "rule '%s' needs class '%s', which the model does not know",
                     set->rule[r].id, name);
             vd_why_detail(why, "camera '%s', model '%.60s' with %u classes", l->config->id,
-                          vd_model_name(model), vd_model_class_count(model));
+                          vd_vocabulary_main(words)->name, vd_vocabulary_count(words));
             vd_why_hint(why, "change the rule first, or train the model with this class");
             return VD_INVALID;
         }
     return VD_OK;
 }
 
-static vd_err fits_rules(agent *a, const vd_model *model, vd_why *why)
+static vd_err fits_rules(agent *a, const vd_vocabulary *words, vd_why *why)
 {
     VD_AUTO(lane_list) all = agent_lanes(a);
     vd_err err = VD_OK;
 
     pthread_mutex_lock(&a->lock);
-    for (unsigned i = 0; !err && i < all.count; i++) err = lane_fits(all.lane[i], model, why);
+    for (unsigned i = 0; !err && i < all.count; i++) err = lane_fits(all.lane[i], words, why);
     pthread_mutex_unlock(&a->lock);
-    return err;
-}
-
-static vd_err on_prepare(void *ctx, const char *path, vd_why *why)
-{
-    agent *a = ctx;
-    vd_model *model = NULL;
-    vd_err err = load(a, path, &model, why);
-
-    if (!err && path) err = fits_rules(a, model, why);
-    if (err)
-        vd_model_free(model);
-    else
-        a->next_model = model;
     return err;
 }
 
@@ -119,14 +105,24 @@ static void on_drop(void *ctx)
 
     vd_model_free(a->next_model);
     a->next_model = NULL;
+    a->next_words = vd_vocabulary_free(a->next_words);
 }
 
-static bool same_classes(const vd_model *a, const vd_model *b)
+static vd_err on_prepare(void *ctx, const char *path, vd_why *why)
 {
-    if (!a || vd_model_class_count(a) != vd_model_class_count(b)) return false;
-    for (unsigned i = 0; i < vd_model_class_count(a); i++)
-        if (strcmp(vd_model_class_name(a, i), vd_model_class_name(b, i)) != 0) return false;
-    return true;
+    agent *a = ctx;
+    vd_err err = load(a, path, &a->next_model, why);
+
+    if (!err && vd_model_vocabulary(a->next_model, &a->next_words))
+        err = vd_fail(why, VD_FULL, "memory ends");
+    if (!err && path) err = fits_rules(a, a->next_words, why);
+    if (err) on_drop(a);
+    return err;
+}
+
+static bool same_classes(const vd_vocabulary *a, const vd_vocabulary *b)
+{
+    return a && vd_vocabulary_count(a) == vd_vocabulary_count(b) && vd_vocabulary_extends(a, b);
 }
 
 /* With the same classes in the same order, tracks and visits go on; else they end with the model
@@ -140,15 +136,16 @@ static void on_swap(void *ctx)
 
     pthread_rwlock_wrlock(&a->model_use);
     old = a->model;
-    bool same = same_classes(old, a->next_model);
     for (unsigned i = 0; i < all.count; i++) {
-        if (!same) analysis_end_scene(all.lane[i]);
+        if (!same_classes(all.lane[i]->words, a->next_words)) analysis_end_scene(all.lane[i]);
+        all.lane[i]->words = vd_vocabulary_free(all.lane[i]->words);
         pthread_mutex_lock(&a->lock);
         all.lane[i]->rules_changed = true; /* classes are found anew */
         pthread_mutex_unlock(&a->lock);
     }
     set_model(a, a->next_model, &none);
     a->next_model = NULL;
+    a->next_words = vd_vocabulary_free(a->next_words);
     pthread_rwlock_unlock(&a->model_use);
     vd_log(VD_LOG_INFO, "model.switched", "another model looks from the next picture on", "model",
            vd_model_name(a->model), "digest", vd_model_digest(a->model)->hex, NULL);

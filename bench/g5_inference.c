@@ -62,6 +62,7 @@ static void look(house *h, vd_model *model)
 
 static void set_up(house *h, const vd_model *model)
 {
+    vd_vocabulary *words = NULL;
     const vd_rule rule = {
         .id = "bench",
         .zone = "middle",
@@ -72,10 +73,12 @@ static void set_up(house *h, const vd_model *model)
         .leave_ms = 1000,
     };
     bench_need(vd_turns_new(h->cameras, &h->turns), NULL);
+    bench_need(vd_model_vocabulary(model, &words), NULL);
     for (unsigned i = 0; i < h->cameras; i++) {
-        bench_need(vd_scene_new(&rule, 1, model, &h->scene[i]), NULL);
+        bench_need(vd_scene_new(&rule, 1, words, &h->scene[i]), NULL);
         h->picture[i] = picture_of(i);
     }
+    vd_vocabulary_free(words);
 }
 
 static void count_looks(house *h, uint64_t looked[CAMERAS_MAX])

@@ -71,7 +71,10 @@ static vd_err open_model(analysis *a, vd_why *why)
     vd_err err = cli_number(a->c, "threads", 256, &threads, why);
     vd_model_options options = { .threads = (int)threads };
     if (!err) err = model_path_of(a->c, name ? name : "centernet", path, sizeof path, why);
-    return err ? err : vd_model_load(path, &options, &a->model, why);
+    if (!err) err = vd_model_load(path, &options, &a->model, why);
+    if (!err && vd_model_vocabulary(a->model, &a->words))
+        err = vd_fail(why, VD_FULL, "memory ends");
+    return err;
 }
 
 static vd_err read_track_score(analysis *a, vd_why *why)
@@ -164,7 +167,7 @@ static vd_err look_at(analysis *a, vd_frame *frame, vd_why *why)
     a->inference_us += vd_clock_mono_us() - before_us;
     vd_scene_step(a->scene, a->seen, picture->utc_us, &facts, &count);
     if (a->events && count)
-        vd_events_facts(a->event_camera, facts, count, frame, a->seen, a->model);
+        vd_events_facts(a->event_camera, facts, count, frame, a->seen, a->words);
     a->frame_count++;
     a->detection_count += a->seen->count;
     err = write_detections(a, picture, why);
@@ -202,7 +205,7 @@ static void close_scene(analysis *a)
     if (!a->scene || !a->events || !a->seen) return;
     vd_scene_close(a->scene, &facts, &count);
     a->seen->count = 0;
-    if (count) vd_events_facts(a->event_camera, facts, count, NULL, a->seen, a->model);
+    if (count) vd_events_facts(a->event_camera, facts, count, NULL, a->seen, a->words);
     vd_events_stop(a->events);
 }
 
@@ -238,6 +241,7 @@ static void analysis_free(analysis *a)
     if (a->events) vd_events_free(a->events);
     if (a->camera) vd_camera_free(a->camera);
     vd_scene_free(a->scene);
+    vd_vocabulary_free(a->words);
     if (a->model) vd_model_free(a->model);
     if (a->blobs) vd_blobs_free(a->blobs);
     if (a->work_dir[0]) nftw(a->work_dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
@@ -267,7 +271,7 @@ vd_err run_analyze(cli *c, vd_why *why)
     if (!err) err = read_track_score(a, why);
     if (!err) err = open_model(a, why);
     if (!err) err = analyze_rules(a, cli_option(c, "rules"), why);
-    if (!err) err = vd_scene_new(a->rule, a->rule_count, a->model, &a->scene);
+    if (!err) err = vd_scene_new(a->rule, a->rule_count, a->words, &a->scene);
     if (!err) err = open_outputs(a, why);
     if (!err) err = open_events(a, why);
     a->began_us = vd_clock_mono_us();

@@ -33,6 +33,7 @@ typedef struct {
     const char *video;
     uint64_t video_bytes;
     vd_model *model;
+    vd_vocabulary *words; /* the model's */
     vd_rule rule[ANALYZE_RULES_MAX];
     unsigned rule_count;
     vd_scene *scene;

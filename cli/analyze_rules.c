@@ -10,7 +10,7 @@ static vd_err read_list(analysis *a, const vd_config_node *list, vd_why *why)
         const vd_config_node *node = vd_config_at(list, i);
         if (a->rule_count == ANALYZE_RULES_MAX)
             return vd_config_fail(node, why, "there are more than %d rules", ANALYZE_RULES_MAX);
-        err = vd_rule_read(node, a->model, &a->rule[a->rule_count], why);
+        err = vd_rule_read(node, a->words, &a->rule[a->rule_count], why);
         if (!err) a->rule_count++;
     }
     return err;

@@ -129,11 +129,11 @@ static bool note_put(vd_events *events, note *n)
 }
 
 void vd_events_facts(vd_event_camera *camera, const vd_fact *facts, unsigned fact_count,
-                     vd_frame *frame, const vd_detections *detections, const vd_model *model)
+                     vd_frame *frame, const vd_detections *detections, const vd_vocabulary *words)
 {
     vd_events *events = camera->events;
     for (unsigned i = 0; i < fact_count; i++) {
-        note *n = note_new(camera, &facts[i], frame, detections, model);
+        note *n = note_new(camera, &facts[i], frame, detections, words);
         if (!n) {
             atomic_fetch_add(&events->failed, 1);
             vd_log(VD_LOG_ERROR, "event.lost", "no memory for an event", "camera", camera->name,

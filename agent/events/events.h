@@ -48,7 +48,7 @@ void vd_events_packet(vd_event_camera *camera, const vd_packet *packet);
 /* Facts of one picture, with the picture and everything the model saw in it; both may be NULL for
  * END facts. Waits while 256 facts are ahead. */
 void vd_events_facts(vd_event_camera *camera, const vd_fact *facts, unsigned fact_count,
-                     vd_frame *frame, const vd_detections *detections, const vd_model *model);
+                     vd_frame *frame, const vd_detections *detections, const vd_vocabulary *words);
 /* Where the camera's tracks are in one picture, before its facts are told: an event's path is kept
  * from its clip's beginning to its end, and travels with the clip. */
 void vd_events_tracks(vd_event_camera *camera, const vd_track *tracks, unsigned count,

@@ -128,7 +128,7 @@ struct vd_events {
 
 /* NULL when memory ends. `fact` END needs no frame. */
 note *note_new(vd_event_camera *camera, const vd_fact *fact, const vd_frame *frame,
-               const vd_detections *detections, const vd_model *model);
+               const vd_detections *detections, const vd_vocabulary *words);
 note *note_free(note *n); /* returns NULL */
 shot *shot_free(shot *s);
 

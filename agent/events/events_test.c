@@ -580,7 +580,7 @@ VD_TEST(every_revision_is_an_event_that_can_be_read)
         expect_str(event.rule_id, "yard-gate");
         expect_str(event.zone, "gate");
         expect_str(event.severity, "high");
-        expect_str(event.model_digest.hex, vd_model_digest(STUB_MODEL)->hex);
+        expect_str(event.model_digest.hex, vd_vocabulary_main(STUB_MODEL)->digest.hex);
         expect_u64(event.evidence_count, i + 1);
     }
 }

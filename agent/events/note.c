@@ -35,10 +35,10 @@ vd_event_rect event_rect_of(const vd_box *box)
                             clamp_unit(box->t + box->h) - t };
 }
 
-static void add_box(shot *s, const vd_model *model, const vd_box *box, float score,
+static void add_box(shot *s, const vd_vocabulary *words, const vd_box *box, float score,
                     uint16_t class_id, uint64_t track)
 {
-    const char *name = vd_model_class_name(model, class_id);
+    const char *name = vd_vocabulary_name(words, class_id);
     char *copy = s->class_name[s->box_count];
     vd_slice_to_chars(vd_slice_str(name ? name : "unknown"), copy, NAME_ROOM);
     s->box[s->box_count++] = (vd_event_box){ .box = event_rect_of(box),
@@ -47,18 +47,18 @@ static void add_box(shot *s, const vd_model *model, const vd_box *box, float sco
                                              .track = track };
 }
 
-/* The event's own box, then what else the model saw by its own working threshold, surest first. */
+/* The event's own box, then what else each model saw by its own working threshold. */
 static void fill_boxes(shot *s, const vd_fact *fact, const vd_detections *detections,
-                       const vd_model *model)
+                       const vd_vocabulary *words)
 {
     const vd_track *own = &fact->track;
-    float least = fminf(vd_model_score_min(model), fact->rule->score_min);
-    add_box(s, model, &own->box, own->score, own->class_id, own->id);
+    add_box(s, words, &own->box, own->score, own->class_id, own->id);
     for (unsigned i = 0; detections && i < detections->count; i++) {
         const vd_detection *d = &detections->item[i];
         if (s->box_count == VD_EVENT_BOXES_MAX) break;
-        if ((int)i == own->detection || d->score < least) continue;
-        add_box(s, model, &d->box, d->score, d->class_id, 0);
+        float least = vd_vocabulary_model_of(words, d->class_id)->score_min;
+        if ((int)i == own->detection || d->score < fminf(least, fact->rule->score_min)) continue;
+        add_box(s, words, &d->box, d->score, d->class_id, 0);
     }
 }
 
@@ -90,30 +90,32 @@ static void take_picture(shot *s, const vd_events_config *config, const vd_frame
 }
 
 static shot *shot_new(vd_event_camera *camera, const vd_fact *fact, const vd_frame *frame,
-                      const vd_detections *detections, const vd_model *model)
+                      const vd_detections *detections, const vd_vocabulary *words)
 {
     shot *s = vd_calloc(1, sizeof *s);
     if (!s) return NULL;
-    fill_boxes(s, fact, detections, model);
+    fill_boxes(s, fact, detections, words);
     if (frame) take_picture(s, &camera->events->config, frame, camera->name);
     return s;
 }
 
-static bool fill_begin(note *n, const vd_fact *fact, const vd_frame *frame, const vd_model *model)
+static bool fill_begin(note *n, const vd_fact *fact, const vd_frame *frame,
+                       const vd_vocabulary *words)
 {
     const vd_rule *rule = fact->rule;
     VD_AUTO(vd_buf) text = VD_BUF(RULE_JSON_ROOM);
     if (vd_rule_print(rule, &text)) return false;
     if (vd_json_parse(vd_buf_slice(&text), RULE_JSON_ROOM, 8, &n->rule, NULL)) return false;
-    const char *class_name = vd_model_class_name(model, fact->track.class_id);
+    const char *class_name = vd_vocabulary_name(words, fact->track.class_id);
     n->score_min = rule->score_min;
     n->track = fact->track.id;
     n->severity = vd_severity_name(rule->severity);
     n->time_source =
         vd_time_source_name(frame ? vd_frame_picture(frame)->time_source : VD_TIME_ARRIVAL);
-    n->model_digest = *vd_model_digest(model);
+    const vd_vocabulary_model *model = vd_vocabulary_model_of(words, fact->track.class_id);
+    n->model_digest = model->digest;
     vd_slice_to_chars(vd_slice_str(class_name ? class_name : "unknown"), n->class_name, NAME_ROOM);
-    vd_slice_to_chars(vd_slice_str(vd_model_name(model)), n->model_name, sizeof n->model_name);
+    vd_slice_to_chars(vd_slice_str(model->name), n->model_name, sizeof n->model_name);
     memcpy(n->rule_id, rule->id, sizeof n->rule_id);
     memcpy(n->zone, rule->zone, sizeof n->zone);
     memcpy(n->rule_version, rule->version, sizeof n->rule_version);
@@ -122,7 +124,7 @@ static bool fill_begin(note *n, const vd_fact *fact, const vd_frame *frame, cons
 }
 
 note *note_new(vd_event_camera *camera, const vd_fact *fact, const vd_frame *frame,
-               const vd_detections *detections, const vd_model *model)
+               const vd_detections *detections, const vd_vocabulary *words)
 {
     note *n = vd_calloc(1, sizeof *n);
     if (!n) return NULL;
@@ -137,9 +139,9 @@ note *note_new(vd_event_camera *camera, const vd_fact *fact, const vd_frame *fra
         int64_t roll_us = camera->events->config.post_roll_ms * 1000;
         tap_limit_visit(camera, fact->visit, fact->utc_us + roll_us);
     } else {
-        n->shot = shot_new(camera, fact, frame, detections, model);
+        n->shot = shot_new(camera, fact, frame, detections, words);
         if (!n->shot) return note_free(n);
     }
-    if (fact->phase == VD_FACT_BEGIN && !fill_begin(n, fact, frame, model)) return note_free(n);
+    if (fact->phase == VD_FACT_BEGIN && !fill_begin(n, fact, frame, words)) return note_free(n);
     return n;
 }

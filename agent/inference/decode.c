@@ -106,7 +106,8 @@ static void decode_finish(decoder *d, const vd_tensor_map *map, vd_detections *i
     into->count = 0;
     for (unsigned i = 0; i < count && into->count < VD_DETECTIONS_MAX; i++) {
         vd_detection *item = &into->item[into->count];
-        *item = (vd_detection){ { 0, 0, 1, 1 }, d->candidates[i].score, d->candidates[i].class_id };
+        *item =
+            (vd_detection){ { 0, 0, 1, 1 }, d->candidates[i].score, d->candidates[i].class_id, -1 };
         if (whole || map_box(&d->candidates[i], map, &item->box)) into->count++;
     }
 }

@@ -8,6 +8,7 @@
 #define VD_INFERENCE_H
 #include "frames.h"
 #include "vd/blob.h"
+#include "vocabulary.h"
 
 #define VD_DETECTIONS_MAX 300
 #define VD_SCORE_FLOOR    0.05f /* detections below are never reported */
@@ -18,7 +19,8 @@ typedef struct {
 typedef struct {
     vd_box box; /* the whole picture for classifications */
     float score;
-    uint16_t class_id;
+    uint16_t class_id; /* of the model, or of the camera's vocabulary where there are several */
+    int16_t parent;    /* index of the detection in whose crop this one was found; -1: none */
 } vd_detection;
 typedef struct {
     unsigned count;
@@ -47,6 +49,8 @@ const char *vd_model_class_name(const vd_model *model, unsigned class_id); /* NU
 /* -1 when unknown */
 int vd_model_class_find(const vd_model *model, const char *name);
 float vd_model_score_min(const vd_model *model); /* the descriptor's working threshold */
+/* The vocabulary of this model alone, under the id "main"; it outlives the model. */
+VD_MUST_USE vd_err vd_model_vocabulary(const vd_model *model, vd_vocabulary **ret_words);
 /* Reads a descriptor without its model; `name` is for messages. No disk is touched: a descriptor
  * with a classes_file is VD_INVALID here. */
 VD_MUST_USE vd_err vd_model_descriptor_check(vd_slice yaml, const char *name, vd_why *why);

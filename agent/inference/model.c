@@ -334,6 +334,18 @@ float vd_model_score_min(const vd_model *model)
     return model->descriptor.score_min;
 }
 
+vd_err vd_model_vocabulary(const vd_model *model, vd_vocabulary **ret_words)
+{
+    const model_descriptor *d = &model->descriptor;
+    const vd_vocabulary_part part = { .id = "main",
+                                      .name = d->name,
+                                      .digest = model->digest,
+                                      .score_min = d->score_min,
+                                      .classes = d->class_name,
+                                      .class_count = d->class_count };
+    return vd_vocabulary_new(&part, 1, ret_words);
+}
+
 float *model_tensor(vd_model *model)
 {
     return model->tensor;

@@ -141,19 +141,19 @@ static vd_err read_points(const vd_config_node *node, vd_rule *rule, vd_why *why
     return check_edges(list, rule, why);
 }
 
-static vd_err unknown_class(const vd_config_node *node, const vd_model *model, const char *name,
-                            vd_why *why)
+static vd_err unknown_class(const vd_config_node *node, const vd_vocabulary *words,
+                            const char *name, vd_why *why)
 {
-    unsigned count = vd_model_class_count(model);
+    unsigned count = vd_vocabulary_count(words);
     const char **names = calloc(count ? count : 1, sizeof *names);
     unsigned known = 0;
     for (unsigned i = 0; names && i < count; i++) {
-        const char *candidate = vd_model_class_name(model, i);
+        const char *candidate = vd_vocabulary_name(words, i);
         if (candidate) names[known++] = candidate;
     }
     const char *nearest = vd_nearest(vd_slice_str(name), names, known);
     vd_err err = vd_config_fail(node, why, "the model %s knows no class '%.60s'",
-                                vd_model_name(model), name);
+                                vd_vocabulary_main(words)->name, name);
     if (nearest)
         vd_why_hint(why, "did you mean '%s'?", nearest);
     else
@@ -162,7 +162,7 @@ static vd_err unknown_class(const vd_config_node *node, const vd_model *model, c
     return err;
 }
 
-static vd_err read_class(const vd_config_node *node, const vd_model *model, vd_rule *rule,
+static vd_err read_class(const vd_config_node *node, const vd_vocabulary *words, vd_rule *rule,
                          vd_why *why)
 {
     const char *name = NULL;
@@ -175,12 +175,12 @@ static vd_err read_class(const vd_config_node *node, const vd_model *model, vd_r
     for (unsigned i = 0; i < rule->class_count; i++)
         if (strcmp(rule->class_name[i], name) == 0)
             return vd_config_fail(node, why, "class '%s' is named twice", name);
-    if (model && vd_model_class_find(model, name) < 0) return unknown_class(node, model, name, why);
+    if (words && vd_vocabulary_find(words, name) < 0) return unknown_class(node, words, name, why);
     rule->class_count++;
     return VD_OK;
 }
 
-static vd_err read_classes(const vd_config_node *node, const vd_model *model, vd_rule *rule,
+static vd_err read_classes(const vd_config_node *node, const vd_vocabulary *words, vd_rule *rule,
                            vd_why *why)
 {
     const vd_config_node *list = vd_config_get(node, "classes");
@@ -192,7 +192,7 @@ static vd_err read_classes(const vd_config_node *node, const vd_model *model, vd
         return err;
     }
     for (size_t i = 0; i < count; i++) {
-        vd_err err = read_class(vd_config_at(list, i), model, rule, why);
+        vd_err err = read_class(vd_config_at(list, i), words, rule, why);
         if (err) return err;
     }
     return VD_OK;
@@ -220,7 +220,7 @@ static vd_err set_version(vd_rule *rule, vd_why *why)
     return VD_OK;
 }
 
-vd_err vd_rule_read(const vd_config_node *node, const vd_model *model, vd_rule *ret_rule,
+vd_err vd_rule_read(const vd_config_node *node, const vd_vocabulary *words, vd_rule *ret_rule,
                     vd_why *why)
 {
     static const char *const keys[] = { "id",    "kind",   "camera",   "cameras",
@@ -232,7 +232,7 @@ vd_err vd_rule_read(const vd_config_node *node, const vd_model *model, vd_rule *
     if (!err) err = read_kind(node, &rule, why);
     if (!err) err = read_zone_name(node, &rule, why);
     if (!err) err = read_points(node, &rule, why);
-    if (!err) err = read_classes(node, model, &rule, why);
+    if (!err) err = read_classes(node, words, &rule, why);
     if (!err) err = read_thresholds(node, &rule, why);
     if (!err) err = set_version(&rule, why);
     if (!err) *ret_rule = rule;

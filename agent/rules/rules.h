@@ -44,9 +44,9 @@ typedef struct {
 } vd_rule;
 
 /* Reads one `rules:` list entry (YAML). VD_INVALID with line and reason: two points, a point
- * outside 0..1, an unknown key, crossing edges, a class the model does not know (model may be NULL:
- * not checked). */
-VD_MUST_USE vd_err vd_rule_read(const vd_config_node *node, const vd_model *model,
+ * outside 0..1, an unknown key, crossing edges, a class that no model knows (words may be NULL: not
+ * checked). */
+VD_MUST_USE vd_err vd_rule_read(const vd_config_node *node, const vd_vocabulary *words,
                                 vd_rule *ret_rule, vd_why *why);
 /* Canonical JSON of the rule: what `version` is the digest of, and what an event carries. */
 VD_MUST_USE vd_err vd_rule_print(const vd_rule *rule, vd_buf *into);
@@ -75,10 +75,10 @@ typedef struct {
 } vd_fact;
 
 typedef struct vd_scene vd_scene;
-/* Rules are copied; `class ids` are resolved against the model (a rule's unknown class never
+/* Rules are copied; `class ids` are resolved against the vocabulary (a rule's unknown class never
  * matches). */
-VD_MUST_USE vd_err vd_scene_new(const vd_rule *rules, unsigned rule_count, const vd_model *model,
-                                vd_scene **ret_scene);
+VD_MUST_USE vd_err vd_scene_new(const vd_rule *rules, unsigned rule_count,
+                                const vd_vocabulary *words, vd_scene **ret_scene);
 vd_scene *vd_scene_free(vd_scene *scene);
 /* One picture's detections in, tracks and facts out; both are borrowed until the next call.
  * Pictures' times must not go back: an older one is ignored (no facts); a jump of more than 10 s,
@@ -91,7 +91,7 @@ void vd_scene_close(vd_scene *scene, const vd_fact **ret_facts, unsigned *ret_fa
 /* Rules changed while running: tracks stay, visits of vanished rules end at the next step. A rule
  * with another version counts as another rule. */
 VD_MUST_USE vd_err vd_scene_set_rules(vd_scene *scene, const vd_rule *rules, unsigned rule_count,
-                                      const vd_model *model);
+                                      const vd_vocabulary *words);
 /* Even-odd test; points on an edge count as inside. A track is inside by its foot point, the middle
  * of its box's lower edge. */
 bool vd_zone_has(const vd_point *points, unsigned count, vd_point p);

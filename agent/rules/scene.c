@@ -73,11 +73,11 @@ static zone_set *sets_free(zone_set *set)
     return NULL;
 }
 
-static void zone_fill(zone *z, const vd_rule *rule, const vd_model *model)
+static void zone_fill(zone *z, const vd_rule *rule, const vd_vocabulary *words)
 {
     z->rule = *rule;
-    for (unsigned i = 0; model && i < rule->class_count; i++) {
-        int class_id = vd_model_class_find(model, rule->class_name[i]);
+    for (unsigned i = 0; words && i < rule->class_count; i++) {
+        int class_id = vd_vocabulary_find(words, rule->class_name[i]);
         if (class_id >= 0) z->class_id[z->class_count++] = (uint16_t)class_id;
     }
     z->left = z->top = INFINITY;
@@ -90,7 +90,7 @@ static void zone_fill(zone *z, const vd_rule *rule, const vd_model *model)
     }
 }
 
-static zone_set *set_new(const vd_rule *rules, unsigned count, const vd_model *model)
+static zone_set *set_new(const vd_rule *rules, unsigned count, const vd_vocabulary *words)
 {
     zone_set *set = calloc(1, sizeof *set + count * sizeof set->item[0]);
     size_t places = (size_t)count * VD_TRACKS_MAX;
@@ -98,28 +98,28 @@ static zone_set *set_new(const vd_rule *rules, unsigned count, const vd_model *m
     if (!set || !set->stay_at) return sets_free(set);
     for (size_t i = 0; i < places; i++) set->stay_at[i] = NO_STAY;
     set->count = count;
-    for (unsigned i = 0; i < count; i++) zone_fill(&set->item[i], &rules[i], model);
+    for (unsigned i = 0; i < count; i++) zone_fill(&set->item[i], &rules[i], words);
     return set;
 }
 
 /* A rule that asks for less than the model's working threshold must find tracks there. */
-static vd_tracker_config config_of(const zone_set *set, const vd_model *model)
+static vd_tracker_config config_of(const zone_set *set, const vd_vocabulary *words)
 {
-    float high = model ? vd_model_score_min(model) : 0.5f;
+    float high = words ? vd_vocabulary_main(words)->score_min : 0.5f;
     for (unsigned i = 0; i < set->count; i++) high = fminf(high, set->item[i].rule.score_min);
     high = fmaxf(high, 0.1f);
     float low = fmaxf(fminf(0.1f, high / 2), VD_SCORE_FLOOR);
     return (vd_tracker_config){ .high = high, .low = low, .hits = 2, .lost_us = 2000000 };
 }
 
-vd_err vd_scene_new(const vd_rule *rules, unsigned rule_count, const vd_model *model,
+vd_err vd_scene_new(const vd_rule *rules, unsigned rule_count, const vd_vocabulary *words,
                     vd_scene **ret_scene)
 {
     vd_scene *scene = calloc(1, sizeof *scene);
     if (!scene) return VD_FULL;
-    scene->zones = set_new(rules, rule_count, model);
+    scene->zones = set_new(rules, rule_count, words);
     if (scene->zones) {
-        vd_tracker_config config = config_of(scene->zones, model);
+        vd_tracker_config config = config_of(scene->zones, words);
         scene->tracker = vd_tracker_new(&config);
     }
     if (!scene->tracker) {
@@ -394,9 +394,9 @@ static int same_rule(const zone_set *set, const vd_rule *rule)
 }
 
 vd_err vd_scene_set_rules(vd_scene *scene, const vd_rule *rules, unsigned rule_count,
-                          const vd_model *model)
+                          const vd_vocabulary *words)
 {
-    zone_set *set = set_new(rules, rule_count, model);
+    zone_set *set = set_new(rules, rule_count, words);
     if (!set) return VD_FULL;
     for (unsigned i = 0; i < scene->stay_count; i++) {
         stay *s = &scene->stays[i];
@@ -410,7 +410,7 @@ vd_err vd_scene_set_rules(vd_scene *scene, const vd_rule *rules, unsigned rule_c
     scene->zones->next = scene->retired;
     scene->retired = scene->zones;
     scene->zones = set;
-    vd_tracker_config config = config_of(set, model);
+    vd_tracker_config config = config_of(set, words);
     vd_tracker_configure(scene->tracker, &config);
     return VD_OK;
 }

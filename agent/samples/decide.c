@@ -9,11 +9,11 @@
 #define RARE_LEAST  200  /* findings before anything can be rare */
 #define CAMERAS_MAX 64
 
-static const char *const words[] = { "none", "random", "uncertain", "rare" };
+static const char *const reasons[] = { "none", "random", "uncertain", "rare" };
 
 const char *vd_sample_word(vd_sample_reason reason)
 {
-    return words[reason];
+    return reasons[reason];
 }
 
 /* ---- the policy ---- */
@@ -41,11 +41,11 @@ static vd_err read_budget(const vd_json *from, vd_sample_budget *budget, vd_why 
     /* Who names a part names them all: what is left out is nothing. */
     bool parted = false;
     for (int i = VD_SAMPLE_RANDOM; i < VD_SAMPLE_REASONS; i++)
-        parted = parted || vd_json_get(from, words[i]);
+        parted = parted || vd_json_get(from, reasons[i]);
     if (parted) memset(budget->part, 0, sizeof budget->part);
     vd_err err = read_number(from, "per_hour", VD_SAMPLES_PER_HOUR_MAX, &per_hour, why);
     for (int i = VD_SAMPLE_RANDOM; !err && i < VD_SAMPLE_REASONS; i++) {
-        err = read_number(from, words[i], 1, &budget->part[i], why);
+        err = read_number(from, reasons[i], 1, &budget->part[i], why);
         sum += budget->part[i];
     }
     if (!err && sum > 1.000001) {
@@ -122,27 +122,34 @@ static bool paced_due(unsigned count, vd_sample_reason reason, int64_t utc_us,
     return true;
 }
 
-static bool has_rare(const vd_sample_seen *seen, const vd_detections *d, float threshold)
+static float threshold_of(const vd_vocabulary *words, const vd_detection *d)
+{
+    return vd_vocabulary_model_of(words, d->class_id)->score_min;
+}
+
+static bool has_rare(const vd_sample_seen *seen, const vd_detections *d, const vd_vocabulary *words)
 {
     if (seen->total < RARE_LEAST) return false;
     for (unsigned i = 0; i < d->count; i++) {
         unsigned c = d->item[i].class_id;
-        if (d->item[i].score < threshold || c >= VD_SAMPLES_CLASSES) continue;
+        if (c >= VD_SAMPLES_CLASSES || d->item[i].score < threshold_of(words, &d->item[i]))
+            continue;
         if (seen->of_class[c] < RARE_SHARE * (double)seen->total) return true;
     }
     return false;
 }
 
-static bool has_unsure(const vd_detections *d, float threshold)
+static bool has_unsure(const vd_detections *d, const vd_vocabulary *words)
 {
     for (unsigned i = 0; i < d->count; i++)
-        if (fabsf(d->item[i].score - threshold) <= VD_SAMPLES_UNSURE) return true;
+        if (fabsf(d->item[i].score - threshold_of(words, &d->item[i])) <= VD_SAMPLES_UNSURE)
+            return true;
     return false;
 }
 
 vd_sample_reason vd_sample_decide(const vd_sample_budget *budget, const vd_sample_seen *seen,
-                                  const vd_detections *detections, float threshold, uint64_t seed,
-                                  int64_t utc_us, vd_sample_spent *spent)
+                                  const vd_detections *detections, const vd_vocabulary *words,
+                                  uint64_t seed, int64_t utc_us, vd_sample_spent *spent)
 {
     if (!budget->per_hour || utc_us < 0) return VD_SAMPLE_NONE;
     if (spent->hour != utc_us / HOUR_US)
@@ -151,10 +158,10 @@ vd_sample_reason vd_sample_decide(const vd_sample_budget *budget, const vd_sampl
     /* A clock that was set back must not silence the camera. */
     if (spent->last_us <= utc_us && utc_us - spent->last_us < apart_us) return VD_SAMPLE_NONE;
     vd_sample_reason reason = VD_SAMPLE_NONE;
-    if (has_rare(seen, detections, threshold) &&
+    if (has_rare(seen, detections, words) &&
         paced_due(share(budget, VD_SAMPLE_RARE), VD_SAMPLE_RARE, utc_us, spent))
         reason = VD_SAMPLE_RARE;
-    else if (has_unsure(detections, threshold) &&
+    else if (has_unsure(detections, words) &&
              paced_due(share(budget, VD_SAMPLE_UNCERTAIN), VD_SAMPLE_UNCERTAIN, utc_us, spent))
         reason = VD_SAMPLE_UNCERTAIN;
     else if (random_due(share(budget, VD_SAMPLE_RANDOM), seed, utc_us, spent))

@@ -193,15 +193,15 @@ static void *work(void *arg)
 /* ---- deciding ---- */
 
 /* What is far below the threshold is no proposal, it would only be in the labeler's way. */
-static char *boxes_text(const vd_detections *d, const vd_model *model)
+static char *boxes_text(const vd_detections *d, const vd_vocabulary *words)
 {
-    float least = vd_model_score_min(model) - VD_SAMPLES_UNSURE;
     VD_AUTO(vd_buf) text = VD_BUF(JSON_MAX / 2);
     vd_json_w w = vd_json_writer(&text);
     vd_json_w_list(&w);
     for (unsigned i = 0; i < d->count; i++) {
         const vd_detection *item = &d->item[i];
-        if (item->score < least) continue;
+        float least = vd_vocabulary_model_of(words, item->class_id)->score_min;
+        if (item->score < least - VD_SAMPLES_UNSURE) continue;
         vd_json_w_object(&w);
         vd_json_w_key(&w, "box");
         vd_json_w_object(&w);
@@ -211,7 +211,7 @@ static char *boxes_text(const vd_detections *d, const vd_model *model)
         vd_json_w_kv_num(&w, "h", (double)item->box.h, 6);
         vd_json_w_object_end(&w);
         vd_json_w_kv_num(&w, "score", (double)item->score, 4);
-        vd_json_w_kv_text(&w, "class", vd_model_class_name(model, item->class_id));
+        vd_json_w_kv_text(&w, "class", vd_vocabulary_name(words, item->class_id));
         vd_json_w_object_end(&w);
     }
     vd_json_w_list_end(&w);
@@ -219,47 +219,48 @@ static char *boxes_text(const vd_detections *d, const vd_model *model)
 }
 
 static void enqueue(vd_sample_camera *c, vd_sample_reason reason, vd_frame *frame,
-                    const vd_detections *detections, const vd_model *model)
+                    const vd_detections *detections, const vd_vocabulary *words)
 {
     job *j = calloc(1, sizeof *j);
     if (!j) return;
     *j = (job){ .camera = c,
                 .frame = vd_frame_ref(frame),
                 .reason = reason,
-                .boxes = boxes_text(detections, model),
-                .digest = *vd_model_digest(model) };
-    vd_slice_to_chars(vd_slice_str(vd_model_name(model)), j->model, sizeof j->model);
+                .boxes = boxes_text(detections, words),
+                .digest = vd_vocabulary_main(words)->digest };
+    vd_slice_to_chars(vd_slice_str(vd_vocabulary_main(words)->name), j->model, sizeof j->model);
     pthread_mutex_lock(&c->samples->lock);
     c->jobs++;
     pthread_mutex_unlock(&c->samples->lock);
     if (!j->boxes || vd_queue_put(c->samples->queue, j)) job_free(j);
 }
 
-static void count_seen(vd_sample_camera *c, const vd_detections *d, float threshold)
+static void count_seen(vd_sample_camera *c, const vd_detections *d, const vd_vocabulary *words)
 {
     for (unsigned i = 0; i < d->count; i++) {
-        if (d->item[i].score < threshold || d->item[i].class_id >= VD_SAMPLES_CLASSES) continue;
-        c->seen.of_class[d->item[i].class_id]++;
+        uint16_t class_id = d->item[i].class_id;
+        float least = vd_vocabulary_model_of(words, class_id)->score_min;
+        if (d->item[i].score < least || class_id >= VD_SAMPLES_CLASSES) continue;
+        c->seen.of_class[class_id]++;
         c->seen.total++;
     }
 }
 
 void vd_samples_seen(vd_sample_camera *c, vd_frame *frame, const vd_detections *detections,
-                     const vd_model *model)
+                     const vd_vocabulary *words)
 {
     if (!c || !frame) return;
-    float threshold = vd_model_score_min(model);
-    const vd_digest *digest = vd_model_digest(model);
+    const vd_digest *digest = &vd_vocabulary_main(words)->digest;
     if (strcmp(c->model.hex, digest->hex) != 0) {
         c->model = *digest;
         memset(&c->seen, 0, sizeof c->seen);
     }
     pthread_mutex_lock(&c->samples->lock);
-    vd_sample_reason reason = vd_sample_decide(&c->budget, &c->seen, detections, threshold, c->seed,
+    vd_sample_reason reason = vd_sample_decide(&c->budget, &c->seen, detections, words, c->seed,
                                                vd_frame_picture(frame)->utc_us, &c->spent);
     pthread_mutex_unlock(&c->samples->lock);
-    count_seen(c, detections, threshold);
-    if (reason) enqueue(c, reason, frame, detections, model);
+    count_seen(c, detections, words);
+    if (reason) enqueue(c, reason, frame, detections, words);
 }
 
 /* ---- life ---- */

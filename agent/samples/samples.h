@@ -42,10 +42,11 @@ typedef struct {
     uint32_t of_class[VD_SAMPLES_CLASSES]; /* findings at or above the threshold */
 } vd_sample_seen;
 /* Which reason this picture is taken for, and counts it as spent. `seen` is what the camera's model
- * found so far, this picture not counted; `seed` names the camera. */
+ * found so far, this picture not counted; each
+ * finding is held against its own model's threshold; `seed` names the camera. */
 vd_sample_reason vd_sample_decide(const vd_sample_budget *budget, const vd_sample_seen *seen,
-                                  const vd_detections *detections, float threshold, uint64_t seed,
-                                  int64_t utc_us, vd_sample_spent *spent);
+                                  const vd_detections *detections, const vd_vocabulary *words,
+                                  uint64_t seed, int64_t utc_us, vd_sample_spent *spent);
 /* {"default": {"per_hour", "random", "uncertain", "rare"}, "cameras": {camera: {...}}}; what a
  * camera does not say the default says; the parts are said together (none: 0.3, 0.5, 0.2). Checks
  * all of it; *ret_budget is the camera's. */
@@ -75,7 +76,7 @@ void vd_samples_leave(vd_sample_camera *camera);
 VD_MUST_USE vd_err vd_samples_policy(vd_samples *samples, vd_slice json, vd_why *why);
 /* NULL camera is fine: nothing. */
 void vd_samples_seen(vd_sample_camera *camera, vd_frame *frame, const vd_detections *detections,
-                     const vd_model *model);
+                     const vd_vocabulary *words);
 /* Waits for what is being made. */
 void vd_samples_stop(vd_samples *samples);
 vd_samples *vd_samples_free(vd_samples *samples); /* returns NULL; NULL is fine */

@@ -8,6 +8,7 @@
 #include "vd/file.h"
 #include "vd/json.h"
 #include "vd/test.h"
+#include "vocabulary_stub_priv.h"
 
 #define S    1000000ll
 #define HOUR (3600 * S)
@@ -15,32 +16,12 @@
 
 /* ---- a model of two classes, by name only ---- */
 
-const char *vd_model_name(const vd_model *model)
+static const vd_vocabulary *model(void)
 {
-    return (const char *)model;
+    static const char *const classes[] = { "person", "forklift" };
+    static vd_vocabulary *words;
+    return words_stub(&words, 'a', classes, VD_COUNT_OF(classes), 0.4f);
 }
-
-const char *vd_model_class_name(const vd_model *model, unsigned class_id)
-{
-    (void)model;
-    return class_id ? "forklift" : "person";
-}
-
-const vd_digest *vd_model_digest(const vd_model *model)
-{
-    static vd_digest digest;
-    (void)model;
-    memset(digest.hex, 'a', VD_SHA256_HEX);
-    return &digest;
-}
-
-float vd_model_score_min(const vd_model *model)
-{
-    (void)model;
-    return 0.4f;
-}
-
-#define MODEL ((const vd_model *)"m")
 
 static vd_detections found(float score, uint16_t class_id)
 {
@@ -64,7 +45,7 @@ static unsigned count_hour(const vd_sample_budget *budget, const vd_sample_seen 
     unsigned count = 0;
     memset(by_reason, 0, VD_SAMPLE_REASONS * sizeof by_reason[0]);
     for (int64_t at = from_us; at < from_us + HOUR; at += S / 2) {
-        vd_sample_reason reason = vd_sample_decide(budget, seen, d, 0.4f, 7, at, spent);
+        vd_sample_reason reason = vd_sample_decide(budget, seen, d, model(), 7, at, spent);
         by_reason[reason]++;
         count += reason != VD_SAMPLE_NONE;
     }
@@ -123,7 +104,7 @@ VD_TEST(samples_are_apart_and_spread_over_the_hour)
     vd_detections unsure = found(0.35f, 0);
 
     for (int64_t at = T0; at < T0 + HOUR; at += S / 5) {
-        if (!vd_sample_decide(&budget, &seen, &unsure, 0.4f, 7, at, &spent)) continue;
+        if (!vd_sample_decide(&budget, &seen, &unsure, model(), 7, at, &spent)) continue;
         if (!count++) first = at;
         expect_true(!last || at - last >= HOUR / 12 / 4);
         last = at;
@@ -140,7 +121,8 @@ VD_TEST(a_clock_that_went_back_does_not_silence_a_camera)
     vd_sample_seen seen = { 0 };
     vd_detections unsure = found(0.4f, 0);
 
-    expect_u64(vd_sample_decide(&budget, &seen, &unsure, 0.4f, 7, T0, &spent), VD_SAMPLE_UNCERTAIN);
+    expect_u64(vd_sample_decide(&budget, &seen, &unsure, model(), 7, T0, &spent),
+               VD_SAMPLE_UNCERTAIN);
 }
 
 VD_TEST(a_policy_is_checked_whole_and_a_camera_may_have_its_own)
@@ -220,7 +202,7 @@ static void an_hour(desk *d, int64_t from_us)
     vd_detections unsure = found(0.4f, 0);
     for (int64_t at = from_us; at < from_us + HOUR; at += 100 * S) {
         vd_frame *frame = picture_at(at);
-        vd_samples_seen(d->camera, frame, &unsure, MODEL);
+        vd_samples_seen(d->camera, frame, &unsure, model());
         vd_frame_unref(frame);
     }
     vd_samples_stop(d->samples);
@@ -283,7 +265,7 @@ VD_TEST(a_camera_that_left_comes_back_with_what_it_has_spent)
         NULL));
     vd_detections unsure = found(0.4f, 0);
     vd_frame *frame = picture_at(T0);
-    vd_samples_seen(d.camera, frame, &unsure, MODEL);
+    vd_samples_seen(d.camera, frame, &unsure, model());
     vd_frame_unref(frame);
     vd_samples_leave(d.camera); /* the worker has made it when this returns */
     expect_u64(d.told, 1);

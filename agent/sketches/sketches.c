@@ -134,12 +134,12 @@ void vd_sketches_picture(vd_sketches *s, vd_frame *frame)
     pthread_mutex_unlock(&s->lock);
 }
 
-static void heed_model(window *w, const vd_model *model)
+static void heed_model(window *w, const vd_vocabulary_model *model)
 {
-    const char *digest = vd_model_digest(model)->hex;
+    const char *digest = model->digest.hex;
     if (strcmp(w->model, digest) == 0) return;
     memcpy(w->model, digest, sizeof w->model);
-    vd_slice_to_chars(vd_slice_str(vd_model_name(model)), w->model_name, sizeof w->model_name);
+    vd_slice_to_chars(vd_slice_str(model->name), w->model_name, sizeof w->model_name);
     vd_sketch_clear(&w->of[SCORE]);
     memset(w->classes, 0, sizeof w->classes);
     w->class_count = 0;
@@ -163,17 +163,18 @@ static void count_class(window *w, const char *name)
     w->classes[w->class_count++].count = 1;
 }
 
-void vd_sketches_seen(vd_sketches *s, const vd_detections *detections, const vd_model *model)
+void vd_sketches_seen(vd_sketches *s, const vd_detections *detections, const vd_vocabulary *words)
 {
-    double least = (double)vd_model_score_min(model);
+    const vd_vocabulary_model *first = vd_vocabulary_main(words);
     pthread_mutex_lock(&s->lock);
     window *w = &s->open;
-    heed_model(w, model);
+    heed_model(w, first);
     w->analysed++;
     for (unsigned i = 0; i < detections->count; i++) {
         const vd_detection *d = &detections->item[i];
-        vd_sketch_add(&w->of[SCORE], (double)d->score);
-        if ((double)d->score >= least) count_class(w, vd_model_class_name(model, d->class_id));
+        const vd_vocabulary_model *model = vd_vocabulary_model_of(words, d->class_id);
+        if (model == first) vd_sketch_add(&w->of[SCORE], (double)d->score);
+        if (d->score >= model->score_min) count_class(w, vd_vocabulary_name(words, d->class_id));
     }
     pthread_mutex_unlock(&s->lock);
 }

@@ -33,9 +33,10 @@ VD_MUST_USE vd_err vd_sketches_new(const char *camera, int64_t window_ms,
 vd_sketches *vd_sketches_free(vd_sketches *sketches);
 /* A picture came; cheap when it is not looked at. */
 void vd_sketches_picture(vd_sketches *sketches, vd_frame *frame);
-/* What the model found in one picture. Another model than before begins its statistics anew. */
+/* What the models found in one picture; scores are the main model's. Another main model than before
+ * begins its statistics anew. */
 void vd_sketches_seen(vd_sketches *sketches, const vd_detections *detections,
-                      const vd_model *model);
+                      const vd_vocabulary *words);
 /* About once a second; `live`: the camera is up. */
 void vd_sketches_tick(vd_sketches *sketches, bool live);
 /* Tells what there is of the open window; the program stops. */

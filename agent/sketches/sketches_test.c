@@ -5,41 +5,23 @@
 #include "vd/clock.h"
 #include "vd/sketch.h"
 #include "vd/test.h"
+#include "vocabulary_stub_priv.h"
 
 #define S 1000000ll
 
-/* ---- a model of two classes, by name only ---- */
+/* ---- two models of many classes, by name only ---- */
 
-static char model_letter = 'a';
-
-const char *vd_model_name(const vd_model *model)
+static const vd_vocabulary *model(char letter)
 {
-    return (const char *)model;
+    static char name[64][32];
+    static const char *classes[64];
+    static vd_vocabulary *words[2];
+    for (unsigned i = 0; i < 64; i++) {
+        snprintf(name[i], sizeof name[i], "class-%u-of-a-long-name", i);
+        classes[i] = name[i];
+    }
+    return words_stub(&words[letter - 'a'], letter, classes, 64, 0.3f);
 }
-
-const char *vd_model_class_name(const vd_model *model, unsigned class_id)
-{
-    static char name[32];
-    (void)model;
-    snprintf(name, sizeof name, "class-%u-of-a-long-name", class_id);
-    return name;
-}
-
-const vd_digest *vd_model_digest(const vd_model *model)
-{
-    static vd_digest digest;
-    (void)model;
-    memset(digest.hex, model_letter, VD_SHA256_HEX);
-    return &digest;
-}
-
-float vd_model_score_min(const vd_model *model)
-{
-    (void)model;
-    return 0.3f;
-}
-
-#define MODEL ((const vd_model *)"m")
 
 /* ---- what was told ---- */
 
@@ -163,11 +145,9 @@ VD_TEST(findings_count_by_class_and_score_and_another_model_begins_anew)
                                    .item = { { .score = 0.9f, .class_id = 1 },
                                              { .score = 0.4f, .class_id = 2 },
                                              { .score = 0.1f, .class_id = 2 } } };
-    model_letter = 'b';
-    vd_sketches_seen(d.sketches, &found, MODEL);
-    model_letter = 'a';
-    vd_sketches_seen(d.sketches, &found, MODEL);
-    vd_sketches_seen(d.sketches, &found, MODEL);
+    vd_sketches_seen(d.sketches, &found, model('b'));
+    vd_sketches_seen(d.sketches, &found, model('a'));
+    vd_sketches_seen(d.sketches, &found, model('a'));
     run(&d, 12, 80);
     VD_AUTO(vd_json_ptr) root = last_of(&d);
     const vd_json *classes = vd_json_get(root, "classes");
@@ -192,7 +172,7 @@ VD_TEST(a_camera_hour_of_anything_takes_less_than_four_kilobytes)
     for (unsigned i = 0; i < 7210; i++) {
         set_time(&d, d.now_us + S / 2);
         show(&d, (uint8_t)(i * 37));
-        vd_sketches_seen(d.sketches, &found, MODEL);
+        vd_sketches_seen(d.sketches, &found, model('a'));
         if (i % 2) vd_sketches_tick(d.sketches, true);
     }
     expect_u64(d.told, 1);
