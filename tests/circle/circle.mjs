@@ -148,8 +148,10 @@ export class Circle {
     for (let done = 0; done < this.size.keys; done++) {
       await page.locator('.board-inner img.shown').waitFor();
       const saved = page.waitForResponse((r) => r.request().method() === 'PUT' && /\/label$/.test(r.url()) && r.ok());
+      const at = page.url();
       await page.keyboard.press('Shift+Enter'); // all proposals, and on
       await saved;
+      await page.waitForURL((address) => address.href !== at); // the same key again would only move on
     }
   }
 
