@@ -8,7 +8,6 @@
 #include "limits.h"
 #include "vd/iothub.h"
 
-static const char *const kinds[] = { "zone", "drift", NULL };
 static const char *const time_sources[] = { "rtcp", "arrival", "file", NULL };
 static const char *const evidence_kinds[] = { "snapshot", "clip", NULL };
 
@@ -57,6 +56,30 @@ static void write_inference(vd_json_w *w, const vd_event_box *box)
     write_rect(w, &box->box);
     snprintf(track, sizeof(track), "%" PRIu64, box->track);
     if (box->track) vd_json_w_kv_text(w, "id", track);
+    vd_json_w_object_end(w);
+    vd_json_w_object_end(w);
+}
+
+static void write_properties(vd_json_w *w, const vd_event *e)
+{
+    vd_json_w_key(w, "properties");
+    vd_json_w_object(w);
+    for (unsigned i = 0; i < e->property_count; i++)
+        vd_json_w_kv_text(w, e->properties[i].name, e->properties[i].value);
+    vd_json_w_object_end(w);
+}
+
+/* What the rule found, in AVA's words: a line crossing has the subtype that its clients know. */
+static void write_finding(vd_json_w *w, const vd_event *e)
+{
+    vd_json_w_object(w);
+    vd_json_w_kv_text(w, "type", "event");
+    vd_json_w_kv_text(w, "subtype", strcmp(e->kind, "line") == 0 ? "lineCrossing" : e->kind);
+    vd_json_w_key(w, "event");
+    vd_json_w_object(w);
+    vd_json_w_kv_text(w, "name", e->zone[0] ? e->zone : e->rule_id);
+    write_properties(w, e);
+    if (e->track && e->box_count) write_rect(w, &e->boxes[0].box);
     vd_json_w_object_end(w);
     vd_json_w_object_end(w);
 }
@@ -122,12 +145,14 @@ static void write_lists(vd_json_w *w, const vd_event *e)
     vd_json_w_key(w, "inferences");
     vd_json_w_list(w);
     for (unsigned i = 0; i < e->box_count; i++) write_inference(w, &e->boxes[i]);
+    if (e->property_count) write_finding(w, e);
     vd_json_w_list_end(w);
     vd_json_w_key(w, "evidence");
     vd_json_w_list(w);
     for (unsigned i = 0; i < e->evidence_count; i++) write_evidence(w, &e->evidence[i]);
     vd_json_w_list_end(w);
     if (e->path_count) write_path(w, e);
+    if (e->property_count) write_properties(w, e);
 }
 
 vd_err vd_event_write(const vd_event *event, vd_buf *into)
@@ -159,7 +184,7 @@ vd_err vd_event_write(const vd_event *event, vd_buf *into)
 typedef struct {
     char id[VD_ULID_LEN + 1];
     vd_event e;
-    const vd_json *model, *boxes, *evidence, *path;
+    const vd_json *model, *boxes, *evidence, *path, *properties;
 } raw_event;
 
 #define EVENT(member) offsetof(raw_event, e.member)
@@ -189,6 +214,7 @@ static const vd_json_field event_fields[] = {
     { "inferences", VD_JSON_NODE, EVENT(inferences), 0, true },
     { "evidence", VD_JSON_NODE, offsetof(raw_event, evidence), 0, true },
     { "path", VD_JSON_NODE, offsetof(raw_event, path) },
+    { "properties", VD_JSON_NODE, offsetof(raw_event, properties) },
 };
 
 static vd_err wrong(vd_why *why, const char *member, const char *should)
@@ -221,7 +247,7 @@ static bool camera_id_ok(const char *id)
 static vd_err check_words(const vd_event *e, vd_why *why)
 {
     vd_err err = check_word(vd_event_phase_words, e->phase, "phase", why);
-    if (!err) err = check_word(kinds, e->kind, "kind", why);
+    if (!err) err = check_word(vd_event_kind_words, e->kind, "kind", why);
     if (!err) err = check_word(vd_severity_words, e->severity, "severity", why);
     if (!err && e->time_source) err = check_word(time_sources, e->time_source, "time_source", why);
     return err;
@@ -410,6 +436,29 @@ static vd_err read_path(const vd_json *list, vd_arena *arena, vd_event *e, vd_wh
     return err;
 }
 
+static vd_err read_properties(const vd_json *node, vd_arena *arena, vd_event *e, vd_why *why)
+{
+    if (!node || vd_json_kind_of(node) == VD_JSON_IS_NULL) return VD_OK;
+    size_t count = vd_json_len(node);
+    if (vd_json_kind_of(node) != VD_JSON_IS_OBJECT || count > VD_EVENT_PROPERTIES_MAX)
+        return wrong(why, "properties", "an object of at most 8 texts");
+    vd_event_property *properties = vd_arena_alloc(arena, (count + 1) * sizeof(*properties));
+    if (!properties) return vd_fail(why, VD_FULL, "no memory is left for the event");
+    for (size_t i = 0; i < count; i++) {
+        const char *name = NULL;
+        const char *value = vd_json_text(vd_json_member(node, i, &name), NULL);
+        if (!value || strlen(value) > VD_LIMIT_NAME_BYTES || strlen(name) > VD_LIMIT_NAME_BYTES)
+            return wrong(why, "properties", "an object of at most 8 texts of at most 128 bytes");
+        properties[i] = (vd_event_property){ vd_arena_str(arena, vd_slice_str(name)),
+                                             vd_arena_str(arena, vd_slice_str(value)) };
+        if (!properties[i].name || !properties[i].value)
+            return vd_fail(why, VD_FULL, "no memory is left for the event");
+    }
+    e->properties = properties;
+    e->property_count = (unsigned)count;
+    return VD_OK;
+}
+
 vd_err vd_event_read(const vd_json *root, vd_arena *arena, vd_event *ret_event, vd_why *why)
 {
     raw_event raw = { 0 };
@@ -418,6 +467,7 @@ vd_err vd_event_read(const vd_json *root, vd_arena *arena, vd_event *ret_event, 
     if (!err) err = read_model(raw.model, arena, &raw.e, why);
     if (!err) err = read_lists(&raw, arena, &raw.e, why);
     if (!err) err = read_path(raw.path, arena, &raw.e, why);
+    if (!err) err = read_properties(raw.properties, arena, &raw.e, why);
     if (!err) *ret_event = raw.e;
     return err;
 }

@@ -13,10 +13,11 @@
 #include "vd/json.h"
 #include "vd/ulid.h"
 
-#define VD_EVENT_BOXES_MAX    64
-#define VD_EVENT_EVIDENCE_MAX 8
-#define VD_EVENT_PATH_MAX     64 /* one to four places a second of a clip of a usual length */
-#define VD_EVENT_JSON_MAX     65536
+#define VD_EVENT_BOXES_MAX      64
+#define VD_EVENT_PROPERTIES_MAX 8
+#define VD_EVENT_EVIDENCE_MAX   8
+#define VD_EVENT_PATH_MAX       64 /* one to four places a second of a clip of a usual length */
+#define VD_EVENT_JSON_MAX       65536
 
 typedef struct {
     float l, t, w, h;
@@ -28,6 +29,11 @@ typedef struct {
     const char *class_name;
     uint64_t track; /* 0: none */
 } vd_event_box;
+
+/* What the event says in words and figures, by its kind: AVA's event.properties. */
+typedef struct {
+    const char *name, *value;
+} vd_event_property;
 
 /* Where the event's thing was at one moment of the clip; times rise. */
 typedef struct {
@@ -49,8 +55,8 @@ typedef struct {
     uint64_t revision; /* from 1 */
     const char *phase; /* "start" | "update" | "end" */
     const char *device, *camera;
-    const char *kind;  /* "zone" | "drift" */
-    const char *title; /* what happened in words; NULL: the kind, zone and class tell */
+    const char *kind;  /* the kind of its rule: "zone", "line", ...; "drift": the hub's own */
+    const char *title; /* what happened in words; NULL: vd_event_title tells */
     const char *severity;
     const char *rule_id, *rule_version, *zone;
     const vd_json *rule; /* the rule's canonical JSON (zone polygon, thresholds) */
@@ -69,8 +75,14 @@ typedef struct {
     const vd_event_evidence *evidence;
     unsigned path_count; /* 0: not known (yet) */
     const vd_event_place *path;
+    unsigned property_count;
+    const vd_event_property *properties;
 } vd_event;
 
+/* The value, or NULL. */
+const char *vd_event_property_of(const vd_event *event, const char *name);
+/* What happened, in a few words: its own title, else by its kind: person in "gate". */
+VD_MUST_USE vd_err vd_event_title(const vd_event *event, vd_buf *into);
 VD_MUST_USE vd_err vd_event_write(const vd_event *event, vd_buf *into);
 /* Checks every limit and vocabulary word; VD_INVALID names the member. `root` must outlive the
  * event. */

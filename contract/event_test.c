@@ -122,6 +122,87 @@ VD_TEST(inferences_have_the_ava_shape)
     expect_str(vd_json_text(vd_json_get(entity, "id"), ""), "7");
 }
 
+static const vd_event_property crossed[] = {
+    { "direction", "clockwise" },
+    { "total", "3" },
+    { "clockwiseTotal", "2" },
+    { "counterclockwiseTotal", "1" },
+};
+
+/* covers: RULE-2 */
+VD_TEST(a_line_crossing_travels_as_ava_clients_know_it)
+{
+    VD_AUTO(vd_arena_ptr) arena = vd_arena_new(65536);
+    VD_AUTO(vd_buf) text = VD_BUF(VD_EVENT_JSON_MAX), again = VD_BUF(VD_EVENT_JSON_MAX);
+    VD_AUTO(vd_json_ptr) root = NULL;
+    vd_event e = sample(NULL, NULL), back = { 0 };
+    e.kind = "line";
+    e.evidence_count = 0;
+    e.properties = crossed;
+    e.property_count = VD_COUNT_OF(crossed);
+    expect_ok(vd_event_write(&e, &text));
+    expect_ok(read_text(text.data, arena, &root, &back, NULL));
+    expect_u64(vd_json_len(back.inferences), 3);
+    const vd_json *finding = vd_json_at(back.inferences, 2);
+    const vd_json *event = vd_json_get(finding, "event");
+    const vd_json *properties = vd_json_get(event, "properties");
+    expect_str(vd_json_text(vd_json_get(finding, "type"), ""), "event");
+    expect_str(vd_json_text(vd_json_get(finding, "subtype"), ""), "lineCrossing");
+    expect_str(vd_json_text(vd_json_get(event, "name"), ""), e.zone);
+    expect_str(vd_json_text(vd_json_get(properties, "direction"), ""), "clockwise");
+    expect_str(vd_json_text(vd_json_get(properties, "counterclockwiseTotal"), ""), "1");
+    expect_near(vd_json_num(vd_json_get(vd_json_get(event, "box"), "t"), 0), 0.2, 1e-6);
+    expect_str(vd_event_property_of(&back, "clockwiseTotal"), "2");
+    expect_true(vd_event_property_of(&back, "speed") == NULL);
+    expect_ok(vd_event_write(&back, &again));
+    expect_str(again.data, text.data);
+}
+
+/* covers: RULE-2 */
+VD_TEST(each_kind_has_its_title_in_words)
+{
+    static const struct {
+        const char *kind, *rule;
+        vd_event_property property[3];
+        const char *title;
+    } all[] = {
+        { "zone", "{}", { { "inside_s", "2" } }, "person in \"gate\"" },
+        { "zone", "{\"when\":\"enter\"}", { { "a", "" } }, "person came into \"gate\"" },
+        { "zone", "{\"when\":\"leave\"}", { { "a", "" } }, "person left \"gate\"" },
+        { "zone",
+          "{\"when\":\"occupancy\"}",
+          { { "finding", "too_many" }, { "inside", "6" } },
+          "too many in \"gate\": 6" },
+        { "line", "{}", { { "total", "1" } }, "person crossed \"gate\"" },
+        { "count",
+          "{}",
+          { { "finding", "too_few" }, { "count", "2" }, { "period_s", "60" } },
+          "too few at \"gate\": 2 in 60 s" },
+        { "count",
+          "{}",
+          { { "finding", "stopped" }, { "period_s", "60" } },
+          "\"gate\" stopped: no person for 60 s" },
+        { "absence", "{}", { { "finding", "nobody" } }, "nobody at \"gate\"" },
+        { "equipment",
+          "{}",
+          { { "missing", "helmet, vest" } },
+          "person without helmet, vest in \"gate\"" },
+        { "proximity", "{}", { { "distance_m", "1.8" } }, "person 1.8 m from car in \"gate\"" },
+    };
+    for (size_t i = 0; i < VD_COUNT_OF(all); i++) {
+        VD_AUTO(vd_buf) title = VD_BUF(256);
+        VD_AUTO(vd_json_ptr) rule = NULL;
+        expect_ok(vd_json_parse(vd_slice_str(all[i].rule), 100, 4, &rule, NULL));
+        vd_event e = sample(NULL, rule);
+        e.zone = "gate";
+        e.kind = all[i].kind;
+        e.properties = all[i].property;
+        while (e.property_count < 3 && all[i].property[e.property_count].name) e.property_count++;
+        expect_ok(vd_event_title(&e, &title));
+        expect_str(title.data, all[i].title);
+    }
+}
+
 VD_TEST(an_event_that_goes_on_has_no_end)
 {
     vd_why why = { 0 };
@@ -146,7 +227,9 @@ VD_TEST(each_wrong_member_is_refused_by_name)
         { "\"phase\":\"end\"", "\"phase\":\"later\"", "'phase'" },
         { "\"device\":\"yard-1\"", "\"device\":\"yard 1\"", "'device'" },
         { "\"camera\":\"gate-2\"", "\"camera\":\"Gate\"", "'camera'" },
-        { "\"kind\":\"zone\"", "\"kind\":\"line\"", "'kind'" },
+        { "\"kind\":\"zone\"", "\"kind\":\"colour\"", "'kind'" },
+        { "\"path\":[", "\"properties\":7,\"path\":[", "'properties'" },
+        { "\"path\":[", "\"properties\":{\"a\":7},\"path\":[", "'properties'" },
         { "\"severity\":\"high\"", "\"severity\":\"worst\"", "'severity'" },
         { "\"start\":\"1970", "\"start\":\"x", "'start'" },
         { "\"score\":0.91", "\"score\":1.5", "'score'" },
@@ -170,5 +253,7 @@ VD_TEST(each_wrong_member_is_refused_by_name)
 }
 
 VD_TEST_MAIN(VD_RUN(an_event_that_was_written_reads_back_the_same),
-             VD_RUN(inferences_have_the_ava_shape), VD_RUN(an_event_that_goes_on_has_no_end),
+             VD_RUN(inferences_have_the_ava_shape),
+             VD_RUN(a_line_crossing_travels_as_ava_clients_know_it),
+             VD_RUN(each_kind_has_its_title_in_words), VD_RUN(an_event_that_goes_on_has_no_end),
              VD_RUN(unknown_members_are_ignored), VD_RUN(each_wrong_member_is_refused_by_name))

@@ -13,7 +13,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         fuzz_holds(why.fact[0] != '\0');
         return 0;
     }
-    fuzz_holds(rule.point_count >= 3 && rule.point_count <= VD_ZONE_POINTS_MAX);
+    fuzz_holds(rule.point_count <= VD_ZONE_POINTS_MAX && rule.kind < VD_RULE_KINDS);
+    fuzz_holds(rule.kind != VD_RULE_LINE || rule.point_count == 2);
+    fuzz_holds(rule.kind != VD_RULE_ZONE || rule.point_count >= 3);
     fuzz_holds(strlen(rule.version) == 16);
     for (unsigned i = 0; i < rule.point_count; i++)
         fuzz_holds(rule.point[i].x >= 0 && rule.point[i].x <= 1);

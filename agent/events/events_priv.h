@@ -64,13 +64,15 @@ typedef struct note {
     uint64_t visit;
     int64_t start_us, utc_us;
     float best_score;
+    unsigned property_count;
+    vd_fact_property property[VD_PROPERTIES_MAX];
     shot *shot;
     /* BEGIN only. */
     tap *tap;
     vd_json *rule;
     float score_min;
     uint64_t track;
-    const char *time_source, *severity;
+    const char *kind, *time_source, *severity;
     char class_name[NAME_ROOM], model_name[NAME_ROOM * 2];
     char rule_id[VD_RULE_ID_MAX + 1], rule_version[17], zone[VD_RULE_ID_MAX + 1];
     vd_digest model_digest;

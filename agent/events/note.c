@@ -47,17 +47,21 @@ static void add_box(shot *s, const vd_vocabulary *words, const vd_box *box, floa
                                              .track = track };
 }
 
-/* The event's own box, then what else each model saw by its own working threshold. */
+/* The event's own boxes, then what else each model saw by its own working threshold. */
 static void fill_boxes(shot *s, const vd_fact *fact, const vd_detections *detections,
                        const vd_vocabulary *words)
 {
     const vd_track *own = &fact->track;
-    add_box(s, words, &own->box, own->score, own->class_id, own->id);
+    if (own->id) add_box(s, words, &own->box, own->score, own->class_id, own->id);
+    if (fact->other.id)
+        add_box(s, words, &fact->other.box, fact->other.score, fact->other.class_id,
+                fact->other.id);
     for (unsigned i = 0; detections && i < detections->count; i++) {
         const vd_detection *d = &detections->item[i];
         if (s->box_count == VD_EVENT_BOXES_MAX) break;
         float least = vd_vocabulary_model_of(words, d->class_id)->score_min;
         if ((int)i == own->detection || d->score < fminf(least, fact->rule->score_min)) continue;
+        if (fact->other.id && (int)i == fact->other.detection) continue;
         add_box(s, words, &d->box, d->score, d->class_id, 0);
     }
 }
@@ -109,6 +113,7 @@ static bool fill_begin(note *n, const vd_fact *fact, const vd_frame *frame,
     const char *class_name = vd_vocabulary_name(words, fact->track.class_id);
     n->score_min = rule->score_min;
     n->track = fact->track.id;
+    n->kind = vd_rule_kind_name(rule->kind);
     n->severity = vd_severity_name(rule->severity);
     n->time_source =
         vd_time_source_name(frame ? vd_frame_picture(frame)->time_source : VD_TIME_ARRIVAL);
@@ -134,6 +139,9 @@ note *note_new(vd_event_camera *camera, const vd_fact *fact, const vd_frame *fra
     n->start_us = fact->entered_utc_us;
     n->utc_us = fact->utc_us;
     n->best_score = fact->best_score;
+    n->property_count = fact->property_count;
+    if (n->property_count)
+        memcpy(n->property, fact->properties, n->property_count * sizeof n->property[0]);
     if (fact->phase == VD_FACT_BETTER) path_follow(camera, fact->visit, fact->track.id);
     if (fact->phase == VD_FACT_END) {
         int64_t roll_us = camera->events->config.post_roll_ms * 1000;

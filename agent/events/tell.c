@@ -30,7 +30,7 @@ static vd_event event_of(const vd_event_camera *camera, const open_event *e)
                        .phase = phase_of(e),
                        .device = camera->events->config.device,
                        .camera = camera->name,
-                       .kind = "zone",
+                       .kind = b->kind,
                        .severity = b->severity,
                        .rule_id = b->rule_id,
                        .rule_version = b->rule_version,
@@ -50,11 +50,19 @@ static vd_event event_of(const vd_event_camera *camera, const open_event *e)
                        .boxes = e->shot->box };
 }
 
+static unsigned properties_of(const note *n, vd_event_property *into)
+{
+    for (unsigned i = 0; i < n->property_count; i++)
+        into[i] = (vd_event_property){ n->property[i].name, n->property[i].value };
+    return n->property_count;
+}
+
 vd_err event_tell(vd_event_camera *camera, open_event *e, vd_why *why)
 {
     vd_events *events = camera->events;
     vd_event_evidence evidence[2];
     vd_event_place places[VD_EVENT_PATH_MAX];
+    vd_event_property properties[VD_EVENT_PROPERTIES_MAX];
     vd_err err = put_snapshot(events, e->shot, why);
     if (err) return err;
     if (e->was_refused && !e->clip_accepted) e->has_clip = clip_is_here(events, e);
@@ -64,6 +72,8 @@ vd_err event_tell(vd_event_camera *camera, open_event *e, vd_why *why)
     event.evidence = evidence;
     if (e->has_clip) event.path_count = path_places(&e->path, event.start_utc_us, places);
     event.path = places;
+    event.property_count = properties_of(e->begin, properties);
+    event.properties = properties;
     if (!e->ended) open_save(events, &event);
     err = events->sink.accept(events->sink.ctx, &event, why);
     if (err) return err;

@@ -84,8 +84,16 @@ static void on_begin(note *n)
     tell(camera, e);
 }
 
+/* What the fact says now takes the place of what it said before. */
+static void take_properties(open_event *e, const note *n)
+{
+    e->begin->property_count = n->property_count;
+    memcpy(e->begin->property, n->property, sizeof n->property);
+}
+
 static void on_better(open_event *e, note *n)
 {
+    take_properties(e, n);
     e->update_us = n->utc_us;
     e->best_score = n->best_score;
     if (n->shot->has_jpeg || !e->shot->has_jpeg) {
@@ -118,6 +126,7 @@ static void on_note(note *n)
     if (e && n->phase == VD_FACT_BETTER) on_better(e, n);
     if (e && n->phase == VD_FACT_END) {
         e->best_score = n->best_score;
+        take_properties(e, n);
         event_end(camera, e, n->utc_us);
         tell(camera, e);
     }

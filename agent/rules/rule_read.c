@@ -1,11 +1,11 @@
 #include <stdlib.h>
 
-#include "rules.h"
+#include "rule_priv.h"
 #include "vd/blob.h"
 
 #define DWELL_MAX_MS (24 * 3600 * 1000ll)
 #define LEAVE_MAX_MS (3600 * 1000ll)
-#define RULE_JSON    16384 /* 64 points and 16 classes take less than 4 KB */
+#define RULE_JSON    16384 /* the largest rule takes less than 8 KB */
 
 static bool id_char(char c)
 {
@@ -42,103 +42,19 @@ static vd_err read_zone_name(const vd_config_node *node, vd_rule *rule, vd_why *
 
 static vd_err read_kind(const vd_config_node *node, vd_rule *rule, vd_why *why)
 {
-    static const char *const kinds[] = { "zone", NULL };
     static const char *const severities[] = { "info", "low", "medium", "high", "critical", NULL };
+    const char *kinds[VD_RULE_KINDS + 1] = { NULL };
     int kind = -1, severity = VD_SEVERITY_MEDIUM;
+    for (unsigned i = 0; i < VD_RULE_KINDS; i++) kinds[i] = vd_rule_kind_name((vd_rule_kind)i);
     vd_err err = vd_config_choice(node, "kind", kinds, &kind, why);
     if (!err && kind < 0) {
         err = vd_config_fail(node, why, "rule '%s' has no kind", rule->id);
         vd_why_hint(why, "add 'kind: zone'");
     }
     if (!err) err = vd_config_choice(node, "severity", severities, &severity, why);
-    if (!err) rule->severity = (vd_severity)severity;
+    rule->kind = (vd_rule_kind)kind;
+    rule->severity = (vd_severity)severity;
     return err;
-}
-
-static vd_err read_point(const vd_config_node *node, vd_rule *rule, vd_why *why)
-{
-    double xy[2] = { -1, -1 };
-    if (!vd_config_is_list(node) || vd_config_len(node) != 2)
-        return vd_config_fail(node, why, "zone '%s': a point is two numbers, [x, y]", rule->zone);
-    for (size_t i = 0; i < 2; i++) {
-        vd_err err = vd_config_num(vd_config_at(node, i), NULL, -1e9, 1e9, &xy[i], why);
-        if (err) return err;
-    }
-    if (!(xy[0] >= 0 && xy[0] <= 1 && xy[1] >= 0 && xy[1] <= 1)) {
-        vd_err err = vd_config_fail(node, why, "zone '%s': point [%g, %g] lies outside the picture",
-                                    rule->zone, xy[0], xy[1]);
-        vd_why_hint(why,
-                    "points are shares of the picture, from 0 (left, top) to 1 (right, bottom)");
-        return err;
-    }
-    rule->point[rule->point_count++] = (vd_point){ (float)xy[0], (float)xy[1] };
-    return VD_OK;
-}
-
-static float side(vd_point a, vd_point b, vd_point p)
-{
-    return (b.x - a.x) * (p.y - a.y) - (b.y - a.y) * (p.x - a.x);
-}
-
-static bool between(vd_point a, vd_point b, vd_point p)
-{
-    return side(a, b, p) == 0 && (p.x - a.x) * (p.x - b.x) + (p.y - a.y) * (p.y - b.y) <= 0;
-}
-
-static bool edges_meet(vd_point a, vd_point b, vd_point c, vd_point d)
-{
-    bool apart_ab = side(a, b, c) * side(a, b, d) >= 0;
-    bool apart_cd = side(c, d, a) * side(c, d, b) >= 0;
-    if (!apart_ab && !apart_cd) return true;
-    return between(a, b, c) || between(a, b, d) || between(c, d, a) || between(c, d, b);
-}
-
-/* Neighbours share a corner: they only may not lie on one another. */
-static bool folds_back(vd_point a, vd_point b, vd_point c)
-{
-    if (side(a, b, c) != 0) return false;
-    return (b.x - a.x) * (c.x - b.x) + (b.y - a.y) * (c.y - b.y) <= 0;
-}
-
-static vd_err check_edges(const vd_config_node *node, const vd_rule *rule, vd_why *why)
-{
-    const vd_point *p = rule->point;
-    unsigned n = rule->point_count;
-    for (unsigned i = 0; i < n; i++) {
-        if (folds_back(p[i], p[(i + 1) % n], p[(i + 2) % n]))
-            return vd_config_fail(node, why, "zone '%s': the edges at point %u lie on one another",
-                                  rule->zone, (i + 1) % n + 1);
-        for (unsigned j = i + 2; j < n; j++) {
-            if (i == 0 && j == n - 1) continue;
-            if (!edges_meet(p[i], p[i + 1], p[j], p[(j + 1) % n])) continue;
-            vd_err err =
-                vd_config_fail(node, why, "zone '%s': the edges after points %u and %u cross",
-                               rule->zone, i + 1, j + 1);
-            vd_why_hint(why, "give the corners in order, once around the zone");
-            return err;
-        }
-    }
-    return VD_OK;
-}
-
-static vd_err read_points(const vd_config_node *node, vd_rule *rule, vd_why *why)
-{
-    const vd_config_node *list = vd_config_get(node, "points");
-    if (!list) return vd_config_fail(node, why, "zone '%s' has no points", rule->zone);
-    if (!vd_config_is_list(list))
-        return vd_config_fail(list, why, "zone '%s': points is a list of [x, y]", rule->zone);
-    size_t count = vd_config_len(list);
-    if (count < 3 || count > VD_ZONE_POINTS_MAX) {
-        vd_err err = vd_config_fail(list, why, "zone '%s' has %zu point%s", rule->zone, count,
-                                    count == 1 ? "" : "s");
-        vd_why_hint(why, "give 3 to %d points", VD_ZONE_POINTS_MAX);
-        return err;
-    }
-    for (size_t i = 0; i < count; i++) {
-        vd_err err = read_point(vd_config_at(list, i), rule, why);
-        if (err) return err;
-    }
-    return check_edges(list, rule, why);
 }
 
 static vd_err unknown_class(const vd_config_node *node, const vd_vocabulary *words,
@@ -162,51 +78,81 @@ static vd_err unknown_class(const vd_config_node *node, const vd_vocabulary *wor
     return err;
 }
 
-static vd_err read_class(const vd_config_node *node, const vd_vocabulary *words, vd_rule *rule,
-                         vd_why *why)
+static vd_err read_class(const vd_config_node *node, const vd_vocabulary *words,
+                         char (*into)[VD_CLASS_NAME_ROOM], unsigned count, vd_why *why)
 {
     const char *name = NULL;
     vd_err err = vd_config_text(node, NULL, &name, why);
     if (err) return err;
-    char *into = rule->class_name[rule->class_count];
-    if (!name || !*name || !vd_slice_to_chars(vd_slice_str(name), into, sizeof rule->class_name[0]))
-        return vd_config_fail(node, why, "a class name has 1 to %zu bytes",
-                              sizeof rule->class_name[0] - 1);
-    for (unsigned i = 0; i < rule->class_count; i++)
-        if (strcmp(rule->class_name[i], name) == 0)
+    if (!name || !*name || !vd_slice_to_chars(vd_slice_str(name), into[count], VD_CLASS_NAME_ROOM))
+        return vd_config_fail(node, why, "a class name has 1 to %d bytes", VD_CLASS_NAME_ROOM - 1);
+    for (unsigned i = 0; i < count; i++)
+        if (strcmp(into[i], name) == 0)
             return vd_config_fail(node, why, "class '%s' is named twice", name);
     if (words && vd_vocabulary_find(words, name) < 0) return unknown_class(node, words, name, why);
-    rule->class_count++;
     return VD_OK;
 }
 
-static vd_err read_classes(const vd_config_node *node, const vd_vocabulary *words, vd_rule *rule,
-                           vd_why *why)
+vd_err rule_read_classes(const vd_config_node *node, const char *key, const vd_vocabulary *words,
+                         char (*into)[VD_CLASS_NAME_ROOM], unsigned room, unsigned *ret_count,
+                         vd_why *why)
 {
-    const vd_config_node *list = vd_config_get(node, "classes");
+    const vd_config_node *list = vd_config_get(node, key);
     size_t count = vd_config_len(list);
-    if (!list || !vd_config_is_list(list) || count == 0 || count > VD_RULE_CLASSES_MAX) {
-        vd_err err = vd_config_fail(list ? list : node, why, "rule '%s' needs 1 to %d classes",
-                                    rule->id, VD_RULE_CLASSES_MAX);
-        vd_why_hint(why, "for example 'classes: [person]'");
+    if (!list || !vd_config_is_list(list) || count == 0 || count > room) {
+        vd_err err =
+            vd_config_fail(list ? list : node, why, "'%s' needs 1 to %u classes", key, room);
+        vd_why_hint(why, "for example '%s: [person]'", key);
         return err;
     }
     for (size_t i = 0; i < count; i++) {
-        vd_err err = read_class(vd_config_at(list, i), words, rule, why);
+        vd_err err = read_class(vd_config_at(list, i), words, into, (unsigned)i, why);
         if (err) return err;
     }
+    *ret_count = (unsigned)count;
     return VD_OK;
 }
 
 static vd_err read_thresholds(const vd_config_node *node, vd_rule *rule, vd_why *why)
 {
+    static const int64_t dwell_ms[VD_RULE_KINDS] = {
+        [VD_RULE_ZONE] = 1000, [VD_RULE_ABSENCE] = 30000, [VD_RULE_EQUIPMENT] = 2000
+    };
     double score_min = 0.4;
-    rule->dwell_ms = 1000;
-    rule->leave_ms = 3000;
+    rule->dwell_ms = dwell_ms[rule->kind];
+    rule->leave_ms = rule->kind == VD_RULE_LINE ? 0 : 3000;
     vd_err err = vd_config_num(node, "score_min", 0, 1, &score_min, why);
     rule->score_min = (float)score_min;
     if (!err) err = vd_config_duration_ms(node, "dwell", 0, DWELL_MAX_MS, &rule->dwell_ms, why);
     if (!err) err = vd_config_duration_ms(node, "leave", 0, LEAVE_MAX_MS, &rule->leave_ms, why);
+    return err;
+}
+
+static vd_err read_profile(const vd_config_node *node, char into[VD_PROFILE_ROOM], vd_why *why)
+{
+    const char *name = "";
+    vd_err err = vd_config_text(node, NULL, &name, why);
+    if (err) return err;
+    bool good = *name && vd_slice_to_chars(vd_slice_str(name), into, VD_PROFILE_ROOM);
+    for (const char *c = name; good && *c; c++) good = id_char(*c);
+    if (good) return VD_OK;
+    err = vd_config_fail(node, why, "'%.40s' is no profile's name", name);
+    vd_why_hint(why, "1 to %d letters, digits, '-', '_' and '.'; for example 'night'",
+                VD_PROFILE_ROOM - 1);
+    return err;
+}
+
+static vd_err read_profiles(const vd_config_node *node, vd_rule *rule, vd_why *why)
+{
+    const vd_config_node *list = vd_config_get(node, "profiles");
+    size_t count = vd_config_len(list);
+    vd_err err = VD_OK;
+    if (!list) return VD_OK;
+    if (!vd_config_is_list(list) || count == 0 || count > VD_PROFILES_MAX)
+        return vd_config_fail(list, why, "profiles is a list of 1 to %d names", VD_PROFILES_MAX);
+    for (size_t i = 0; !err && i < count; i++)
+        err = read_profile(vd_config_at(list, i), rule->profile[i], why);
+    rule->profile_count = (unsigned)count;
     return err;
 }
 
@@ -220,20 +166,32 @@ static vd_err set_version(vd_rule *rule, vd_why *why)
     return VD_OK;
 }
 
+static vd_err read_common(const vd_config_node *node, const vd_vocabulary *words, vd_rule *rule,
+                          vd_why *why)
+{
+    vd_err err = read_zone_name(node, rule, why);
+    if (!err) err = rule_read_points(node, rule, why);
+    if (!err)
+        err = rule_read_classes(node, "classes", words, rule->class_name, VD_RULE_CLASSES_MAX,
+                                &rule->class_count, why);
+    if (!err) err = read_thresholds(node, rule, why);
+    if (!err) err = vd_hours_read(node, "hours", rule->hours, &rule->hours_count, why);
+    if (!err) err = read_profiles(node, rule, why);
+    return err;
+}
+
 vd_err vd_rule_read(const vd_config_node *node, const vd_vocabulary *words, vd_rule *ret_rule,
                     vd_why *why)
 {
-    static const char *const keys[] = { "id",    "kind",   "camera",   "cameras",
-                                        "zone",  "points", "classes",  "score_min",
-                                        "dwell", "leave",  "severity", NULL };
     vd_rule rule = { 0 };
-    vd_err err = vd_config_only(node, keys, why);
+    /* Until the kind is known, any kind's keys will do. */
+    vd_err err =
+        vd_config_is_map(node) ? VD_OK : vd_config_only(node, rule_keys(VD_RULE_ZONE), why);
     if (!err) err = read_id(node, &rule, why);
     if (!err) err = read_kind(node, &rule, why);
-    if (!err) err = read_zone_name(node, &rule, why);
-    if (!err) err = read_points(node, &rule, why);
-    if (!err) err = read_classes(node, words, &rule, why);
-    if (!err) err = read_thresholds(node, &rule, why);
+    if (!err) err = vd_config_only(node, rule_keys(rule.kind), why);
+    if (!err) err = read_common(node, words, &rule, why);
+    if (!err) err = rule_read_kind(node, words, &rule, why);
     if (!err) err = set_version(&rule, why);
     if (!err) *ret_rule = rule;
     return err;

@@ -91,7 +91,7 @@ static const bad_rule bad_rules[] = {
     { "id: a\nkind: zone\nclasses: [person, person]\n" TAIL, "twice", "line 3", "" },
     { "id: a\nkind: zone\nclasses: []\n" TAIL, "classes", "line 3", "classes: [person]" },
     { "id: a\nkind: zone\n" TAIL, "classes", "agent.yaml", "" },
-    { "id: a\nkind: line\nclasses: [person]\n" TAIL, "line", "line 2", "" },
+    { "id: a\nkind: lin\nclasses: [person]\n" TAIL, "lin", "line 2", "'line'" },
     { "id: a\nclasses: [person]\n" TAIL, "no kind", "agent.yaml", "kind: zone" },
     { "id: a b\nkind: zone\nclasses: [person]\n" TAIL, "may have", "line 1", "" },
     { "kind: zone\nclasses: [person]\n" TAIL, "no id", "agent.yaml", "" },

@@ -2,7 +2,7 @@
  *
  * Everything here is pure computation on times that the caller gives (UTC microseconds of the
  * pictures): no clock, no thread, no I/O, so a recording replays to the same facts. One vd_scene
- * per camera, used by one thread. */
+ * per camera, used by one thread. Hours are those of the program's time zone (TZ). */
 #ifndef VD_RULES_H
 #define VD_RULES_H
 #include "inference.h"
@@ -12,6 +12,12 @@
 #define VD_ZONE_POINTS_MAX  64
 #define VD_TRACKS_MAX       300
 #define VD_RULE_CLASSES_MAX 16
+#define VD_CLASS_NAME_ROOM  48
+#define VD_RULE_ITEMS_MAX   4
+#define VD_RULE_HOURS_MAX   8
+#define VD_PROFILES_MAX     4
+#define VD_PROFILE_ROOM     32
+#define VD_PROPERTIES_MAX   8
 
 typedef struct {
     float x, y; /* 0..1 of the picture */
@@ -27,29 +33,120 @@ typedef enum {
 const char *vd_severity_name(
     vd_severity severity); /* "info", "low", "medium", "high", "critical" */
 
-/* The zone rule: someone or something of these classes stays in the polygon. */
+/* What a rule looks for; the name is the kind of its events. docs/rules.md shows each. */
+typedef enum {
+    VD_RULE_ZONE,    /* someone is in, comes into or leaves a polygon; too many or few are in it */
+    VD_RULE_LINE,    /* someone crosses a line between two points */
+    VD_RULE_COUNT,   /* too few or too many pass a line or come into a zone in a time */
+    VD_RULE_ABSENCE, /* nobody is in the polygon */
+    VD_RULE_EQUIPMENT, /* someone without the required items */
+    VD_RULE_PROXIMITY, /* two things nearer than a distance in metres */
+    VD_RULE_KINDS
+} vd_rule_kind;
+const char *vd_rule_kind_name(vd_rule_kind kind); /* "zone", "line", ... */
+
+/* Of a zone rule: when it has something to say. */
+typedef enum {
+    VD_WHEN_INSIDE,   /* while someone is inside: one event a visit */
+    VD_WHEN_ENTER,    /* once when a visit begins */
+    VD_WHEN_LEAVE,    /* once when a visit is over */
+    VD_WHEN_OCCUPANCY /* while fewer than at_least or more than at_most are inside */
+} vd_zone_when;
+
+/* Which way something goes about a line's first point, as the picture is seen. */
+typedef enum { VD_WAY_EITHER, VD_WAY_CLOCKWISE, VD_WAY_COUNTERCLOCKWISE } vd_way;
+
+/* Hours of some days of the week, in the site's time zone. Until at or before from: the next day's.
+ */
 typedef struct {
+    uint8_t days; /* bit 0 is Monday */
+    uint16_t from_min, until_min;
+} vd_hours;
+
+/* One thing that has to be worn. */
+typedef struct {
+    char name[VD_CLASS_NAME_ROOM];                    /* for people */
+    char worn[VD_RULE_ITEMS_MAX][VD_CLASS_NAME_ROOM]; /* classes that show it */
+    char bare[VD_RULE_ITEMS_MAX][VD_CLASS_NAME_ROOM]; /* classes that show its absence */
+    unsigned worn_count, bare_count;
+    float top, bottom; /* where on the person the item's middle is, 0 head to 1 feet */
+    float score_min;   /* of its detections */
+    float visible_min; /* a person less high (share of the picture) is too small to judge */
+} vd_item;
+
+/* Maps the picture to the ground: [X Y 1]^T ~ m [x y 1]^T, metres. */
+typedef struct {
+    vd_point picture[4];
+    float metre[4][2];
+    double m[9];
+} vd_ground;
+
+typedef struct {
+    vd_rule_kind kind;
     char id[VD_RULE_ID_MAX + 1];
-    char zone[VD_RULE_ID_MAX + 1]; /* the zone's name for people */
+    char zone[VD_RULE_ID_MAX + 1]; /* the place's name for people */
     vd_severity severity;
+    /* Two: a line. Three and more: a polygon. None: the whole picture. */
     vd_point point[VD_ZONE_POINTS_MAX];
     unsigned point_count;
-    char class_name[VD_RULE_CLASSES_MAX][48];
+    char class_name[VD_RULE_CLASSES_MAX][VD_CLASS_NAME_ROOM];
     unsigned class_count;
     float score_min;  /* of the detection that opens the stay; later ones may score less */
-    int64_t dwell_ms; /* inside at least this long before it is a visit */
-    int64_t leave_ms; /* outside or unseen at least this long before the visit is over */
+    int64_t dwell_ms; /* true at least this long before it is a fact */
+    int64_t leave_ms; /* no longer true at least this long before the fact is over */
+    /* When it holds; none of either: always. In profile "off" only rules that name it hold. */
+    vd_hours hours[VD_RULE_HOURS_MAX];
+    unsigned hours_count;
+    char profile[VD_PROFILES_MAX][VD_PROFILE_ROOM];
+    unsigned profile_count;
+    union {
+        struct {
+            vd_zone_when when;
+            int at_least, at_most; /* occupancy; -1: no limit */
+        } in_zone;
+        struct {
+            vd_way way; /* which crossings are told; totals count both */
+        } on_line;
+        struct {
+            int64_t period_ms;
+            int at_least, at_most; /* -1: no limit */
+            vd_way way;            /* of a line: which crossings count */
+        } count;
+        struct {
+            vd_item item[VD_RULE_ITEMS_MAX];
+            unsigned item_count;
+            float share; /* seen in fewer than this share of the looks: missing */
+            int looks;   /* before anything is said */
+        } equipment;
+        struct {
+            char other[VD_RULE_CLASSES_MAX][VD_CLASS_NAME_ROOM];
+            unsigned other_count;
+            float distance_m;
+            float closing_mps; /* only those that near each other at least this fast; 0: all */
+            bool riders;       /* also who is on or in the other thing from the first */
+            vd_ground ground;
+        } near;
+    };
     char version[17]; /* first 16 hex digits of the SHA-256 of the rule's canonical text; filled by
                          the parser */
 } vd_rule;
 
-/* Reads one `rules:` list entry (YAML). VD_INVALID with line and reason: two points, a point
- * outside 0..1, an unknown key, crossing edges, a class that no model knows (words may be NULL: not
- * checked). */
+/* Reads one `rules:` list entry (YAML). VD_INVALID with line and reason: too few points, a point
+ * outside 0..1, an unknown key, crossing edges, a class that no model knows, a calibration of
+ * points on one line (words may be NULL: classes are not checked). */
 VD_MUST_USE vd_err vd_rule_read(const vd_config_node *node, const vd_vocabulary *words,
                                 vd_rule *ret_rule, vd_why *why);
 /* Canonical JSON of the rule: what `version` is the digest of, and what an event carries. */
 VD_MUST_USE vd_err vd_rule_print(const vd_rule *rule, vd_buf *into);
+
+/* Reads a list of hours such as "mon-fri 06:00-18:00", "sat,sun 00:00-24:00" or "daily 22:00-06:00"
+ * from map[key]; an absent key is none. */
+VD_MUST_USE vd_err vd_hours_read(const vd_config_node *map, const char *key,
+                                 vd_hours into[VD_RULE_HOURS_MAX], unsigned *ret_count,
+                                 vd_why *why);
+bool vd_hours_hold(const vd_hours *hours, unsigned count, int64_t utc_us);
+/* Whether the rule holds at this time in this profile ("": none is named). */
+bool vd_rule_armed(const vd_rule *rule, const char *profile, int64_t utc_us);
 
 typedef struct {
     uint32_t id; /* from 1, never reused in a scene; given when a track is confirmed */
@@ -61,17 +158,27 @@ typedef struct {
     int64_t first_utc_us, last_utc_us;
 } vd_track;
 
+/* What a fact says in words and figures beyond its track; travels as the event's properties. */
+typedef struct {
+    char name[24];
+    char value[64];
+} vd_fact_property;
+
 typedef enum { VD_FACT_BEGIN, VD_FACT_BETTER, VD_FACT_END } vd_fact_phase;
-/* A rule's finding: one visit of one track. BEGIN once, BETTER when the picture shows it clearly
- * better than all before (at most one per second), END once. Times are those of pictures. */
+/* A rule's finding: one visit of one track, one crossing, one time without anybody. BEGIN once,
+ * BETTER when the picture shows it clearly better than all before (at most one per second), END
+ * once. Times are those of pictures. */
 typedef struct {
     vd_fact_phase phase;
     const vd_rule *rule;
     uint64_t visit;         /* unique in the scene, ties the phases */
-    vd_track track;         /* as of this picture (END: as last seen) */
-    int64_t entered_utc_us; /* first inside */
-    int64_t utc_us;         /* this picture; END: last inside */
+    vd_track track;         /* as of this picture (END: as last seen); id 0: of no track */
+    vd_track other;         /* the second of two, id 0: there is none */
+    int64_t entered_utc_us; /* since when it is true */
+    int64_t utc_us;         /* this picture; END: when it was last true */
     float best_score;
+    const vd_fact_property *properties; /* borrowed as the fact is */
+    unsigned property_count;            /* at most VD_PROPERTIES_MAX */
 } vd_fact;
 
 typedef struct vd_scene vd_scene;
@@ -92,7 +199,14 @@ void vd_scene_close(vd_scene *scene, const vd_fact **ret_facts, unsigned *ret_fa
  * with another version counts as another rule. */
 VD_MUST_USE vd_err vd_scene_set_rules(vd_scene *scene, const vd_rule *rules, unsigned rule_count,
                                       const vd_vocabulary *words);
+/* The armed profile from the next picture on; rules that no longer hold end their visits there. */
+void vd_scene_set_profile(vd_scene *scene, const char *profile);
 /* Even-odd test; points on an edge count as inside. A track is inside by its foot point, the middle
  * of its box's lower edge. */
 bool vd_zone_has(const vd_point *points, unsigned count, vd_point p);
+
+/* Fills m from the four pairs of points. False: three of them lie on a line, here or there. */
+bool vd_ground_solve(vd_ground *ground);
+/* Where a point of the picture lies on the ground, metres. False: at or above the horizon. */
+bool vd_ground_at(const vd_ground *ground, vd_point p, double ret_metre[2]);
 #endif

@@ -105,9 +105,7 @@ static vd_err open_incident(vd_store *store, const char *device, const vd_event 
     VD_AUTO(vd_buf) title = VD_BUF(1024);
     outcome->incident = vd_ulid_new();
     outcome->opened = true;
-    bool fits = event->title ? vd_buf_add_str(&title, event->title)
-                             : vd_buf_addf(&title, "%s in \"%s\"", event->class_name, event->zone);
-    if (!fits) return vd_fail(why, VD_FULL, "the title is too long");
+    if (vd_event_title(event, &title)) return vd_fail(why, VD_FULL, "the title is too long");
     vd_stmt *open = vd_store_stmt(store, "incident_open");
     vd_bind_text(open, "id", outcome->incident.text);
     vd_bind_text(open, "title", title.data);

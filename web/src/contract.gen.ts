@@ -20,6 +20,10 @@ export const verdict_words = ["true", "false_alarm", "wrong_class", "duplicate",
 export type EventPhase = "start" | "update" | "end";
 export const event_phase_words = ["start", "update", "end"] as const;
 
+/** the kind of the rule that found it; drift: the hub's own finding */
+export type EventKind = "zone" | "line" | "count" | "absence" | "equipment" | "proximity" | "drift";
+export const event_kind_words = ["zone", "line", "count", "absence", "equipment", "proximity", "drift"] as const;
+
 export type CameraState = "connecting" | "live" | "silent" | "failed" | "ended" | "unknown";
 export const camera_state_words = ["connecting", "live", "silent", "failed", "ended", "unknown"] as const;
 
@@ -174,14 +178,58 @@ export type Evidence = {
 
 export type Rule = {
   id: string;
-  kind: "zone";
+  kind: EventKind;
+  /** the place's name for people */
   zone: string;
   severity?: Severity;
+  /** two: a line; three and more: a polygon; none: the whole picture */
   points: Point[];
   classes?: string[];
   score_min?: number;
   dwell_ms?: number;
   leave_ms?: number;
+  /** zone; left out: inside */
+  when?: "inside" | "enter" | "leave" | "occupancy";
+  /** line, count: about the line's first point */
+  direction?: "either" | "clockwise" | "counterclockwise";
+  at_least?: number;
+  at_most?: number;
+  /** count */
+  period_ms?: number;
+  /** equipment */
+  required?: RequiredItem[];
+  /** equipment: seen in fewer looks than this share is missing */
+  share?: number;
+  /** equipment: before anything is said */
+  looks?: number;
+  /** proximity: classes of the other */
+  near?: string[];
+  distance_m?: number;
+  closing_mps?: number;
+  riders?: boolean;
+  calibration?: GroundCalibration;
+  /** when it holds, in the site's time zone */
+  hours?: string[];
+  /** armed in which it holds */
+  profiles?: string[];
+};
+
+export type RequiredItem = {
+  item: string;
+  classes: string[];
+  /** classes that show its absence */
+  without?: string[];
+  top?: number;
+  bottom?: number;
+  score_min?: number;
+  visible_min?: number;
+};
+
+export type GroundCalibration = {
+  /** four points of the floor */
+  points: Point[];
+  /** where they lie, [x, y] */
+  metres: number[][];
 };
 
 export type ModelRef = {
@@ -196,7 +244,7 @@ export type Event = {
   phase: EventPhase;
   device: string;
   camera: string;
-  kind: "zone" | "drift";
+  kind: EventKind;
   /** what happened in words, when the kind alone does not tell */
   title?: string;
   severity: Severity;
@@ -216,6 +264,8 @@ export type Event = {
   boxes: Box[];
   inferences: Record<string, unknown>[];
   evidence: Evidence[];
+  /** what the rule found, at most 8 texts; a line: direction, total, clockwiseTotal, counterclockwiseTotal */
+  properties?: Record<string, string>;
   /** the event's own box while the clip runs, times rising; comes with the clip */
   path?: Place[];
 };

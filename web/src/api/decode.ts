@@ -98,9 +98,25 @@ export const errorBody = members<c.ErrorBody>({
   hint: maybe(text),
 });
 
+function record<T>(of: Decoder<T>): Decoder<Record<string, T>> {
+  return (v, at) => {
+    if (typeof v !== "object" || v === null || Array.isArray(v))
+      throw new DecodeError(at, "an object");
+    return Object.fromEntries(Object.entries(v).map(([k, one]) => [k, of(one, `${at}.${k}`)]));
+  };
+}
+const requiredItem = members<c.RequiredItem>({
+  item: text,
+  classes: list(text),
+  without: maybe(list(text)),
+  top: maybe(number),
+  bottom: maybe(number),
+  score_min: maybe(number),
+  visible_min: maybe(number),
+});
 const rule = members<c.Rule>({
   id: text,
-  kind: word(["zone"] as const),
+  kind: word(words.event_kind_words),
   zone: text,
   severity: maybe(severity),
   points: list(point),
@@ -108,6 +124,23 @@ const rule = members<c.Rule>({
   score_min: maybe(number),
   dwell_ms: maybe(number),
   leave_ms: maybe(number),
+  when: maybe(word(["inside", "enter", "leave", "occupancy"] as const)),
+  direction: maybe(word(["either", "clockwise", "counterclockwise"] as const)),
+  at_least: maybe(number),
+  at_most: maybe(number),
+  period_ms: maybe(number),
+  required: maybe(list(requiredItem)),
+  share: maybe(number),
+  looks: maybe(number),
+  near: maybe(list(text)),
+  distance_m: maybe(number),
+  closing_mps: maybe(number),
+  riders: maybe(truth),
+  calibration: maybe(
+    members<c.GroundCalibration>({ points: list(point), metres: list(list(number)) }),
+  ),
+  hours: maybe(list(text)),
+  profiles: maybe(list(text)),
 });
 const evidence = members<c.Evidence>({
   kind: word(["snapshot", "clip"] as const),
@@ -127,7 +160,7 @@ const event = members<c.Event>({
   phase: word(words.event_phase_words),
   device: text,
   camera: text,
-  kind: word(["zone", "drift"] as const),
+  kind: word(words.event_kind_words),
   title: maybe(text),
   severity,
   rule_id: text,
@@ -147,6 +180,7 @@ const event = members<c.Event>({
   inferences: list(anyMembers),
   evidence: list(evidence),
   path: maybe(list(place)),
+  properties: maybe(record(text)),
 });
 
 const incidentShape: { [K in keyof c.Incident]-?: Decoder<c.Incident[K]> } = {

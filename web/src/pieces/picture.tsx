@@ -13,15 +13,69 @@ export interface Overlay {
   severity?: Severity;
   /** What scored less is drawn fainter: seen by the model, not counted by the rule. */
   scoreMin?: number | undefined;
+  /** Which way a line was crossed. */
+  way?: string | undefined;
+  /** How far the first box's foot is from the second box, in words. */
+  apart?: string | undefined;
+  /** The first box is the event's own. */
+  own?: boolean;
+}
+
+/** An arrow over the middle of a line; clockwise is about its first point, as the picture is seen. */
+function Way({ line, way }: { line: readonly Point[]; way: string | undefined }) {
+  const [a, b] = line;
+  if (!a || !b || (way !== "clockwise" && way !== "counterclockwise")) return null;
+  const [dx, dy] = [b.x - a.x, b.y - a.y];
+  const length = Math.hypot(dx, dy) || 1;
+  const sign = way === "clockwise" ? 1 : -1;
+  const across = { x: (-dy / length) * sign * 5, y: (dx / length) * sign * 5 };
+  const along = { x: (dx / length) * 1.6, y: (dy / length) * 1.6 };
+  const mid = { x: (a.x + b.x) * 50, y: (a.y + b.y) * 50 };
+  const tip = { x: mid.x + across.x, y: mid.y + across.y };
+  const neck = { x: mid.x + across.x * 0.45, y: mid.y + across.y * 0.45 };
+  const path =
+    `M${mid.x - across.x},${mid.y - across.y}L${tip.x},${tip.y}` +
+    `M${neck.x - along.x},${neck.y - along.y}L${tip.x},${tip.y}L${neck.x + along.x},${neck.y + along.y}`;
+  return (
+    <>
+      <path class="line-shade" d={path} vector-effect="non-scaling-stroke" />
+      <path class="line" d={path} vector-effect="non-scaling-stroke" />
+    </>
+  );
+}
+
+/** From the foot of the first box to the nearest place of the second one's lower edge, 0..1. */
+function gap(boxes: readonly Box[]): { from: Point; to: Point } | undefined {
+  const [one, other] = [boxes[0]?.box, boxes[1]?.box];
+  if (!one || !other) return undefined;
+  const from = { x: one.l + one.w / 2, y: Math.min(one.t + one.h, 1) };
+  const x = Math.min(Math.max(from.x, other.l), other.l + other.w);
+  return { from, to: { x, y: Math.min(other.t + other.h, 1) } };
 }
 
 /** Coordinates are 0..100 of the picture; strokes keep their width whatever the size. */
-export function Vectors({ boxes = [], zone = [], severity = "info", scoreMin = 0 }: Overlay) {
+export function Vectors({
+  boxes = [],
+  zone = [],
+  severity = "info",
+  scoreMin = 0,
+  way,
+  apart,
+  own = true,
+}: Overlay) {
   const points = zone.map((p) => `${p.x * 100},${p.y * 100}`).join(" ");
+  const between = apart ? gap(boxes) : undefined;
   return (
     <svg class="vectors" viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
       {zone.length > 2 && (
         <polygon class="zone" points={points} vector-effect="non-scaling-stroke" />
+      )}
+      {zone.length === 2 && (
+        <>
+          <polyline class="line-shade" points={points} vector-effect="non-scaling-stroke" />
+          <polyline class="line" points={points} vector-effect="non-scaling-stroke" />
+          <Way line={zone} way={way} />
+        </>
       )}
       {boxes.map((b, n) => {
         const place = {
@@ -34,7 +88,11 @@ export function Vectors({ boxes = [], zone = [], severity = "info", scoreMin = 0
           <g
             key={n}
             class={
-              n === 0 ? `box main severity-${severity}` : b.score < scoreMin ? "box faint" : "box"
+              n === 0 && own
+                ? `box main severity-${severity}`
+                : b.score < scoreMin
+                  ? "box faint"
+                  : "box"
             }
           >
             <rect class="box-shade" {...place} vector-effect="non-scaling-stroke" />
@@ -42,18 +100,45 @@ export function Vectors({ boxes = [], zone = [], severity = "info", scoreMin = 0
           </g>
         );
       })}
+      {between && (
+        <>
+          <line class="line-shade" {...ends(between)} vector-effect="non-scaling-stroke" />
+          <line class="line distance" {...ends(between)} vector-effect="non-scaling-stroke" />
+        </>
+      )}
     </svg>
   );
 }
 
+function ends({ from, to }: { from: Point; to: Point }) {
+  return { x1: from.x * 100, y1: from.y * 100, x2: to.x * 100, y2: to.y * 100 };
+}
+
+/** How far apart, beside the middle of the line between them. */
+function Apart({ boxes = [], apart }: Overlay) {
+  const label = useRef<HTMLSpanElement>(null);
+  const between = apart ? gap(boxes) : undefined;
+  useLayoutEffect(() => {
+    if (!between) return;
+    label.current?.style.setProperty("left", `${(between.from.x + between.to.x) * 50}%`);
+    label.current?.style.setProperty("top", `${(between.from.y + between.to.y) * 50}%`);
+  });
+  if (!between) return null;
+  return (
+    <span class="distance-name num" ref={label}>
+      {apart}
+    </span>
+  );
+}
+
 /** Names stand in HTML above the vectors: their size is that of text, not of the picture. */
-export function BoxNames({ boxes = [] }: { boxes?: readonly Box[] | undefined }) {
+export function BoxNames({ boxes = [], own = true }: Pick<Overlay, "boxes" | "own">) {
   return (
     <>
       {boxes.slice(0, 12).map((b, n) => (
         <span
           key={n}
-          class={`box-name${n === 0 ? " main" : ""}${b.box.t < 0.06 ? " inside" : ""}`}
+          class={`box-name${n === 0 && own ? " main" : ""}${b.box.t < 0.06 ? " inside" : ""}`}
           ref={(el) => place(el, b)}
         >
           {b.class} {percent(b.score)}
@@ -172,7 +257,8 @@ export function Picture({
       ) : (
         <>
           <Vectors {...overlay} />
-          <BoxNames boxes={overlay.boxes} />
+          <BoxNames boxes={overlay.boxes} own={overlay.own ?? true} />
+          <Apart {...overlay} />
         </>
       )}
     </>

@@ -1,8 +1,10 @@
 // What is known of an incident, in words: facts, reasons, history, who was told.
+import { Fragment } from "preact";
 import type { Event, IncidentDetail } from "../contract.gen";
 import { Ago, When } from "../pieces/basics";
 import { Hook, Mail } from "../pieces/icons";
 import { did, gathered, isUlid, saidText } from "../logic/history";
+import { isOfThing, propertyRows, ruleText } from "../logic/rulewords";
 import { clock, exact } from "../logic/time";
 import { deliveryText, percent, severityText, shortDigest, whoText } from "../logic/words";
 
@@ -12,8 +14,22 @@ export function About({ one, event }: { one: IncidentDetail; event: Event | unde
       <dl class="facts">
         <dt>What</dt>
         <dd>
-          <bdi>{event?.class ?? one.title}</bdi> in <bdi>{one.zone}</bdi>
+          {event?.kind === "zone" && !event.rule?.when ? (
+            <>
+              <bdi>{event.class}</bdi> in <bdi>{one.zone}</bdi>
+            </>
+          ) : (
+            <bdi>{one.title}</bdi>
+          )}
         </dd>
+        {propertyRows(event).map(([label, value]) => (
+          <Fragment key={label}>
+            <dt>{label}</dt>
+            <dd>
+              <bdi>{value}</bdi>
+            </dd>
+          </Fragment>
+        ))}
         <dt>When</dt>
         <dd class="num" title={exact(event?.start ?? one.started_at)}>
           {clock(event?.start ?? one.started_at)}
@@ -26,13 +42,17 @@ export function About({ one, event }: { one: IncidentDetail; event: Event | unde
             on <bdi>{one.device}</bdi>
           </span>
         </dd>
-        <dt>Score</dt>
-        <dd class="num">
-          {event ? percent(event.score) : one.score === undefined ? "–" : percent(one.score)}
-          {event?.score_min !== undefined && (
-            <span class="quiet"> at best, {percent(event.score_min)} needed</span>
-          )}
-        </dd>
+        {isOfThing(event?.kind) && (
+          <>
+            <dt>Score</dt>
+            <dd class="num">
+              {event ? percent(event.score) : one.score === undefined ? "–" : percent(one.score)}
+              {event?.score_min !== undefined && (
+                <span class="quiet"> at best, {percent(event.score_min)} needed</span>
+              )}
+            </dd>
+          </>
+        )}
         <dt>Severity</dt>
         <dd>{severityText[one.severity]}</dd>
       </dl>
@@ -46,20 +66,7 @@ export function Why({ event }: { event: Event }) {
     <section class="card" aria-label="Why">
       <h2>Why</h2>
       <p class="why-text">
-        {rule?.classes?.length ? <bdi>{rule.classes.join(" or ")}</bdi> : <bdi>{event.class}</bdi>}{" "}
-        in zone <bdi>“{event.zone}”</bdi>
-        {rule?.dwell_ms !== undefined && (
-          <>
-            {" "}
-            for <span class="num">{(rule.dwell_ms / 1000).toLocaleString("en")} s</span> or longer
-          </>
-        )}
-        {rule?.score_min !== undefined && (
-          <>
-            , score <span class="num">{percent(rule.score_min)}</span> or more
-          </>
-        )}
-        .
+        <bdi>{rule ? ruleText(rule) : `${event.class} in zone “${event.zone}”`}</bdi>.
       </p>
       <dl class="facts small">
         <dt>Rule</dt>
@@ -76,13 +83,17 @@ export function Why({ event }: { event: Event }) {
             {shortDigest(event.model.digest)}
           </span>
         </dd>
-        <dt>Track</dt>
-        <dd class="num">
-          {event.track}
-          {event.boxes.length > 1 && (
-            <span class="quiet"> and {event.boxes.length - 1} more in the picture</span>
-          )}
-        </dd>
+        {isOfThing(event.kind) && (
+          <>
+            <dt>Track</dt>
+            <dd class="num">
+              {event.track}
+              {event.boxes.length > 1 && (
+                <span class="quiet"> and {event.boxes.length - 1} more in the picture</span>
+              )}
+            </dd>
+          </>
+        )}
         {event.time_source && (
           <>
             <dt>Clock</dt>

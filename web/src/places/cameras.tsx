@@ -9,7 +9,8 @@ import { useAsk } from "../state/ask";
 import { useNow } from "../state/app";
 import type { Route } from "../state/route";
 import { ago, exact } from "../logic/time";
-import { cameraText, percent, shortDigest } from "../logic/words";
+import { ruleText } from "../logic/rulewords";
+import { cameraText, shortDigest } from "../logic/words";
 import { RecentIncidents } from "./recent";
 
 const OLD_MS = 10_000;
@@ -361,10 +362,7 @@ function OneCamera({ one, name }: { one: Camera | undefined; name: string }) {
                 Rule <bdi>{r.id}</bdi>
               </h2>
               <p class="why-text">
-                {r.classes?.length ? r.classes.join(" or ") : "Anything"} in zone{" "}
-                <bdi>“{r.zone}”</bdi>
-                {r.dwell_ms !== undefined && <> for {(r.dwell_ms / 1000).toLocaleString("en")} s</>}
-                {r.score_min !== undefined && <>, score {percent(r.score_min)} or more</>}.
+                <bdi>{ruleText(r)}</bdi>.
               </p>
             </section>
           ))}

@@ -19,6 +19,7 @@ import { useAsk } from "../state/ask";
 import { useNow } from "../state/app";
 import { withQuery } from "../state/route";
 import { lasted } from "../logic/time";
+import { isOfThing, shapeText } from "../logic/rulewords";
 import { historyText, stateText, verdictText, whoText } from "../logic/words";
 import { Actions } from "./actions";
 import { About, DeliveriesOf, HistoryOf, Why } from "./about";
@@ -181,7 +182,9 @@ function Evidence({ one, event }: { one: IncidentDetail; event: Event | undefine
   const picture = event?.evidence.find((e) => e.kind === "snapshot");
   const clip = event?.evidence.find((e) => e.kind === "clip");
   const digest = picture?.digest ?? one.snapshot;
-  const zone = zoneOn ? (event?.rule?.points ?? one.zone_points) : undefined;
+  const shape = event?.rule?.points ?? one.zone_points;
+  const zone = zoneOn ? shape : undefined;
+  const metres = event?.kind === "proximity" ? event.properties?.distance_m : undefined;
   useEffect(
     () =>
       keysOf({
@@ -197,7 +200,7 @@ function Evidence({ one, event }: { one: IncidentDetail; event: Event | undefine
     <figure class="evidence">
       {mode === "clip" && clip && event ? (
         <Clip clip={clip} event={event} boxes={boxesOn} key={clip.digest}>
-          <Vectors zone={zone} severity={one.severity} />
+          <Vectors zone={zone} severity={one.severity} way={event.properties?.direction} />
         </Clip>
       ) : (
         <Stage of={picture}>
@@ -211,6 +214,9 @@ function Evidence({ one, event }: { one: IncidentDetail; event: Event | undefine
                 zone,
                 severity: one.severity,
                 scoreMin: event?.score_min,
+                way: event?.properties?.direction,
+                apart: zoneOn && boxesOn && metres ? `${metres} m` : undefined,
+                own: isOfThing(event?.kind),
               }}
             />
           ) : (
@@ -267,7 +273,7 @@ function Evidence({ one, event }: { one: IncidentDetail; event: Event | undefine
             onClick={() => setZone(!zoneOn)}
             title="z"
           >
-            Zone
+            {shapeText(event?.kind, shape?.length ?? 0)}
           </button>
         </div>
       </figcaption>
@@ -304,7 +310,8 @@ function EventStrip({
             <When at={e.start} />
           </span>
           <span class="quiet">
-            <bdi>{e.class}</bdi> <span class="num">{Math.round(e.score * 100)} %</span>
+            <bdi>{e.class}</bdi>{" "}
+            {isOfThing(e.kind) && <span class="num">{Math.round(e.score * 100)} %</span>}
           </span>
         </button>
       ))}
