@@ -23,6 +23,7 @@ agent_config agent_config_default(void)
         .pre_roll_ms = 5000,
         .post_roll_ms = 5000,
         .clip_max_ms = 60000,
+        .late_ms = 10000,
         .ring_mb = 32,
         .snapshot_quality = 85,
         .recording = { .max_gb = 50, .max_age_ms = 7 * DAY_MS },
@@ -207,14 +208,15 @@ static vd_err read_rules(const vd_config_node *root, agent_config *c, vd_why *wh
 
 static vd_err read_evidence(const vd_config_node *root, agent_config *c, vd_why *why)
 {
-    static const char *const keys[] = { "pre_roll",       "post_roll",        "clip_max", "ring_mb",
-                                        "snapshot_width", "snapshot_quality", NULL };
+    static const char *const keys[] = { "pre_roll", "post_roll",      "clip_max",         "late",
+                                        "ring_mb",  "snapshot_width", "snapshot_quality", NULL };
     const vd_config_node *node;
 
     vd_err err = section(root, "evidence", keys, &node, why);
     if (!err) err = vd_config_duration_ms(node, "pre_roll", 0, 60000, &c->pre_roll_ms, why);
     if (!err) err = vd_config_duration_ms(node, "post_roll", 0, 300000, &c->post_roll_ms, why);
     if (!err) err = vd_config_duration_ms(node, "clip_max", 1000, 600000, &c->clip_max_ms, why);
+    if (!err) err = vd_config_duration_ms(node, "late", 0, 10000, &c->late_ms, why);
     if (!err) err = vd_config_int(node, "ring_mb", 1, 1024, &c->ring_mb, why);
     if (!err) err = vd_config_int(node, "snapshot_width", 0, 8192, &c->snapshot_width, why);
     if (!err) err = vd_config_int(node, "snapshot_quality", 1, 100, &c->snapshot_quality, why);

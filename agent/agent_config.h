@@ -36,7 +36,8 @@ typedef struct {
     agent_camera camera[AGENT_CAMERAS_MAX];
     unsigned camera_count;
     const vd_config_node *rules; /* NULL: none */
-    int64_t pre_roll_ms, post_roll_ms, clip_max_ms, ring_mb, snapshot_width, snapshot_quality;
+    int64_t pre_roll_ms, post_roll_ms, clip_max_ms, late_ms, ring_mb, snapshot_width,
+        snapshot_quality;
     agent_recording recording; /* of cameras that do not say otherwise */
     int64_t recording_min_free_gb, recording_fragment_ms;
     int64_t quota_mb, max_age_ms;

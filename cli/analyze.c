@@ -106,6 +106,7 @@ static vd_err open_events(analysis *a, vd_why *why)
     vd_events_config config = { .pre_roll_ms = 5000,
                                 .post_roll_ms = 5000,
                                 .clip_max_ms = 60000,
+                                .late_ms = 10000,
                                 .ring_bytes_max = 64u << 20,
                                 .snapshot_quality = 85,
                                 .device = "analyze",

@@ -165,6 +165,7 @@ vd_err vd_event_write(const vd_event *event, vd_buf *into)
     vd_json_w_kv_text(&w, "device", event->device);
     vd_json_w_kv_text(&w, "camera", event->camera);
     vd_json_w_kv_text(&w, "kind", event->kind);
+    if (event->correlation) vd_json_w_kv_text(&w, "correlation", event->correlation);
     if (event->title) vd_json_w_kv_text(&w, "title", event->title);
     vd_json_w_kv_text(&w, "severity", event->severity);
     write_rule_and_times(&w, event);
@@ -196,6 +197,7 @@ static const vd_json_field event_fields[] = {
     { "camera", VD_JSON_TEXT, EVENT(camera), 32, true },
     { "kind", VD_JSON_TEXT, EVENT(kind), 16, true },
     { "title", VD_JSON_TEXT, EVENT(title), 200 },
+    { "correlation", VD_JSON_TEXT, EVENT(correlation), VD_ULID_LEN },
     { "severity", VD_JSON_TEXT, EVENT(severity), 16, true },
     { "rule_id", VD_JSON_TEXT, EVENT(rule_id), VD_LIMIT_NAME_BYTES, true },
     { "rule_version", VD_JSON_TEXT, EVENT(rule_version), VD_LIMIT_NAME_BYTES, true },

@@ -4,7 +4,9 @@
  * and clips being finished. A clip is cut at the key frame at or before event start - pre-roll,
  * remuxed without transcoding into an MP4 that browsers play and seek in, and closed at event end +
  * post-roll or at clip_max_ms after the start, whatever is first; then the event gets its next
- * revision with the clip. An event is told when it begins, when it ends, and when its clip is
+ * revision with the clip. An event that begins while a clip of its camera goes on re-arms that one
+ * and shares it, within its clip_max_ms: all of them name the same file, and the first one's id
+ * (`correlation`) ties them. An event is told when it begins, when it ends, and when its clip is
  * whole; a better picture travels with the next of these. Threads: vd_events_packet runs on the
  * camera's reader thread and never waits for the disk; vd_events_facts on the analysis thread (it
  * makes the JPEG); one own worker writes clips and hands revisions to `sink.accept`, with evidence
@@ -16,6 +18,7 @@
 
 typedef struct {
     int64_t pre_roll_ms, post_roll_ms, clip_max_ms;
+    int64_t late_ms;         /* an event found this much behind its camera re-arms no clip */
     uint64_t ring_bytes_max; /* per camera */
     int snapshot_width_px;   /* 0: as the picture */
     int snapshot_quality;

@@ -46,15 +46,23 @@ typedef struct {
     path_step step[VD_EVENT_PATH_MAX];
 } track_path;
 
-/* What an open event still gets of its camera's packets, and the way of its track meanwhile. */
+/* What an open event still gets of its camera's packets, and the way of its track meanwhile.
+ *
+ * A tap that collects packets is a gate: it opens pre-roll before its event, stays open while that
+ * event lasts and post-roll longer, is re-armed by each event that begins meanwhile, and closes at
+ * most_us at the latest. The events of one gate share its clip and bear its first event's id. */
 typedef struct tap {
-    struct tap *next;
+    struct tap *next, *gate; /* gate: whose clip is shared; NULL: this one collects */
+    vd_ulid id;              /* of the gate's first event, once the worker knows it */
     uint64_t visit, track;
     track_path path;
     packet_line line;
     event_stream *stream; /* of the clip; NULL until the first key frame */
-    int64_t until_us, last_us;
-    bool is_done;
+    int64_t from_us, until_us, most_us, last_us;
+    int64_t close_mono_us; /* 0: its event goes on */
+    bool is_late;          /* told after late_ms: joins a gate, re-arms none */
+    bool is_done, has_clip;
+    vd_event_evidence clip; /* the gate's, when has_clip */
 } tap;
 
 typedef struct note {
@@ -89,9 +97,10 @@ typedef struct open_event {
     float best_score;
     bool ended, owes; /* owes: something changed since the last accepted revision */
     bool was_refused;
-    int64_t retry_mono_us, close_mono_us; /* 0: at once; never */
-    tap *tap;                             /* NULL: the clip is finished or there is none */
-    track_path path;                      /* as of the last look at the tap */
+    int64_t retry_mono_us; /* 0: at once */
+    vd_ulid correlation;
+    tap *tap;        /* NULL: the clip is finished or there is none */
+    track_path path; /* as of the last look at the tap */
     vd_clip *clip;
     int64_t clip_start_us, clip_end_us;
     int clip_width_px, clip_height_px;
@@ -135,11 +144,24 @@ note *note_free(note *n); /* returns NULL */
 shot *shot_free(shot *s);
 
 /* Taps; each call takes the camera's lock. */
-tap *tap_open(vd_event_camera *camera, uint64_t visit, uint64_t track, int64_t start_us);
-/* Moves what arrived into `into`; true when nothing more will come. */
-bool tap_drain(vd_event_camera *camera, tap *t, packet_line *into);
-/* The tap ends at until_us if it would not end before; what is still missing until then. */
-void tap_limit(vd_event_camera *camera, tap *t, int64_t until_us, int64_t *ret_missing_us);
+/* The gate that is open at start_us, or a new one. `seen_us`: when the event was found. */
+tap *tap_open(vd_event_camera *camera, uint64_t visit, uint64_t track, int64_t start_us,
+              int64_t seen_us);
+/* The event's id is known: what ties it to the others of its gate. */
+vd_ulid tap_correlate(vd_event_camera *camera, tap *t, const vd_ulid *id);
+typedef struct {
+    packet_line line; /* what arrived; empty for a tap that shares a clip */
+    int64_t until_us; /* later packets are not the clip's */
+    bool is_done;     /* nothing more will come */
+    bool is_late;     /* all events have ended and their packets should be here long since */
+} tap_news;
+tap_news tap_drain(vd_event_camera *camera, tap *t);
+/* The event has ended: the tap ends at until_us if it would not end before, or grace_us after what
+ * is missing should have come. */
+void tap_end(vd_event_camera *camera, tap *t, int64_t until_us, int64_t grace_us);
+/* The gate's clip is whole: those that share it get it. */
+void tap_share(vd_event_camera *camera, tap *gate, const vd_event_evidence *clip);
+bool tap_gift(vd_event_camera *camera, const tap *t, vd_event_evidence *ret_clip);
 /* The same on the analysis thread, as soon as the end is known: packets come meanwhile. */
 void tap_limit_visit(vd_event_camera *camera, uint64_t visit, int64_t until_us);
 tap *tap_close(vd_event_camera *camera, tap *t); /* returns NULL */

@@ -124,7 +124,7 @@ static bool fill_begin(note *n, const vd_fact *fact, const vd_frame *frame,
     memcpy(n->rule_id, rule->id, sizeof n->rule_id);
     memcpy(n->zone, rule->zone, sizeof n->zone);
     memcpy(n->rule_version, rule->version, sizeof n->rule_version);
-    n->tap = tap_open(n->camera, fact->visit, fact->track.id, fact->entered_utc_us);
+    n->tap = tap_open(n->camera, fact->visit, fact->track.id, fact->entered_utc_us, fact->utc_us);
     return n->tap != NULL;
 }
 

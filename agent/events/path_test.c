@@ -71,7 +71,7 @@ VD_TEST(a_path_begins_before_its_event_was_known)
     vd_event_place place[VD_EVENT_PATH_MAX];
     stage_new(&s);
     walk(&s, 0, 40);
-    tap *t = tap_open(s.camera, 1, 4, T0 + 3 * SECOND);
+    tap *t = tap_open(s.camera, 1, 4, T0 + 3 * SECOND, T0 + 3 * SECOND);
     walk(&s, 40, 45);
     unsigned count = places_of(&s, t, place);
     expect_u64(count, 31); /* 1.0 s to 4.4 s without the four that were guessed */
@@ -86,7 +86,7 @@ VD_TEST(a_visit_that_another_track_takes_over_goes_on_with_that_one)
     VD_AUTO(stage) s = { 0 };
     vd_event_place place[VD_EVENT_PATH_MAX];
     stage_new(&s);
-    tap *t = tap_open(s.camera, 1, 7, T0 + 3 * SECOND);
+    tap *t = tap_open(s.camera, 1, 7, T0 + 3 * SECOND, T0 + 3 * SECOND);
     walk(&s, 30, 35);
     expect_u64(places_of(&s, t, place), 0);
     path_follow(s.camera, 1, 4);
@@ -100,7 +100,7 @@ VD_TEST(a_long_path_is_thinned_evenly_and_ends_with_its_clip)
     VD_AUTO(stage) s = { 0 };
     vd_event_place place[VD_EVENT_PATH_MAX];
     stage_new(&s);
-    tap *t = tap_open(s.camera, 1, 4, T0 + 3 * SECOND);
+    tap *t = tap_open(s.camera, 1, 4, T0 + 3 * SECOND, T0 + 3 * SECOND);
     walk(&s, 10, 90);
     tap_limit_visit(s.camera, 1, T0 + 12 * SECOND);
     walk(&s, 90, 100);
@@ -124,7 +124,7 @@ VD_TEST(after_the_clock_went_back_nothing_of_before_is_in_a_path)
     stage_new(&s);
     walk(&s, 50, 60);
     walk(&s, 30, 33);
-    tap *t = tap_open(s.camera, 1, 4, T0 + 3 * SECOND);
+    tap *t = tap_open(s.camera, 1, 4, T0 + 3 * SECOND, T0 + 3 * SECOND);
     expect_u64(places_of(&s, t, place), 3);
     tap_close(s.camera, t);
 }

@@ -26,6 +26,7 @@ static vd_event event_of(const vd_event_camera *camera, const open_event *e)
 {
     const note *b = e->begin;
     return (vd_event){ .id = e->id,
+                       .correlation = e->correlation.text,
                        .revision = e->revision + 1,
                        .phase = phase_of(e),
                        .device = camera->events->config.device,

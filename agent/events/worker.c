@@ -78,6 +78,7 @@ static void on_begin(note *n)
                        .owes = true };
     n->shot = NULL;
     n->tap = NULL;
+    e->correlation = tap_correlate(camera, e->tap, &e->id);
     open_event **end = &camera->open;
     while (*end) end = &(*end)->next;
     *end = e;
@@ -105,14 +106,12 @@ static void on_better(open_event *e, note *n)
 
 static void event_end(vd_event_camera *camera, open_event *e, int64_t end_us)
 {
-    int64_t missing_us = 0;
+    int64_t roll_us = camera->events->config.post_roll_ms * 1000;
     e->ended = true;
     e->end_us = end_us > e->begin->start_us ? end_us : e->begin->start_us;
     if (e->update_us < e->end_us) e->update_us = e->end_us;
     e->owes = true;
-    if (!e->tap) return;
-    tap_limit(camera, e->tap, e->end_us + camera->events->config.post_roll_ms * 1000, &missing_us);
-    e->close_mono_us = vd_clock_mono_us() + (missing_us > 0 ? missing_us : 0) + CLIP_GRACE_US;
+    if (e->tap) tap_end(camera, e->tap, e->end_us + roll_us, CLIP_GRACE_US);
 }
 
 static void on_note(note *n)
@@ -199,39 +198,40 @@ static vd_err keep_clip(vd_event_camera *camera, open_event *e, vd_why *why)
     return err;
 }
 
-/* Nothing more comes: the file is finished, with what there is. */
+/* Nothing more comes: the file is finished, with what there is, or it was another event's to
+ * write. */
 static void clip_finish(vd_event_camera *camera, open_event *e)
 {
     vd_why why = { 0 };
     path_read(camera, e->tap, &e->path);
-    e->tap = tap_close(camera, e->tap);
-    if (!e->clip) return; /* not one packet came */
-    vd_err err = keep_clip(camera, e, &why);
+    bool shares = tap_gift(camera, e->tap, &e->clip_evidence);
+    vd_err err = e->clip ? keep_clip(camera, e, &why) : VD_OK;
+    bool is_kept = !err && e->clip_evidence.bytes > 0;
+    if (is_kept && !shares) tap_share(camera, e->tap, &e->clip_evidence);
     if (err) clip_fail(camera, e, &why);
-    e->has_clip = !err;
-    if (err) return;
+    e->tap = e->tap ? tap_close(camera, e->tap) : NULL;
+    e->has_clip = is_kept;
+    if (!is_kept) return; /* not one packet came, or the disk refused */
     e->owes = true;
     tell(camera, e);
 }
 
 static void clip_pump(vd_event_camera *camera, open_event *e, bool stopping)
 {
-    packet_line line;
     vd_why why = { 0 };
     vd_err err = VD_OK;
-    bool is_done = tap_drain(camera, e->tap, &line);
-    while (!err && line.count > 0) {
-        event_packet *packet = packet_line_take(&line);
-        if (packet->utc_us <= e->tap->until_us) err = write_packet(camera, e, packet, &why);
+    tap_news news = tap_drain(camera, e->tap);
+    while (!err && news.line.count > 0) {
+        event_packet *packet = packet_line_take(&news.line);
+        if (packet->utc_us <= news.until_us) err = write_packet(camera, e, packet, &why);
         event_packet_unref(packet);
     }
-    packet_line_clear(&line);
+    packet_line_clear(&news.line);
     if (err) {
         clip_fail(camera, e, &why);
         return;
     }
-    bool is_late = e->ended && vd_clock_mono_us() >= e->close_mono_us;
-    if (is_done || is_late || stopping) clip_finish(camera, e);
+    if (news.is_done || news.is_late || stopping) clip_finish(camera, e);
 }
 
 static bool is_over(const open_event *e)
