@@ -1,5 +1,5 @@
 /* scene_testing_priv.h - pictures for the tests of rules: things that stand and walk, and what was
- * told about them. Include after model_stub_priv.h, once per test program. */
+ * told about them. play_of needs model_stub_priv.h. */
 #ifndef VD_SCENE_TESTING_PRIV_H
 #define VD_SCENE_TESTING_PRIV_H
 #include "rules.h"
@@ -22,12 +22,14 @@ typedef struct {
         said_end[VD_PROPERTIES_MAX];
 } play;
 
-static inline play play_of(vd_rule rule)
+static inline play play_with(vd_rule rule, const vd_vocabulary *words)
 {
     play p = { .rule = rule, .utc_us = START_US, .score = 0.8f, .height = 0.2f };
-    expect_ok(vd_scene_new(&p.rule, 1, STUB_MODEL, &p.scene));
+    expect_ok(vd_scene_new(&p.rule, 1, words, &p.scene));
     return p;
 }
+
+#define play_of(rule) play_with(rule, STUB_MODEL)
 
 static inline void play_done(play *p)
 {

@@ -17,8 +17,8 @@ typedef struct {
 typedef struct {
     uint64_t visit; /* 0: not open */
     bool beyond;
-    int finding; /* below 0: too few, above: too many */
-    int worst;
+    int finding;     /* below 0: too few, above: too many */
+    int worst, told; /* the number */
     int64_t since_us, last_us, better_us;
 } breach;
 
@@ -171,12 +171,13 @@ static void worsen(vd_scene *scene, held *h, int number)
 {
     tally *t = h->state;
     breach *b = &t->breach;
-    if ((number - b->worst) * b->finding <= 0) return;
-    b->worst = number;
-    if (!b->visit || scene->utc_us - b->better_us < BETTER_EACH_US) return;
+    if ((number - b->worst) * b->finding > 0) b->worst = number;
+    if (!b->visit || b->worst == b->told) return;
+    if (number != b->worst || scene->utc_us - b->better_us < BETTER_EACH_US) return;
     vd_fact *fact = fact_better(scene, h, b->visit, b->since_us);
     if (!fact) return;
     fill(scene, h, fact);
+    b->told = b->worst;
     b->better_us = scene->utc_us;
 }
 
@@ -194,6 +195,7 @@ static void beyond(vd_scene *scene, held *h, int finding, int number)
     vd_fact *fact = fact_begin(scene, h, b->since_us);
     if (!fact) return;
     b->visit = fact->visit;
+    b->told = b->worst;
     b->better_us = scene->utc_us;
     fill(scene, h, fact);
 }

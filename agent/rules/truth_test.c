@@ -113,9 +113,93 @@ VD_TEST(people_of_a_real_yard_keep_their_identities)
     expect_true(run(0.08f, 0.1f, NULL) > 0.75);
 }
 
+#define LINE_FROM_X 0.15f
+#define LINE_FROM_Y 0.75f
+#define LINE_TO_X   0.80f
+#define LINE_TO_Y   0.35f
+
+typedef struct {
+    unsigned clockwise, counterclockwise;
+} crossings;
+
+/* By hand: each published person's feet, from one clear side of the line to the other. */
+static crossings published_crossings(void)
+{
+    crossings all = { 0 };
+    for (int person = 0; person < PEOPLE; person++) {
+        int side = 0;
+        float from_x = 0;
+        for (int n = 1; n <= FRAMES; n++) {
+            for (unsigned i = 0; i < truth[n].count; i++) {
+                const vd_box *b = &truth[n].box[i];
+                if (truth[n].id[i] != person) continue;
+                float x = b->l + b->w / 2, y = fminf(b->t + b->h, 1);
+                float along = LINE_TO_X - LINE_FROM_X, down = LINE_TO_Y - LINE_FROM_Y;
+                float off = (y - LINE_FROM_Y - (x - LINE_FROM_X) * down / along) / b->h;
+                if (fabsf(off) < 0.08f) continue;
+                int now = off > 0 ? 1 : -1;
+                float at_x = (x + from_x) / 2; /* about where it was cut */
+                bool cut = side && now != side && at_x > LINE_FROM_X && at_x < LINE_TO_X;
+                all.clockwise += cut && now > 0;
+                all.counterclockwise += cut && now < 0;
+                side = now;
+                from_x = x;
+            }
+        }
+    }
+    return all;
+}
+
+static crossings found_crossings(float jitter, float missing)
+{
+    vd_rule line = { .kind = VD_RULE_LINE,
+                     .id = "path",
+                     .zone = "path",
+                     .point = { { LINE_FROM_X, LINE_FROM_Y }, { LINE_TO_X, LINE_TO_Y } },
+                     .point_count = 2,
+                     .class_name = { "person" },
+                     .class_count = 1,
+                     .score_min = 0.3f };
+    crossings all = { 0 };
+    vd_scene *scene;
+    srand(11);
+    expect_ok(vd_scene_new(&line, 1, STUB_MODEL, &scene));
+    for (int n = 1; n <= FRAMES; n++) {
+        int truth_of[VD_DETECTIONS_MAX];
+        vd_detections seen = detections_of(&truth[n], jitter, missing, truth_of);
+        const vd_fact *facts;
+        unsigned count;
+        vd_scene_step(scene, &seen, 1000000ll + n * (int64_t)PICTURE_US, &facts, &count);
+        for (unsigned i = 0; i < count; i++) {
+            bool clockwise = strcmp(facts[i].properties[0].value, "clockwise") == 0;
+            all.clockwise += facts[i].phase == VD_FACT_BEGIN && clockwise;
+            all.counterclockwise += facts[i].phase == VD_FACT_BEGIN && !clockwise;
+        }
+    }
+    vd_scene_free(scene);
+    print_message("jitter %.2f: %u clockwise, %u counterclockwise\n", (double)jitter, all.clockwise,
+                  all.counterclockwise);
+    return all;
+}
+
+// covers: RULE-2
+VD_TEST(a_line_across_a_real_yard_counts_who_went_through)
+{
+    crossings told = published_crossings(), clean = found_crossings(0, 0);
+    crossings noisy = found_crossings(0.08f, 0.1f);
+    print_message("published: %u clockwise, %u counterclockwise\n", told.clockwise,
+                  told.counterclockwise);
+    expect_true(told.clockwise + told.counterclockwise >= 8);
+    expect_u64(clean.clockwise, told.clockwise);
+    expect_u64(clean.counterclockwise, told.counterclockwise);
+    expect_true(abs((int)noisy.clockwise - (int)told.clockwise) <= 2);
+    expect_true(abs((int)noisy.counterclockwise - (int)told.counterclockwise) <= 2);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { VD_RUN(people_of_a_real_yard_keep_their_identities) };
+    const struct CMUnitTest tests[] = { VD_RUN(people_of_a_real_yard_keep_their_identities),
+                                        VD_RUN(a_line_across_a_real_yard_counts_who_went_through) };
     if (!read_truth()) return 77;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
