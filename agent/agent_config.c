@@ -82,38 +82,13 @@ static bool camera_id_good(const char *id)
            strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
 }
 
-/* A password in the URL would end in logs and process lists. */
-static bool url_has_password(const char *url)
-{
-    const char *rest = strstr(url, "://");
-    const char *at = rest ? strchr(rest, '@') : NULL;
-    const char *slash = rest ? strchr(rest + 3, '/') : NULL;
-
-    return at && (!slash || at < slash);
-}
-
 static vd_err check_camera(const vd_config_node *node, const agent_config *c,
                            const agent_camera *camera, vd_why *why)
 {
-    vd_err err = VD_OK;
-
     for (unsigned i = 0; i < c->camera_count; i++)
         if (strcmp(c->camera[i].id, camera->id) == 0)
             return vd_config_fail(node, why, "two cameras have the id '%s'", camera->id);
-    if (!camera->url[0] == !camera->file[0]) {
-        err = vd_config_fail(node, why, "camera '%s' needs either url or file", camera->id);
-        vd_why_hint(why, "url: rtsp://host/path for a camera, file: PATH for a video file");
-    } else if (camera->url[0] && strncmp(camera->url, "rtsp://", 7) != 0 &&
-               strncmp(camera->url, "rtsps://", 8) != 0) {
-        err = vd_config_fail(vd_config_get(node, "url"), why, "camera '%s': not an rtsp:// address",
-                             camera->id);
-        vd_why_hint(why, "for a video file write 'file:' instead of 'url:'");
-    } else if (url_has_password(camera->url)) {
-        err = vd_config_fail(vd_config_get(node, "url"), why,
-                             "camera '%s': the address holds user or password", camera->id);
-        vd_why_hint(why, "write 'user:' and 'password_file:' instead; secrets live in files");
-    }
-    return err;
+    return VD_OK;
 }
 
 /* What a camera and the section of its name have in common. */
@@ -150,12 +125,13 @@ static vd_err read_camera_recording(const vd_config_node *camera, agent_recordin
 
 static vd_err read_camera(const vd_config_node *node, agent_config *c, vd_why *why)
 {
-    static const char *const keys[] = { "id",   "url",           "file",
-                                        "user", "password_file", "transport",
-                                        "loop", "max_fps",       "recording",
-                                        NULL };
+    static const char *const keys[] = { "id",      "url",           "file",      "folder",  "user",
+                                        "after",   "password_file", "transport", "loop",    "order",
+                                        "max_fps", "recording",     "time",      "pattern", NULL };
     static const char *const transports[] = { "tcp", "udp", NULL };
-    agent_camera camera = { .url = "", .file = "", .user = "", .password_file = "", .loop = true };
+    agent_camera camera = {
+        .url = "", .file = "", .folder = "", .user = "", .password_file = "", .loop = true
+    };
     const char *id = "";
 
     camera.recording = c->recording;
@@ -166,8 +142,8 @@ static vd_err read_camera(const vd_config_node *node, agent_config *c, vd_why *w
         err = vd_config_fail(node, why, "'%.40s' is no camera id", id);
         vd_why_hint(why, "1 to %d of a-z, 0-9 and -", VD_CAMERA_ID_MAX);
     }
-    if (!err) err = vd_config_text(node, "url", &camera.url, why);
-    if (!err) err = vd_config_text(node, "file", &camera.file, why);
+    if (!err) vd_slice_to_chars(vd_slice_str(id), camera.id, sizeof camera.id);
+    if (!err) err = agent_source_read(node, &camera, why);
     if (!err) err = vd_config_text(node, "user", &camera.user, why);
     if (!err) err = vd_config_text(node, "password_file", &camera.password_file, why);
     if (!err) err = vd_config_choice(node, "transport", transports, &camera.transport, why);
@@ -175,7 +151,6 @@ static vd_err read_camera(const vd_config_node *node, agent_config *c, vd_why *w
     if (!err) err = vd_config_int(node, "max_fps", 0, 240, &camera.max_fps, why);
     if (!err) err = read_camera_recording(node, &camera.recording, why);
     if (err) return err;
-    vd_slice_to_chars(vd_slice_str(id), camera.id, sizeof camera.id);
     camera.line = vd_config_line(node);
     err = check_camera(node, c, &camera, why);
     if (!err) c->camera[c->camera_count++] = camera;

@@ -16,7 +16,9 @@ typedef struct {
 
 typedef struct {
     char id[VD_CAMERA_ID_MAX + 1];
-    const char *url, *file; /* exactly one is not empty */
+    vd_camera_kind kind;
+    const char *url, *file, *folder; /* exactly one is not empty */
+    vd_folder_config still;
     const char *user, *password_file;
     int transport; /* vd_rtsp_transport */
     bool loop;
@@ -54,6 +56,10 @@ VD_MUST_USE vd_err agent_config_parse(vd_slice yaml, const char *name, agent_con
                                       vd_why *why);
 void agent_config_done(agent_config *config);
 VD_AUTO_DEFINE(agent_config, agent_config_done)
+/* config_source.c: the settings that name a camera's source and are its own; id is known. */
+VD_MUST_USE vd_err agent_source_read(const vd_config_node *node, agent_camera *camera, vd_why *why);
+/* The same for vd_camera_start; texts are borrowed. The rest of the fields are the caller's. */
+vd_camera_config agent_source(const agent_camera *camera, const char *password);
 /* The first line of a secret's file; refuses one that others can read with a warning in `why`
  * but VD_OK (the agent says so and goes on). VD_INVALID when it cannot be read or is empty. */
 VD_MUST_USE vd_err agent_secret_read(const char *path, char *into, size_t room, vd_why *why);

@@ -78,13 +78,48 @@ VD_TEST(example_camera_in_the_manual_is_a_good_one)
 
     uncommented(agent_default_yaml, "cameras: []", &yaml);
     expect_ok(parse(yaml.data, &config, &why));
-    expect_u64(config.camera_count, 1);
+    expect_u64(config.camera_count, 2);
     expect_str(config.camera[0].id, "gate");
     expect_str(config.camera[0].url, "rtsp://10.0.0.7/main");
     expect_str(config.camera[0].password_file, "gate.password");
     expect_true(config.camera[0].loop);
     expect_true(config.camera[0].recording.enabled);
     expect_i64(config.camera[0].recording.max_gb, 20);
+    expect_i64(config.camera[1].kind, VD_CAMERA_FOLDER);
+    expect_str(config.camera[1].folder, "/srv/station-1");
+    expect_str(config.camera[1].still.pattern, "*.jpg");
+    expect_i64(config.camera[1].still.after, VD_AFTER_KEEP);
+}
+
+// covers: CAM-3
+VD_TEST(an_address_says_by_its_scheme_what_source_it_is)
+{
+    VD_AUTO(agent_config) config = { 0 };
+
+    expect_ok(parse("cameras: [{id: a, url: 'https://h/p'}, {id: b, url: 'rtsp://h/p'},"
+                    " {id: c, folder: in, after: delete, order: time, time: name-utc}]",
+                    &config, NULL));
+    expect_i64(config.camera[0].kind, VD_CAMERA_HTTP);
+    expect_i64(config.camera[1].kind, VD_CAMERA_RTSP);
+    expect_i64(config.camera[2].kind, VD_CAMERA_FOLDER);
+    expect_i64(config.camera[2].still.after, VD_AFTER_DELETE);
+    expect_i64(config.camera[2].still.order, VD_ORDER_TIME);
+    expect_i64(config.camera[2].still.time, VD_STILL_TIME_NAME_UTC);
+    const vd_camera_config camera = agent_source(&config.camera[2], "");
+    expect_str(camera.url, "in");
+    expect_str(camera.id, "c");
+}
+
+// covers: CAM-3
+VD_TEST(a_setting_of_another_source_is_refused)
+{
+    VD_AUTO(agent_config) config = { 0 };
+    vd_why why = { 0 };
+
+    expect_err(parse("cameras:\n- id: a\n  url: rtsp://h/p\n  after: move\n", &config, &why),
+               VD_INVALID);
+    assert_non_null(strstr(why.detail, "line 4"));
+    assert_non_null(strstr(why.fact, "folder"));
 }
 
 // covers: REC-1
@@ -122,6 +157,7 @@ VD_TEST(camera_needs_exactly_one_source)
         "cameras: [{id: a}]",
         "cameras: [{id: a, url: 'rtsp://h/p', file: x.mp4}]",
         "cameras: [{id: a, url: 'ftp://h/p'}]",
+        "cameras: [{id: a, file: x.mp4, folder: x}]",
         "cameras: [{id: Gate, file: x.mp4}]",
         "cameras: [{id: a, file: x.mp4}, {id: a, file: y.mp4}]",
         "cameras: {id: a}",
@@ -171,6 +207,8 @@ VD_TEST_MAIN(VD_RUN(commented_default_says_what_the_program_does_without_it),
              VD_RUN(example_camera_in_the_manual_is_a_good_one),
              VD_RUN(camera_is_recorded_as_the_section_says_unless_it_says_otherwise),
              VD_RUN(unknown_setting_is_refused_with_line_and_nearest_known_one),
+             VD_RUN(an_address_says_by_its_scheme_what_source_it_is),
+             VD_RUN(a_setting_of_another_source_is_refused),
              VD_RUN(camera_needs_exactly_one_source),
              VD_RUN(password_in_an_address_is_refused_and_not_repeated),
              VD_RUN(secret_that_others_can_read_is_taken_with_a_warning))

@@ -83,22 +83,11 @@ static vd_err read_password(lane *l, vd_why *why)
 
 static vd_err start_camera(lane *l, vd_why *why)
 {
-    const agent_camera *c = l->config;
-    vd_camera_config config = {
-        .kind = c->url[0] ? VD_CAMERA_RTSP : VD_CAMERA_FILE,
-        .url = c->url[0] ? c->url : c->file,
-        .user = c->user[0] ? c->user : NULL,
-        .password = l->password[0] ? l->password : NULL,
-        .transport = (vd_rtsp_transport)c->transport,
-        .pace = VD_PACE_REAL,
-        .loop = c->loop,
-        .max_fps = (unsigned)c->max_fps,
-    };
+    const vd_camera_config config = agent_source(l->config, l->password);
     vd_camera_sink sink = {
         .ctx = l, .packet = on_packet, .picture = on_picture, .status = on_status
     };
 
-    vd_slice_to_chars(vd_slice_str(c->id), config.id, sizeof config.id);
     /* Under the lock: a callback that comes at once waits until l->camera is known. */
     pthread_mutex_lock(&l->agent->lock);
     vd_err err = vd_camera_start(&config, &sink, &l->camera, why);

@@ -81,12 +81,18 @@ typedef struct {
     vd_why why;
 } session_end;
 
+/* A camera that must show something all the time. */
+static bool is_live(const vd_camera *camera)
+{
+    return camera->config.kind != VD_CAMERA_FILE && camera->config.kind != VD_CAMERA_FOLDER;
+}
+
 /* What the clock says about a child that is quiet. True: the session is over. */
 static bool overdue(const vd_camera *camera, session_end *ret_end)
 {
     const camera_session *session = &camera->session;
     const int64_t now_us = vd_clock_mono_us();
-    const bool streams = session->have_stream && camera->config.kind == VD_CAMERA_RTSP;
+    const bool streams = session->have_stream && is_live(camera);
     ret_end->end = READ_FAILED;
     if (now_us - session->heard_us > HANG_US) {
         ret_end->state = VD_CAMERA_FAILED;
@@ -109,18 +115,35 @@ static bool overdue(const vd_camera *camera, session_end *ret_end)
     return false;
 }
 
+void camera_wake(vd_camera *camera)
+{
+    const uint64_t one = 1;
+    if (write(camera->wake_fd, &one, sizeof one) < 0) return; /* full: it is awake already */
+}
+
+static void sleep_again(const vd_camera *camera)
+{
+    uint64_t count;
+    if (read(camera->wake_fd, &count, sizeof count) < 0) return; /* nobody woke us */
+}
+
 /* Until the child ends, is ended, or a stop is asked. */
 static void listen_to_child(vd_camera *camera, session_end *ret_end)
 {
-    struct pollfd ready[2] = { { .fd = camera->fd, .events = POLLIN },
-                               { .fd = camera->wake_fd, .events = POLLIN } };
+    struct pollfd ready[3] = { { .fd = camera->fd, .events = POLLIN },
+                               { .fd = camera->wake_fd, .events = POLLIN },
+                               { .fd = camera_folder_fd(camera->folder), .events = POLLIN } };
     while (!stop_asked(camera)) {
-        const read_end end = camera_read(camera, &ret_end->why);
+        read_end end = camera_read(camera, &ret_end->why);
         if (end == READ_MORE) continue;
         if (end == READ_NONE) {
             if (overdue(camera, ret_end)) return;
-            poll(ready, 2, 200);
-            continue;
+            if (camera->folder) end = camera_folder_turn(camera, &ret_end->why);
+            if (end != READ_FAILED) {
+                poll(ready, 3, 200);
+                sleep_again(camera);
+                continue;
+            }
         }
         ret_end->end = end;
         ret_end->state = VD_CAMERA_FAILED;
@@ -159,6 +182,7 @@ static session_end run_session(vd_camera *camera)
     if (!camera_child_start(camera, &end.why)) listen_to_child(camera, &end);
     camera_child_end(camera, &status);
     camera_maps_close(camera);
+    camera_folder_child_gone(camera);
     if (end.end == READ_CHILD_GONE) explain_death(status, &end.why);
     return end;
 }
@@ -183,6 +207,7 @@ static bool back_off(vd_camera *camera)
         const int64_t left_us = until_us - vd_clock_mono_us();
         if (left_us <= 0) return true;
         poll(&wake, 1, (int)(left_us / 1000) + 1);
+        sleep_again(camera);
     }
     return false;
 }
@@ -212,12 +237,19 @@ static bool id_fits(const char *id)
            strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
 }
 
-static vd_err check_rtsp(const vd_camera_config *config, vd_why *why)
+static bool starts(const char *text, const char *one, const char *other)
 {
-    if (strncmp(config->url, "rtsp://", 7) != 0 && strncmp(config->url, "rtsps://", 8) != 0) {
-        vd_fail(why, VD_INVALID, "camera '%s' has an address of another kind than RTSP",
-                config->id);
-        vd_why_hint(why, "give rtsp://host/path");
+    return strncmp(text, one, strlen(one)) == 0 || strncmp(text, other, strlen(other)) == 0;
+}
+
+static vd_err check_address(const vd_camera_config *config, vd_why *why)
+{
+    const bool http = config->kind == VD_CAMERA_HTTP;
+    if (!(http ? starts(config->url, "http://", "https://")
+               : starts(config->url, "rtsp://", "rtsps://"))) {
+        vd_fail(why, VD_INVALID, "camera '%s' has an address of another kind than %s", config->id,
+                http ? "HTTP" : "RTSP");
+        vd_why_hint(why, "give %s://host/path", http ? "http" : "rtsp");
         return VD_INVALID;
     }
     const char *host = strstr(config->url, "//") + 2;
@@ -247,7 +279,8 @@ static vd_err check_config(const vd_camera_config *config, vd_why *why)
         return vd_fail(why, VD_INVALID,
                        "camera '%s' has a user of more than %d or a password of more than %d bytes",
                        config->id, WIRE_USER_MAX, WIRE_PASSWORD_MAX);
-    return config->kind == VD_CAMERA_RTSP ? check_rtsp(config, why) : VD_OK;
+    const bool address = config->kind == VD_CAMERA_RTSP || config->kind == VD_CAMERA_HTTP;
+    return address ? check_address(config, why) : VD_OK;
 }
 
 static bool copy_text(const char *from, const char **into)
@@ -262,9 +295,11 @@ static bool copy_config(vd_camera *camera, const vd_camera_config *config)
     camera->config = *config;
     camera->config.url = camera->config.user = camera->config.password = NULL;
     camera->config.child_path = NULL;
+    camera->config.folder.pattern = NULL;
     const bool fine = copy_text(config->url, &camera->config.url) &&
                       copy_text(config->user, &camera->config.user) &&
                       copy_text(config->password, &camera->config.password) &&
+                      copy_text(config->folder.pattern, &camera->config.folder.pattern) &&
                       copy_text(config->child_path, &camera->config.child_path);
     camera->child_path = (char *)(uintptr_t)camera->config.child_path;
     return fine;
@@ -277,7 +312,9 @@ static void camera_release(vd_camera *camera)
     free(password);
     free((void *)(uintptr_t)camera->config.url);
     free((void *)(uintptr_t)camera->config.user);
+    free((void *)(uintptr_t)camera->config.folder.pattern);
     free(camera->child_path);
+    camera_folder_close(camera->folder);
     vd_buf_done(&camera->packet);
     if (camera->wake_fd >= 0) close(camera->wake_fd);
     pthread_mutex_destroy(&camera->lock);
@@ -327,11 +364,10 @@ int vd_camera_child_pid(vd_camera *camera)
 
 void vd_camera_stop(vd_camera *camera)
 {
-    const uint64_t one = 1;
     pthread_mutex_lock(&camera->lock);
     camera->stopping = true;
     pthread_mutex_unlock(&camera->lock);
-    if (write(camera->wake_fd, &one, sizeof one) < 0) return; /* full: it is awake already */
+    camera_wake(camera);
 }
 
 void vd_camera_join(vd_camera *camera)

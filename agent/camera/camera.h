@@ -14,22 +14,49 @@
 #define VD_CAMERA_ID_MAX  32
 #define VD_CAMERA_HANG_MS 3000
 
-typedef enum { VD_CAMERA_RTSP, VD_CAMERA_FILE } vd_camera_kind;
+typedef enum {
+    VD_CAMERA_RTSP,
+    VD_CAMERA_FILE,
+    VD_CAMERA_HTTP,   /* MJPEG: one JPEG behind the other (multipart/x-mixed-replace) */
+    VD_CAMERA_FOLDER, /* new files in a folder are pictures */
+} vd_camera_kind;
 typedef enum { VD_RTSP_TCP, VD_RTSP_UDP } vd_rtsp_transport;
 typedef enum {
     VD_PACE_REAL, /* at the file's own pace; a picture without a free slot is dropped and counted */
     VD_PACE_FAST, /* as fast as possible; the child waits for a free slot, nothing is dropped */
 } vd_camera_pace;
 
+/* What becomes of a file that was looked at. What is no picture is never deleted: with MOVE and
+ * DELETE it goes into the folder "unreadable" within. */
+typedef enum {
+    VD_AFTER_KEEP,  /* stays; files that lie there at the start are not new and not looked at */
+    VD_AFTER_MOVE,  /* into the folder "done" within; what lies there at the start is looked at */
+    VD_AFTER_DELETE /* likewise, but gone */
+} vd_folder_after;
+typedef enum { VD_ORDER_NAME, VD_ORDER_TIME } vd_folder_order; /* of files that are there at once */
+typedef enum {
+    VD_STILL_TIME_FILE,      /* when the file was written last */
+    VD_STILL_TIME_NAME_UTC,  /* YYYYMMDD and HHMMSS[mmm] in the name; else the file's */
+    VD_STILL_TIME_NAME_LOCAL /* the same in the agent's time zone */
+} vd_still_time;
+typedef struct {
+    const char *pattern; /* of names, as in a shell; NULL: the usual endings of pictures */
+    vd_folder_after after;
+    vd_folder_order order;
+    vd_still_time time;
+} vd_folder_config;
+
 typedef struct {
     char id[VD_CAMERA_ID_MAX + 1]; /* a-z0-9- */
     vd_camera_kind kind;
-    const char *url;      /* rtsp://host[:port]/path without user and password, or a file's path */
+    const char *url;      /* rtsp:// or http(s)://host[:port]/path without user and password, or the
+                             path of a file or folder */
     const char *user;     /* NULL: none */
     const char *password; /* travels to the child over the socket, never in an argument or a log */
     vd_rtsp_transport transport;
     vd_camera_pace pace;
     bool loop; /* files: start again at the end; otherwise the state becomes VD_CAMERA_ENDED */
+    vd_folder_config folder;
     unsigned max_fps;       /* pictures per second handed out at most; 0: every picture */
     bool packets_only;      /* no decoding at all */
     const char *child_path; /* NULL: vedette-camera beside the running program */

@@ -105,13 +105,14 @@ static bool child_spawn(const char *path, int socket_fd, pid_t *ret_pid)
 static bool config_send(const vd_camera *camera, int socket_fd, int file_fd)
 {
     const vd_camera_config *config = &camera->config;
+    const bool folder = config->kind == VD_CAMERA_FOLDER;
     wire_config message = { .head = WIRE_HEAD(WIRE_CONFIG, sizeof message),
                             .parent_pid = getpid(),
                             .kind = config->kind,
                             .transport = config->transport,
-                            .pace = config->pace,
+                            .pace = folder ? VD_PACE_FAST : config->pace, /* every still counts */
                             .loop = config->loop,
-                            .max_fps = config->max_fps,
+                            .max_fps = folder ? 0 : config->max_fps,
                             .packets_only = config->packets_only };
     snprintf(message.url, sizeof message.url, "%s", config->url);
     snprintf(message.user, sizeof message.user, "%s", config->user ? config->user : "");
@@ -152,6 +153,7 @@ vd_err camera_child_start(vd_camera *camera, vd_why *why)
     int file_fd = -1;
     vd_err err = VD_OK;
     if (camera->config.kind == VD_CAMERA_FILE) err = file_open(camera, &file_fd, why);
+    if (camera->config.kind == VD_CAMERA_FOLDER) err = camera_folder_open(camera, why);
     if (!err) err = child_connect(camera, file_fd, why);
     if (file_fd >= 0) close(file_fd);
     return err;

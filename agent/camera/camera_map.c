@@ -144,6 +144,16 @@ void vd_camera_give_back(vd_camera *camera, const vd_picture *picture)
         map_drop_unused(map);
     }
     pthread_mutex_unlock(&camera->lock);
+    if (camera->config.kind == VD_CAMERA_FOLDER) camera_wake(camera); /* the next still may go */
+}
+
+bool camera_maps_lent(vd_camera *camera)
+{
+    uint32_t lent = 0;
+    pthread_mutex_lock(&camera->lock);
+    for (size_t i = 0; i < CAMERA_MAPS_MAX; i++) lent |= camera->maps[i].lent;
+    pthread_mutex_unlock(&camera->lock);
+    return lent != 0;
 }
 
 void camera_maps_close(vd_camera *camera)

@@ -37,6 +37,8 @@ typedef struct {
     uint64_t base_dropped; /* totals of the children before */
 } camera_session;
 
+typedef struct camera_folder camera_folder;
+
 struct vd_camera {
     vd_camera_config config; /* strings are ours */
     vd_camera_sink sink;
@@ -57,7 +59,8 @@ struct vd_camera {
     camera_session session;
     vd_buf packet;
     uint32_t serial;
-    unsigned failures; /* in a row, for the back-off */
+    unsigned failures;     /* in a row, for the back-off */
+    camera_folder *folder; /* NULL: another kind, or not open */
     int64_t fps_from_us;
     unsigned fps_pictures;
 };
@@ -77,6 +80,9 @@ VD_MUST_USE vd_err camera_map_lend(vd_camera *camera, const wire_picture *messag
 /* The child is gone: none of its maps will show a picture again. */
 void camera_maps_close(vd_camera *camera);
 
+/* A picture is out with somebody. */
+bool camera_maps_lent(vd_camera *camera);
+
 /* ---- camera_read.c ---- */
 /* Takes one message from the child, without waiting, and acts on it. VD_OK; VD_RETRY: there was
  * none; VD_GONE: the child is gone; anything else ends the session: *why for people, and for
@@ -86,7 +92,29 @@ read_end camera_read(vd_camera *camera, vd_why *why);
 /* Sends one message to the child, with a descriptor when fd is not -1. */
 bool camera_send(int socket_fd, const wire_head *head, int fd);
 
+/* ---- camera_folder.c: the folder of a camera of stills; reader thread ---- */
+/* Opens and watches it, unless that is done. */
+VD_MUST_USE vd_err camera_folder_open(vd_camera *camera, vd_why *why);
+int camera_folder_fd(const camera_folder *folder); /* readable: something happened; -1 for NULL */
+/* One turn: takes note of new files, puts away what was looked at, hands over the next. READ_MORE;
+ * READ_FAILED: the folder is gone. */
+read_end camera_folder_turn(vd_camera *camera, vd_why *why);
+/* What the child says of the file it has; false: it has none, or another. */
+bool camera_folder_done(vd_camera *camera, uint64_t number, bool fine, const vd_why *why);
+/* The last file was a picture, or there was none yet. */
+bool camera_folder_calm(const camera_folder *folder);
+/* The child is gone: what it had is no picture, lest it kill the next child too. */
+void camera_folder_child_gone(vd_camera *camera);
+/* NULL is fine. Returns NULL. */
+camera_folder *camera_folder_close(camera_folder *folder);
+
+/* ---- camera_name.c ---- */
+/* The moment that a file's name tells: the first YYYYMMDD and HHMMSS[mmm] in it, with or without
+ * one of "-_T." and the like between. False: none. */
+bool camera_name_time(const char *name, bool local, int64_t *ret_utc_us);
+
 /* ---- camera.c ---- */
+void camera_wake(vd_camera *camera); /* any thread: the reader looks again */
 void camera_set_state(vd_camera *camera, vd_camera_state state, const vd_why *why);
 /* A packet or picture came: LIVE from now on. */
 void camera_lives(vd_camera *camera);

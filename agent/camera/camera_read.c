@@ -19,6 +19,7 @@ typedef union {
     wire_need_map need_map;
     wire_picture picture;
     wire_fail fail;
+    wire_still_done still_done;
     uint8_t bytes[WIRE_MESSAGE_MAX];
 } wire_any;
 
@@ -94,6 +95,8 @@ static read_end take_stream(vd_camera *camera, const wire_stream *stream, vd_sli
     camera->status.width_px = stream->width_px;
     camera->status.height_px = stream->height_px;
     pthread_mutex_unlock(&camera->lock);
+    /* An open folder is all there is to see while nobody puts a picture there. */
+    if (camera->folder && camera_folder_calm(camera->folder)) camera_lives(camera);
     return READ_MORE;
 }
 
@@ -176,17 +179,27 @@ static read_end take_picture(vd_camera *camera, const wire_picture *message)
     return READ_MORE;
 }
 
+static bool why_fits(const vd_why *why)
+{
+    return memchr(why->fact, 0, sizeof why->fact) && memchr(why->detail, 0, sizeof why->detail) &&
+           memchr(why->hint, 0, sizeof why->hint) && vd_slice_utf8_valid(vd_slice_str(why->fact)) &&
+           vd_slice_utf8_valid(vd_slice_str(why->detail)) &&
+           vd_slice_utf8_valid(vd_slice_str(why->hint));
+}
+
 static read_end take_fail(const wire_fail *fail, vd_why *why)
 {
-    if (!memchr(fail->why.fact, 0, sizeof fail->why.fact) ||
-        !memchr(fail->why.detail, 0, sizeof fail->why.detail) ||
-        !memchr(fail->why.hint, 0, sizeof fail->why.hint) ||
-        !vd_slice_utf8_valid(vd_slice_str(fail->why.fact)) ||
-        !vd_slice_utf8_valid(vd_slice_str(fail->why.detail)) ||
-        !vd_slice_utf8_valid(vd_slice_str(fail->why.hint)))
-        return READ_LIAR;
+    if (!why_fits(&fail->why)) return READ_LIAR;
     *why = fail->why;
     return READ_FAILED;
+}
+
+static read_end take_still_done(vd_camera *camera, const wire_still_done *done)
+{
+    if (!why_fits(&done->why) ||
+        !camera_folder_done(camera, done->number, done->fine != 0, &done->why))
+        return READ_LIAR;
+    return READ_MORE;
 }
 
 /* What is fixed in a message of this type, and whether bytes may follow it. */
@@ -205,6 +218,7 @@ static bool form_fits(const wire_head *head, size_t got, size_t *ret_fixed)
         [WIRE_PICTURE] = { sizeof(wire_picture), false },
         [WIRE_END] = { sizeof(wire_beat), false },
         [WIRE_FAIL] = { sizeof(wire_fail), false },
+        [WIRE_STILL_DONE] = { sizeof(wire_still_done), false },
     };
     if (got < sizeof *head || head->version != WIRE_VERSION || head->bytes != got ||
         head->type >= VD_COUNT_OF(forms) || forms[head->type].fixed == 0)
@@ -225,6 +239,7 @@ static read_end take_message(vd_camera *camera, const wire_any *message, vd_slic
     case WIRE_PICTURE: return take_picture(camera, &message->picture);
     case WIRE_END: return take_beat(camera, &message->beat) == READ_LIAR ? READ_LIAR : READ_ENDED;
     case WIRE_FAIL: return take_fail(&message->fail, why);
+    case WIRE_STILL_DONE: return take_still_done(camera, &message->still_done);
     default: return READ_LIAR;
     }
 }

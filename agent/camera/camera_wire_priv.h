@@ -14,6 +14,8 @@
  *     MAP (+ memfd) ---------------------->        sized and sealed by the agent
  *     <---------------------------- PICTURE        slot `n` of map `m` is lent to the agent
  *     GIVE_BACK -------------------------->        ... and comes back
+ *     STILL (+ the file's fd) ------------>        folders: the next file, when the last is done
+ *     <------------------------- STILL_DONE        it was a picture, or why not
  *     <------------------------- END | FAIL        last words
  *
  * A map is WIRE_SLOTS slots of slot_bytes; what lies where in a slot is said by PICTURE. */
@@ -21,7 +23,7 @@
 #define VD_CAMERA_WIRE_PRIV_H
 #include "vd/error.h"
 
-#define WIRE_VERSION       1
+#define WIRE_VERSION       2
 #define WIRE_FD            3 /* the child's end of the pair */
 #define WIRE_MESSAGE_MAX   61440
 #define WIRE_EXTRADATA_MAX 16384 /* real ones have 30 to 200 bytes */
@@ -38,6 +40,7 @@ typedef enum {
     WIRE_CONFIG = 1,
     WIRE_MAP,
     WIRE_GIVE_BACK,
+    WIRE_STILL,
     WIRE_HELLO = 32,
     WIRE_BEAT,
     WIRE_STREAM,
@@ -47,6 +50,7 @@ typedef enum {
     WIRE_PICTURE,
     WIRE_END,
     WIRE_FAIL,
+    WIRE_STILL_DONE,
 } wire_type;
 
 typedef struct {
@@ -71,6 +75,20 @@ typedef struct {
     wire_head head;
     uint32_t map, slot;
 } wire_give_back;
+
+typedef struct {
+    wire_head head;
+    uint64_t number; /* comes back in STILL_DONE */
+    int64_t utc_us;  /* when it was taken */
+} wire_still;
+
+typedef struct {
+    wire_head head;
+    uint64_t number;
+    uint32_t fine; /* a picture came of it; else the why says what is wrong */
+    uint32_t reserved;
+    vd_why why;
+} wire_still_done;
 
 /* HELLO, BEAT and END. The counts are totals of this child. */
 typedef struct {

@@ -13,7 +13,7 @@
 #define NEW_TIME_US   1000000 /* a step back this long is a new time line, not disorder */
 
 /* FFmpeg asks this while it waits for the network: our only chance to tell that we live. */
-static int asked_to_stop(void *arg)
+int input_asked_to_stop(void *arg)
 {
     child_input *input = arg;
     link_poll(input->link, 0);
@@ -43,8 +43,7 @@ static int64_t file_seek(void *arg, int64_t offset, int whence)
     return at < 0 ? AVERROR(errno) : at;
 }
 
-/* "rtsp://user:password@host/path": FFmpeg knows no other way in. Lives in this process only. */
-static bool url_with_user(const wire_config *config, vd_buf *into)
+bool input_url_with_user(const wire_config *config, vd_buf *into)
 {
     vd_slice rest;
     const vd_slice url = vd_slice_str(config->url);
@@ -70,7 +69,7 @@ static const input_words words[] = {
     { AVERROR_HTTP_NOT_FOUND, VD_ABSENT, "the camera has no stream at this address",
       "check the path after the host in the camera's address" },
     { AVERROR(ECONNREFUSED), VD_RETRY, "nothing answers at the camera's address",
-      "check host and port, and that RTSP is switched on in the camera" },
+      "check host and port, and that this kind of stream is switched on in the camera" },
     { AVERROR(EHOSTUNREACH), VD_RETRY, "there is no way to the camera's host",
       "check the cable, the network and the address" },
     { AVERROR(ENETUNREACH), VD_RETRY, "there is no way to the camera's network",
@@ -108,7 +107,7 @@ vd_err input_why(const wire_config *config, int averror, vd_why *why)
         vd_why_hint(why, "give an MP4, MKV, AVI or MPEG file with H.264, H.265, MJPEG or MPEG-4");
     } else {
         vd_fail(why, VD_RETRY, "the camera's answer cannot be used");
-        vd_why_hint(why, "check the address, and that it names an RTSP stream");
+        vd_why_hint(why, "check the address, and that it names a stream of pictures");
     }
     vd_why_detail(why, "%.180s: %s", config->url, text);
     return config->kind == VD_CAMERA_FILE ? VD_INVALID : VD_RETRY;
@@ -160,15 +159,15 @@ static void choose_stream(child_input *input)
         rate.num > 0 && rate.den > 0 ? av_rescale(1000000, rate.den, rate.num) : STEP_GUESS_US;
 }
 
-void input_open(child_input *input)
+static void media_open(child_input *input)
 {
     const bool is_file = input->config->kind == VD_CAMERA_FILE;
     VD_AUTO(vd_buf) url = VD_BUF(2 * WIRE_URL_MAX);
     AVDictionary *options = NULL;
 
     input->format = avformat_alloc_context();
-    if (!input->format || !url_with_user(input->config, &url)) _exit(3);
-    input->format->interrupt_callback = (AVIOInterruptCB){ asked_to_stop, input };
+    if (!input->format || !input_url_with_user(input->config, &url)) _exit(3);
+    input->format->interrupt_callback = (AVIOInterruptCB){ input_asked_to_stop, input };
     input->opening = true;
     input->give_up_us = vd_clock_mono_us() + OPEN_US;
     if (is_file) {
@@ -185,6 +184,28 @@ void input_open(child_input *input)
     if (error < 0) open_fail(input, error);
     choose_stream(input);
     input->opening = false;
+}
+
+void input_stream_new(child_input *input, enum AVCodecID codec)
+{
+    input->format = avformat_alloc_context();
+    input->stream = input->format ? avformat_new_stream(input->format, NULL) : NULL;
+    if (!input->stream) _exit(3);
+    input->stream->time_base = (AVRational){ 1, 1000000 };
+    input->stream->codecpar->codec_type = AVMEDIA_TYPE_VIDEO;
+    input->stream->codecpar->codec_id = codec;
+    input->step_us = STEP_GUESS_US;
+}
+
+void input_open(child_input *input)
+{
+    if (input->config->kind == VD_CAMERA_HTTP) {
+        http_open(input);
+    } else if (input->config->kind == VD_CAMERA_FOLDER) {
+        still_open(input);
+    } else {
+        media_open(input);
+    }
 }
 
 /* Back to the first picture; times go on where they are. */
@@ -241,6 +262,11 @@ static void set_times(child_input *input, AVPacket *packet)
 vd_err input_read(child_input *input, AVPacket *packet, vd_why *why)
 {
     const bool loops = input->config->kind == VD_CAMERA_FILE && input->config->loop;
+    if (input->read) {
+        const vd_err err = input->read(input, packet, why);
+        if (!err) set_times(input, packet);
+        return err;
+    }
     for (bool rewound = false;;) {
         int error = av_read_frame(input->format, packet);
         if (error >= 0 && packet->stream_index == input->stream->index) break;

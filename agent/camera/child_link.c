@@ -131,6 +131,7 @@ static void take_message(child_link *link)
         wire_head head;
         wire_map map;
         wire_give_back give_back;
+        wire_still still;
     } message = { 0 };
     int passed_fd = -1;
     receive(link->fd, &message, sizeof message, &passed_fd);
@@ -139,6 +140,10 @@ static void take_message(child_link *link)
     } else if (message.head.type == WIRE_GIVE_BACK) {
         if (link->map && link->map->id == message.give_back.map)
             link->map->lent &= ~(1u << (message.give_back.slot % WIRE_SLOTS));
+    } else if (message.head.type == WIRE_STILL && passed_fd >= 0) {
+        link->still = message.still;
+        link->still_fd = passed_fd;
+        link->have_still = true;
     }
 }
 

@@ -81,6 +81,10 @@ static void send_packet(child *self, const AVPacket *packet)
 static void set_clock(child *self, const AVPacket *packet)
 {
     if (self->config.kind == VD_CAMERA_FILE) return;
+    if (self->input.capture_us) {
+        media_clock_file(&self->clock, self->input.capture_us - packet->pts);
+        return;
+    }
     size_t bytes = 0;
     const int64_t now_us = vd_clock_utc_us();
     const AVProducerReferenceTime *report =
@@ -166,7 +170,9 @@ int main(void)
     av_log_set_level(AV_LOG_QUIET); /* its lines may hold the address with the password */
 
     vd_why why = { 0 };
-    const vd_err err = sandbox_enter(self->config.kind == VD_CAMERA_RTSP, &why);
+    const bool on_network =
+        self->config.kind == VD_CAMERA_RTSP || self->config.kind == VD_CAMERA_HTTP;
+    const vd_err err = sandbox_enter(on_network, &why);
     if (err) link_fail(&self->link, err, &why);
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* after the change of user, which clears it */
     if (getppid() != self->config.parent_pid) return 0;

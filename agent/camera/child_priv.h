@@ -31,6 +31,9 @@ typedef struct {
     int64_t beat_us; /* when the last BEAT went */
     wire_beat count;
     child_map *map; /* NULL: none yet */
+    wire_still still;
+    int still_fd;
+    bool have_still; /* the agent handed over a file: the reader takes it and sets this back */
 } child_link;
 
 /* Every function that talks ends the process when the agent has gone away. */
@@ -74,9 +77,14 @@ void media_clock_file(media_clock *clock, int64_t start_utc_us);
 int64_t media_clock_utc(const media_clock *clock, int64_t pts_us);
 
 /* ---- child_input.c ---- */
-typedef struct {
+typedef struct child_input child_input;
+struct child_input {
     child_link *link;
     const wire_config *config;
+    /* A source of our own; NULL: FFmpeg's. Packets with pts and dts in microseconds. */
+    vd_err (*read)(child_input *input, AVPacket *packet, vd_why *why);
+    void *source;       /* its own state */
+    int64_t capture_us; /* UTC, of the packet read last; 0: the clock says it */
     AVFormatContext *format;
     AVIOContext *file; /* for a file camera: our own reader over the fd that the agent opened */
     int file_fd;
@@ -89,7 +97,7 @@ typedef struct {
     int64_t latest_us;   /* the greatest pts so far */
     int64_t step_us;     /* one picture's time, a guess for files without times */
     bool have_first, started;
-} child_input;
+};
 
 void input_open(child_input *input);
 /* VD_OK: a packet of the video stream with pts and dts in microseconds of media time, rising over
@@ -97,6 +105,27 @@ void input_open(child_input *input);
 VD_MUST_USE vd_err input_read(child_input *input, AVPacket *packet, vd_why *why);
 /* What went wrong, in words, for an FFmpeg error. */
 vd_err input_why(const wire_config *config, int averror, vd_why *why);
+
+/* For sources of our own: a stream of this kind, of an unknown size. */
+void input_stream_new(child_input *input, enum AVCodecID codec);
+/* True: FFmpeg shall give up what it waits for. Tells the agent that we live. */
+int input_asked_to_stop(void *input);
+/* "scheme://user:password@host/path": FFmpeg knows no other way in. Stays in this process. */
+bool input_url_with_user(const wire_config *config, vd_buf *into);
+
+/* ---- child_http.c: JPEG behind JPEG over HTTP; child_still.c: files from a folder ---- */
+void http_open(child_input *input);
+void still_open(child_input *input);
+
+/* ---- child_encode.c: pictures of any kind to JPEG, for those who keep packets ---- */
+typedef struct {
+    AVCodecContext *codec;
+    AVFrame *frame;
+    struct SwsContext *sws;
+} jpeg_encoder;
+/* A JPEG of the frame in `packet`. */
+VD_MUST_USE vd_err jpeg_encode(jpeg_encoder *encoder, const AVFrame *frame, AVPacket *packet,
+                               vd_why *why);
 
 /* ---- child_stream.c: parameters that change under way ---- */
 typedef struct {

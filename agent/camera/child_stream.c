@@ -6,6 +6,7 @@
 #include <libavcodec/bsf.h>
 
 #include "child_priv.h"
+#include "jpegs.h"
 
 vd_err stream_watch_open(stream_watch *watch, const AVCodecParameters *parameters, vd_why *why)
 {
@@ -41,10 +42,25 @@ static void take_headers(stream_watch *watch, const AVPacket *packet)
     av_packet_free(&copy);
 }
 
+/* A JPEG says its size itself, and FFmpeg's parser does not look. */
+static bool jpeg_changed(stream_watch *watch, const AVPacket *packet)
+{
+    jpeg_walk walk = { 0 };
+    size_t len;
+    (void)jpeg_walk_on(&walk, vd_slice_of(packet->data, (size_t)packet->size), &len);
+    if (walk.width_px <= 0 || walk.height_px <= 0 ||
+        (walk.width_px == watch->now->width && walk.height_px == watch->now->height))
+        return false;
+    watch->now->width = walk.width_px;
+    watch->now->height = walk.height_px;
+    return true;
+}
+
 bool stream_watch_changed(stream_watch *watch, const AVPacket *packet)
 {
     uint8_t *out = NULL;
     int out_bytes = 0;
+    if (watch->now->codec_id == AV_CODEC_ID_MJPEG) return jpeg_changed(watch, packet);
     if (!watch->parser || !(packet->flags & AV_PKT_FLAG_KEY)) return false;
     av_parser_parse2(watch->parser, watch->context, &out, &out_bytes, packet->data, packet->size,
                      packet->pts, packet->dts, packet->pos);

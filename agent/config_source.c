@@ -1,0 +1,132 @@
+/* config_source.c - where a camera's pictures come from: the part of a `cameras` entry that names
+ * its source, and what the source alone knows. */
+#include <string.h>
+
+#include "agent_config.h"
+
+#define OF(kind) (1u << (kind))
+
+/* Which sources know a setting that not all know. */
+static const struct {
+    const char *key;
+    unsigned kinds;
+    const char *whose;
+} own_keys[] = {
+    { "pattern", OF(VD_CAMERA_FOLDER), "a folder of pictures" },
+    { "after", OF(VD_CAMERA_FOLDER), "a folder of pictures" },
+    { "order", OF(VD_CAMERA_FOLDER), "a folder of pictures" },
+    { "time", OF(VD_CAMERA_FOLDER), "a folder of pictures" },
+};
+
+static bool starts(const char *text, const char *start)
+{
+    return strncmp(text, start, strlen(start)) == 0;
+}
+
+/* A password in the URL would end in logs and process lists. */
+static bool url_has_password(const char *url)
+{
+    const char *rest = strstr(url, "://");
+    const char *at = rest ? strchr(rest, '@') : NULL;
+    const char *slash = rest ? strchr(rest + 3, '/') : NULL;
+
+    return at && (!slash || at < slash);
+}
+
+static vd_err read_address(const vd_config_node *node, agent_camera *camera, vd_why *why)
+{
+    vd_err err = VD_OK;
+
+    if (starts(camera->url, "rtsp://") || starts(camera->url, "rtsps://")) {
+        camera->kind = VD_CAMERA_RTSP;
+    } else if (starts(camera->url, "http://") || starts(camera->url, "https://")) {
+        camera->kind = VD_CAMERA_HTTP;
+    } else {
+        err = vd_config_fail(vd_config_get(node, "url"), why,
+                             "camera '%s': neither an rtsp:// nor an http:// address", camera->id);
+        vd_why_hint(why, "for a video file write 'file:' instead of 'url:'");
+    }
+    if (!err && url_has_password(camera->url)) {
+        err = vd_config_fail(vd_config_get(node, "url"), why,
+                             "camera '%s': the address holds user or password", camera->id);
+        vd_why_hint(why, "write 'user:' and 'password_file:' instead; secrets live in files");
+    }
+    return err;
+}
+
+static vd_err read_kind(const vd_config_node *node, agent_camera *camera, vd_why *why)
+{
+    const unsigned sources =
+        (camera->url[0] != 0) + (camera->file[0] != 0) + (camera->folder[0] != 0);
+
+    if (sources != 1) {
+        vd_err err =
+            vd_config_fail(node, why, "camera '%s' needs one of url, file or folder", camera->id);
+        vd_why_hint(why, "url: rtsp://host/path or http://host/path for a camera, file: PATH for a "
+                         "video file, folder: PATH for pictures that are dropped there");
+        return err;
+    }
+    if (camera->url[0]) return read_address(node, camera, why);
+    camera->kind = camera->file[0] ? VD_CAMERA_FILE : VD_CAMERA_FOLDER;
+    return VD_OK;
+}
+
+/* A setting that would do nothing is a misunderstanding. */
+static vd_err check_own_keys(const vd_config_node *node, const agent_camera *camera, vd_why *why)
+{
+    for (size_t i = 0; i < VD_COUNT_OF(own_keys); i++) {
+        const vd_config_node *value = vd_config_get(node, own_keys[i].key);
+        if (value && !(own_keys[i].kinds & OF(camera->kind)))
+            return vd_config_fail(value, why, "camera '%s': '%s' is for %s", camera->id,
+                                  own_keys[i].key, own_keys[i].whose);
+    }
+    return VD_OK;
+}
+
+static vd_err read_folder(const vd_config_node *node, agent_camera *camera, vd_why *why)
+{
+    static const char *const afters[] = { "keep", "move", "delete", NULL };
+    static const char *const orders[] = { "name", "time", NULL };
+    static const char *const times[] = { "file", "name-utc", "name-local", NULL };
+    int after = VD_AFTER_KEEP, order = VD_ORDER_NAME, from = VD_STILL_TIME_FILE;
+
+    vd_err err = vd_config_text(node, "pattern", &camera->still.pattern, why);
+    if (!err) err = vd_config_choice(node, "after", afters, &after, why);
+    if (!err) err = vd_config_choice(node, "order", orders, &order, why);
+    if (!err) err = vd_config_choice(node, "time", times, &from, why);
+    camera->still.after = (vd_folder_after)after;
+    camera->still.order = (vd_folder_order)order;
+    camera->still.time = (vd_still_time)from;
+    return err;
+}
+
+vd_err agent_source_read(const vd_config_node *node, agent_camera *camera, vd_why *why)
+{
+    vd_err err = vd_config_text(node, "url", &camera->url, why);
+    if (!err) err = vd_config_text(node, "file", &camera->file, why);
+    if (!err) err = vd_config_text(node, "folder", &camera->folder, why);
+    if (!err) err = read_kind(node, camera, why);
+    if (!err) err = check_own_keys(node, camera, why);
+    if (!err) err = read_folder(node, camera, why);
+    return err;
+}
+
+vd_camera_config agent_source(const agent_camera *camera, const char *password)
+{
+    vd_camera_config config = {
+        .kind = camera->kind,
+        .url = camera->url[0]    ? camera->url
+               : camera->file[0] ? camera->file
+                                 : camera->folder,
+        .user = camera->user[0] ? camera->user : NULL,
+        .password = password[0] ? password : NULL,
+        .transport = (vd_rtsp_transport)camera->transport,
+        .pace = VD_PACE_REAL,
+        .loop = camera->loop,
+        .folder = camera->still,
+        .max_fps = (unsigned)camera->max_fps,
+    };
+
+    vd_slice_to_chars(vd_slice_str(camera->id), config.id, sizeof config.id);
+    return config;
+}
