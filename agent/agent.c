@@ -137,21 +137,11 @@ static vd_err open_turns(agent *a, vd_why *why)
     return err ? vd_fail(why, err, "no memory for the cameras' turns") : VD_OK;
 }
 
-static vd_err add_lanes(agent *a, bool hub, vd_why *why)
-{
-    vd_err err = hub ? sampling_open(a, why) : VD_OK;
-
-    for (unsigned i = 0; !err && i < a->config->camera_count; i++) {
-        lane *added;
-        err = lanes_add(a, &a->config->camera[i], &added, why);
-    }
-    return err;
-}
-
 static vd_err open_link(agent *a, const char *connection, vd_why *why)
 {
     vd_device_config config = link_config(a->config, connection);
     vd_device_sink sink = { .ctx = a,
+                            .cameras = live_wish,
                             .rules = rulebook_from_hub,
                             .sampling = sampling_wish,
                             .model = swap_wish,
@@ -169,7 +159,7 @@ static void agent_init(agent *a, const agent_config *config)
     a->config = config;
     a->started_utc_us = vd_clock_utc_us();
     pthread_mutex_init(&a->lock, NULL);
-    pthread_mutex_init(&a->rules_use, NULL);
+    pthread_mutex_init(&a->wishes_use, NULL);
     swap_init(a);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -177,19 +167,12 @@ static void agent_init(agent *a, const agent_config *config)
     pthread_condattr_destroy(&attr);
 }
 
-static void start_rules(agent *a)
-{
-    VD_AUTO(lane_list) all = agent_lanes(a);
-    rulebook_start(a, all.lane, all.count);
-}
-
 static vd_err start_work(agent *a, vd_why *why)
 {
     vd_err err = swap_start(a, why);
     if (!err) err = analysis_start(a, why);
     if (!err) err = figures_serve(a, why);
-    VD_AUTO(lane_list) all = agent_lanes(a);
-    for (unsigned i = 0; !err && i < all.count; i++) lane_start(all.lane[i]);
+    if (!err) live_apply(a);
     return err;
 }
 
@@ -204,9 +187,9 @@ vd_err agent_start(agent *a, const agent_config *config, vd_why *why)
     if (!err) err = open_events(a, why);
     if (!err) err = recording_open(a, why);
     if (!err) err = open_turns(a, why);
-    if (!err) err = add_lanes(a, connection[0] != '\0', why);
+    if (!err && connection[0]) err = sampling_open(a, why);
+    if (!err) err = live_open(a, connection[0] != '\0', why);
     if (!err) err = swap_open(a, connection[0] != '\0', why);
-    if (!err) start_rules(a);
     if (!err) err = open_link(a, connection, why);
     if (!err) err = start_work(a, why);
     vd_wipe(connection, sizeof connection);
@@ -243,11 +226,12 @@ void agent_stop(agent *a)
     vd_turns_free(a->turns);
     a->samples = vd_samples_free(a->samples);
     for (unsigned i = 0; i < AGENT_CAMERAS_MAX; i++) lane_free(a->lane[i]);
+    live_done(a);
     a->models = vd_models_free(a->models);
     if (a->model) vd_model_free(a->model);
     if (a->outbox) vd_outbox_free(a->outbox);
     pthread_cond_destroy(&a->changed);
     pthread_mutex_destroy(&a->lock);
-    pthread_mutex_destroy(&a->rules_use);
+    pthread_mutex_destroy(&a->wishes_use);
     pthread_rwlock_destroy(&a->model_use);
 }

@@ -6,7 +6,8 @@
 
 #include "vd/secret.h"
 
-#define DAY_MS 86400000ll
+#define DAY_MS      86400000ll
+#define ENTRY_BYTES 65536
 
 agent_config agent_config_default(void)
 {
@@ -82,15 +83,6 @@ static bool camera_id_good(const char *id)
            strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
 }
 
-static vd_err check_camera(const vd_config_node *node, const agent_config *c,
-                           const agent_camera *camera, vd_why *why)
-{
-    for (unsigned i = 0; i < c->camera_count; i++)
-        if (strcmp(c->camera[i].id, camera->id) == 0)
-            return vd_config_fail(node, why, "two cameras have the id '%s'", camera->id);
-    return VD_OK;
-}
-
 /* What a camera and the section of its name have in common. */
 static vd_err read_recording_of(const vd_config_node *node, agent_recording *r, vd_why *why)
 {
@@ -123,15 +115,35 @@ static vd_err read_camera_recording(const vd_config_node *camera, agent_recordin
     return err ? err : read_recording_of(node, r, why);
 }
 
+static vd_err own_rules(const vd_config_node *node, agent_camera *camera, vd_why *why)
+{
+    camera->rules = vd_config_get(node, "rules");
+    if (camera->rules && !vd_config_is_list(camera->rules))
+        return vd_config_fail(camera->rules, why, "the rules of a camera are a list");
+    return VD_OK;
+}
+
+static vd_err read_sign_in(const vd_config_node *node, agent_camera *camera, vd_why *why)
+{
+    vd_err err = vd_config_text(node, "user", &camera->user, why);
+    return err ? err : vd_config_text(node, "password_file", &camera->password_file, why);
+}
+
 static vd_err read_camera(const vd_config_node *node, agent_config *c, vd_why *why)
 {
-    static const char *const keys[] = { "id",      "url",           "file",      "folder",  "user",
-                                        "after",   "password_file", "transport", "loop",    "order",
-                                        "max_fps", "recording",     "time",      "pattern", NULL };
+    static const char *const keys[] = { "id",   "url",     "file",          "folder",
+                                        "user", "after",   "password_file", "transport",
+                                        "loop", "order",   "max_fps",       "recording",
+                                        "time", "pattern", "enabled",       "rules",
+                                        NULL };
     static const char *const transports[] = { "tcp", "udp", NULL };
-    agent_camera camera = {
-        .url = "", .file = "", .folder = "", .user = "", .password_file = "", .loop = true
-    };
+    agent_camera camera = { .url = "",
+                            .file = "",
+                            .folder = "",
+                            .user = "",
+                            .password_file = "",
+                            .loop = true,
+                            .enabled = true };
     const char *id = "";
 
     camera.recording = c->recording;
@@ -144,31 +156,125 @@ static vd_err read_camera(const vd_config_node *node, agent_config *c, vd_why *w
     }
     if (!err) vd_slice_to_chars(vd_slice_str(id), camera.id, sizeof camera.id);
     if (!err) err = agent_source_read(node, &camera, why);
-    if (!err) err = vd_config_text(node, "user", &camera.user, why);
-    if (!err) err = vd_config_text(node, "password_file", &camera.password_file, why);
+    if (!err) err = read_sign_in(node, &camera, why);
     if (!err) err = vd_config_choice(node, "transport", transports, &camera.transport, why);
     if (!err) err = vd_config_bool(node, "loop", &camera.loop, why);
     if (!err) err = vd_config_int(node, "max_fps", 0, 240, &camera.max_fps, why);
     if (!err) err = read_camera_recording(node, &camera.recording, why);
+    if (!err) err = vd_config_bool(node, "enabled", &camera.enabled, why);
+    if (!err) err = own_rules(node, &camera, why);
     if (err) return err;
     camera.line = vd_config_line(node);
-    err = check_camera(node, c, &camera, why);
-    if (!err) c->camera[c->camera_count++] = camera;
+    c->camera[c->camera_count++] = camera;
+    return VD_OK;
+}
+
+vd_err agent_camera_read(vd_slice text, const char *name, const agent_config *defaults,
+                         agent_camera *ret_camera, vd_why *why)
+{
+    agent_config one = { .recording = defaults->recording };
+    vd_config *own = NULL;
+
+    vd_err err = vd_config_parse(text, name, &own, why);
+    if (!err) err = read_camera(vd_config_root(own), &one, why);
+    char *entry = err ? NULL : strndup((const char *)text.data, text.len);
+    if (!err && !entry) err = vd_fail(why, VD_FULL, "memory ends");
+    if (err) {
+        vd_config_free(own);
+        return err;
+    }
+    *ret_camera = one.camera[0];
+    ret_camera->text = own;
+    ret_camera->entry = entry;
+    return VD_OK;
+}
+
+vd_err agent_camera_copy(const agent_camera *from, agent_camera *ret_camera)
+{
+    const char *name = vd_config_name(vd_config_root(from->text));
+    const agent_config defaults = { .recording = from->recording };
+    vd_err err = agent_camera_read(vd_slice_str(from->entry), name, &defaults, ret_camera, NULL);
+
+    if (!err) ret_camera->sent = from->sent;
     return err;
+}
+
+void agent_camera_done(agent_camera *camera)
+{
+    camera->text = vd_config_free(camera->text);
+    free(camera->entry);
+    camera->entry = NULL;
+}
+
+bool agent_camera_same(const agent_camera *a, const agent_camera *b)
+{
+    VD_AUTO(vd_buf) left = VD_BUF(ENTRY_BYTES);
+    VD_AUTO(vd_buf) right = VD_BUF(ENTRY_BYTES);
+
+    return a->sent == b->sent && !agent_node_print(vd_config_root(a->text), "rules", &left) &&
+           !agent_node_print(vd_config_root(b->text), "rules", &right) &&
+           vd_slice_eq(vd_buf_slice(&left), vd_buf_slice(&right));
+}
+
+static vd_err take_camera(const vd_config_node *entry, const vd_config_node *templates,
+                          agent_config *c, vd_why *why)
+{
+    VD_AUTO(vd_buf) text = VD_BUF(ENTRY_BYTES);
+    agent_camera camera;
+
+    vd_err err = agent_entry_fill(entry, NULL, templates, &text, why);
+    if (!err) err = agent_camera_read(vd_buf_slice(&text), vd_config_name(entry), c, &camera, why);
+    if (err) return err;
+    for (unsigned i = 0; !err && i < c->camera_count; i++)
+        if (strcmp(c->camera[i].id, camera.id) == 0)
+            err = vd_config_fail(entry, why, "two cameras have the id '%s'", camera.id);
+    if (!err && c->camera_count == AGENT_CAMERAS_MAX)
+        err = vd_config_fail(entry, why, "there are more than %d cameras", AGENT_CAMERAS_MAX);
+    if (err)
+        agent_camera_done(&camera);
+    else
+        c->camera[c->camera_count++] = camera;
+    return err;
+}
+
+static void refuse_camera(const vd_config_node *entry, agent_config *c, const vd_why *why)
+{
+    agent_refusal *refusal = &c->refused[c->refused_count++];
+    const char *id = "";
+
+    if (vd_config_is_map(entry) && vd_config_text(entry, "id", &id, NULL)) id = "";
+    vd_slice_to_chars(vd_slice_str(id), refusal->id, sizeof refusal->id);
+    if (!camera_id_good(refusal->id)) refusal->id[0] = '\0';
+    refusal->why = *why;
 }
 
 static vd_err read_cameras(const vd_config_node *root, agent_config *c, vd_why *why)
 {
     const vd_config_node *list = vd_config_get(root, "cameras");
-    vd_err err = VD_OK;
+    const vd_config_node *templates = vd_config_get(root, "templates");
+    size_t count = vd_config_len(list);
 
+    if (templates && !vd_config_is_map(templates))
+        return vd_config_fail(templates, why, "'templates' are names with what they stand for");
     if (!list) return VD_OK;
     if (!vd_config_is_list(list)) return vd_config_fail(list, why, "'cameras' is a list");
-    if (vd_config_len(list) > AGENT_CAMERAS_MAX)
-        return vd_config_fail(list, why, "there are more than %d cameras", AGENT_CAMERAS_MAX);
-    for (size_t i = 0; !err && i < vd_config_len(list); i++)
-        err = read_camera(vd_config_at(list, i), c, why);
-    return err;
+    if (count > 4 * AGENT_CAMERAS_MAX)
+        return vd_config_fail(list, why, "there are far more than %d cameras", AGENT_CAMERAS_MAX);
+    c->refused = calloc(count ? count : 1, sizeof *c->refused);
+    if (!c->refused) return vd_fail(why, VD_FULL, "memory ends");
+    for (size_t i = 0; i < count; i++) {
+        vd_why own = { 0 };
+        if (take_camera(vd_config_at(list, i), templates, c, &own))
+            refuse_camera(vd_config_at(list, i), c, &own);
+    }
+    return VD_OK;
+}
+
+vd_err agent_config_whole(const agent_config *c, vd_why *why)
+{
+    if (!c->refused_count) return VD_OK;
+    if (why) *why = c->refused[0].why;
+    return VD_INVALID;
 }
 
 static vd_err read_rules(const vd_config_node *root, agent_config *c, vd_why *why)
@@ -246,9 +352,9 @@ static vd_err read_log(const vd_config_node *root, agent_config *c, vd_why *why)
 
 static vd_err read_all(const vd_config_node *root, agent_config *c, vd_why *why)
 {
-    static const char *const keys[] = { "hub",   "device",   "state_dir", "model", "cameras",
-                                        "rules", "evidence", "recording", "queue", "watch",
-                                        "local", "log",      NULL };
+    static const char *const keys[] = { "hub",       "device", "state_dir", "model",     "cameras",
+                                        "templates", "rules",  "evidence",  "recording", "queue",
+                                        "watch",     "local",  "log",       NULL };
 
     vd_err err = vd_config_only(root, keys, why);
     if (!err) err = read_hub(root, c, why);
@@ -299,6 +405,10 @@ vd_err agent_config_parse(vd_slice yaml, const char *name, agent_config *ret_con
 
 void agent_config_done(agent_config *config)
 {
+    for (unsigned i = 0; i < config->camera_count; i++) agent_camera_done(&config->camera[i]);
+    config->camera_count = config->refused_count = 0;
+    free(config->refused);
+    config->refused = NULL;
     config->text = vd_config_free(config->text);
 }
 

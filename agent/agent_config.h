@@ -24,8 +24,19 @@ typedef struct {
     bool loop;
     int64_t max_fps;
     agent_recording recording;
+    bool enabled;
+    bool sent;                   /* by the hub: password_file is a name in state_dir/secrets */
+    const vd_config_node *rules; /* of this camera alone, a list; NULL: none */
     unsigned line;
+    char *entry;     /* as text, its template filled in; owned */
+    vd_config *text; /* the same, read; owns all strings */
 } agent_camera;
+
+/* A camera's entry that is wrong; the others are not. */
+typedef struct {
+    char id[VD_CAMERA_ID_MAX + 1]; /* "": it has none that can be read */
+    vd_why why;
+} agent_refusal;
 
 typedef struct {
     vd_config *text;  /* owns all strings; NULL: the defaults */
@@ -37,6 +48,8 @@ typedef struct {
     int64_t model_threads, model_trial_ms;
     agent_camera camera[AGENT_CAMERAS_MAX];
     unsigned camera_count;
+    agent_refusal *refused;
+    unsigned refused_count;
     const vd_config_node *rules; /* NULL: none */
     int64_t pre_roll_ms, post_roll_ms, clip_max_ms, late_ms, ring_mb, snapshot_width,
         snapshot_quality;
@@ -50,16 +63,35 @@ typedef struct {
 } agent_config;
 
 agent_config agent_config_default(void);
-/* VD_INVALID names file, line and the nearest known setting. */
+/* VD_INVALID names file, line and the nearest known setting. A wrong camera entry is refused alone:
+ * VD_OK, and it stands in `refused`. */
 VD_MUST_USE vd_err agent_config_load(const char *path, agent_config *ret_config, vd_why *why);
 VD_MUST_USE vd_err agent_config_parse(vd_slice yaml, const char *name, agent_config *ret_config,
                                       vd_why *why);
+/* VD_INVALID with the first refused camera's reason, if there is one. For --check-config. */
+VD_MUST_USE vd_err agent_config_whole(const agent_config *config, vd_why *why);
 void agent_config_done(agent_config *config);
 VD_AUTO_DEFINE(agent_config, agent_config_done)
 /* config_source.c: the settings that name a camera's source and are its own; id is known. */
 VD_MUST_USE vd_err agent_source_read(const vd_config_node *node, agent_camera *camera, vd_why *why);
 /* The same for vd_camera_start; texts are borrowed. The rest of the fields are the caller's. */
 vd_camera_config agent_source(const agent_camera *camera, const char *password);
+
+/* camera_entry.c: one camera's entry. `id` names it when the entry itself does not (in a map);
+ * NULL: its `id` does. `templates` may be NULL. On failure `why` names the line. */
+VD_MUST_USE vd_err agent_entry_fill(const vd_config_node *entry, const char *id,
+                                    const vd_config_node *templates, vd_buf *ret_text, vd_why *why);
+/* The filled-in entry as values. `name` is what `why` calls the file; what the entry leaves out is
+ * as `defaults` has it for all cameras. */
+VD_MUST_USE vd_err agent_camera_read(vd_slice text, const char *name, const agent_config *defaults,
+                                     agent_camera *ret_camera, vd_why *why);
+VD_MUST_USE vd_err agent_camera_copy(const agent_camera *from, agent_camera *ret_camera);
+void agent_camera_done(agent_camera *camera);
+VD_AUTO_DEFINE(agent_camera, agent_camera_done)
+/* One line of JSON, the same for the same settings; of a map all but the member `without`. */
+VD_MUST_USE vd_err agent_node_print(const vd_config_node *node, const char *without, vd_buf *into);
+/* Whether a camera must start again to become the other: anything but its rules differs. */
+bool agent_camera_same(const agent_camera *a, const agent_camera *b);
 /* The first line of a secret's file; refuses one that others can read with a warning in `why`
  * but VD_OK (the agent says so and goes on). VD_INVALID when it cannot be read or is empty. */
 VD_MUST_USE vd_err agent_secret_read(const char *path, char *into, size_t room, vd_why *why);

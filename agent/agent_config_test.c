@@ -12,7 +12,8 @@ extern const char agent_default_yaml[];
 
 static vd_err parse(const char *yaml, agent_config *config, vd_why *why)
 {
-    return agent_config_parse(vd_slice_str(yaml), "agent.yaml", config, why);
+    vd_err err = agent_config_parse(vd_slice_str(yaml), "agent.yaml", config, why);
+    return err ? err : agent_config_whole(config, why);
 }
 
 // covers: BASE-4
@@ -203,6 +204,148 @@ VD_TEST(secret_that_others_can_read_is_taken_with_a_warning)
     rmdir(dir);
 }
 
+/* The manual's template and the camera that uses it. */
+static void template_example(vd_buf *into)
+{
+    vd_slice rest = vd_slice_str(agent_default_yaml), line;
+    bool example = false;
+
+    vd_buf_add_str(into, "templates:\n");
+    while (rest.len) {
+        line = vd_slice_cut(rest, '\n', &rest);
+        if (vd_slice_starts(line, VD_STR("#   yard:"))) example = true;
+        if (vd_slice_eq(line, VD_STR("# and under cameras:"))) {
+            vd_buf_add_str(into, "cameras:\n");
+            continue;
+        }
+        if (example && !vd_slice_starts(line, VD_STR("#"))) return;
+        if (example) vd_buf_add(into, vd_slice_from(line, 1)), vd_buf_add_byte(into, '\n');
+    }
+}
+
+// covers: CAM-4, BASE-4
+VD_TEST(the_manuals_template_makes_a_camera)
+{
+    VD_AUTO(vd_buf) yaml = VD_BUF(65536);
+    VD_AUTO(agent_config) config = { 0 };
+    double x = -1;
+
+    template_example(&yaml);
+    expect_ok(parse(yaml.data, &config, NULL));
+    expect_u64(config.camera_count, 1);
+    expect_str(config.camera[0].id, "gate-1");
+    expect_str(config.camera[0].url, "rtsp://10.0.0.7/main");
+    expect_i64(config.camera[0].max_fps, 10);
+    const vd_config_node *rule = vd_config_at(config.camera[0].rules, 0);
+    const vd_config_node *point = vd_config_at(vd_config_get(rule, "points"), 2);
+    expect_ok(vd_config_num(vd_config_at(point, 0), NULL, 0, 1, &x, NULL));
+    expect_true(x == 1);
+}
+
+// covers: CAM-4
+VD_TEST(the_example_in_the_docs_is_a_good_one)
+{
+    VD_AUTO(vd_buf) page = VD_BUF(65536);
+    VD_AUTO(agent_config) config = { 0 };
+    const char *root = getenv("VEDETTE_SOURCE_ROOT");
+    char path[4096];
+
+    assert_non_null(root);
+    snprintf(path, sizeof path, "%s/docs/cameras.md", root);
+    expect_ok(vd_file_load(path, &page, NULL));
+    char *begin = strstr(page.data, "```yaml\n");
+    assert_non_null(begin);
+    char *end = strstr(begin + 8, "```");
+    assert_non_null(end);
+    *end = '\0';
+    expect_ok(parse(begin + 8, &config, NULL));
+    expect_u64(config.camera_count, 4);
+    expect_str(config.camera[2].url, "rtsp://10.0.0.9/sub");
+    expect_i64(config.camera[2].max_fps, 4);
+    expect_u64(vd_config_len(config.camera[1].rules), 1);
+    expect_false(config.camera[3].enabled);
+}
+
+#define YARD                                                                                       \
+    "templates:\n"                                                                                 \
+    "  yard:\n"                                                                                    \
+    "    parameters: {address: , path: main, fps: 5}\n"                                            \
+    "    url: 'rtsp://${address}/${path}'\n"                                                       \
+    "    max_fps: ${fps}\n"                                                                        \
+    "    user: viewer\n"                                                                           \
+    "cameras:\n"
+
+// covers: CAM-4
+VD_TEST(parameters_fill_a_template_and_the_cameras_own_settings_go_before_it)
+{
+    VD_AUTO(agent_config) config = { 0 };
+
+    expect_ok(parse(YARD "- {id: a, template: yard, with: {address: h}}\n"
+                         "- {id: b, template: yard, with: {address: i, path: sub, fps: 2}}\n"
+                         "- {id: c, template: yard, with: {address: j}, max_fps: 1, user: me}\n"
+                         "- {id: d, url: 'rtsp://${address}/x'}\n",
+                    &config, NULL));
+    expect_str(config.camera[0].url, "rtsp://h/main");
+    expect_i64(config.camera[0].max_fps, 5);
+    expect_str(config.camera[0].user, "viewer");
+    expect_str(config.camera[1].url, "rtsp://i/sub");
+    expect_i64(config.camera[1].max_fps, 2);
+    expect_i64(config.camera[2].max_fps, 1);
+    expect_str(config.camera[2].user, "me");
+    expect_str(config.camera[3].url, "rtsp://${address}/x"); /* no template: nothing to fill in */
+}
+
+// covers: CAM-4
+VD_TEST(wrong_parameters_and_templates_are_refused_with_line_and_name)
+{
+    static const struct {
+        const char *yaml, *fact, *detail, *hint;
+    } bad[] = {
+        { YARD "- {id: a, template: yard}\n", "needs the parameter 'address'", "line 8", "with:" },
+        { YARD "- id: a\n  template: yard\n  with: {adress: h}\n", "no parameter 'adress'",
+          "line 10", "'address'" },
+        { YARD "- {id: a,\n   template: yrad}\n", "no template 'yrad'", "line 9", "'yard'" },
+        { YARD "- {id: a, url: 'rtsp://h/p',\n   with: {x: 1}}\n", "'with' is for a template",
+          "line 9", "" },
+        { YARD "- {id: a, template: yard, with: {address: [h]}}\n", "inside a text", "line 8", "" },
+        { YARD "- {id: a, template: yard, with: [h]}\n", "gives each parameter", "line 8", "" },
+        { "templates: {t: {url: 'rtsp://${host}/x'}}\ncameras: [{id: a, template: t}]\n",
+          "no parameter 'host'", "line 1", "" },
+        { "templates: {t: {url: 'rtsp://${host'}}\ncameras: [{id: a, template: t}]\n",
+          "without its '}'", "line 1", "" },
+        { YARD "- {id: a, template: yard, with: {address: h},\n   max_fps: 999}\n", "'max_fps'",
+          "line 9", "999" },
+        { YARD "- {id: a, template: yard, with: {address: h, fps: many}}\n", "'max_fps'", "line 8",
+          "many" },
+    };
+
+    for (unsigned i = 0; i < VD_COUNT_OF(bad); i++) {
+        VD_AUTO(agent_config) config = { 0 };
+        vd_why why = { 0 };
+        expect_err(parse(bad[i].yaml, &config, &why), VD_INVALID);
+        if (!strstr(why.fact, bad[i].fact) || !strstr(why.detail, bad[i].detail) ||
+            !strstr(why.hint, bad[i].hint))
+            fail_msg("%u: %s | %s | %s", i, why.fact, why.detail, why.hint);
+    }
+}
+
+// covers: CAM-4
+VD_TEST(a_wrong_camera_leaves_the_others_in_the_file)
+{
+    VD_AUTO(agent_config) config = { 0 };
+
+    expect_ok(agent_config_parse(VD_STR("cameras:\n- {id: a, file: x}\n- {id: b}\n- 7\n"
+                                        "- {id: c, file: y}\n- {id: a, file: z}\n"),
+                                 "agent.yaml", &config, NULL));
+    expect_u64(config.camera_count, 2);
+    expect_str(config.camera[1].id, "c");
+    expect_u64(config.refused_count, 3);
+    expect_str(config.refused[0].id, "b");
+    expect_str(config.refused[1].id, "");
+    expect_str(config.refused[2].id, "a");
+    assert_non_null(strstr(config.refused[2].why.detail, "line 6"));
+}
+
 VD_TEST_MAIN(VD_RUN(commented_default_says_what_the_program_does_without_it),
              VD_RUN(example_camera_in_the_manual_is_a_good_one),
              VD_RUN(camera_is_recorded_as_the_section_says_unless_it_says_otherwise),
@@ -211,4 +354,9 @@ VD_TEST_MAIN(VD_RUN(commented_default_says_what_the_program_does_without_it),
              VD_RUN(a_setting_of_another_source_is_refused),
              VD_RUN(camera_needs_exactly_one_source),
              VD_RUN(password_in_an_address_is_refused_and_not_repeated),
+             VD_RUN(the_manuals_template_makes_a_camera),
+             VD_RUN(the_example_in_the_docs_is_a_good_one),
+             VD_RUN(parameters_fill_a_template_and_the_cameras_own_settings_go_before_it),
+             VD_RUN(wrong_parameters_and_templates_are_refused_with_line_and_name),
+             VD_RUN(a_wrong_camera_leaves_the_others_in_the_file),
              VD_RUN(secret_that_others_can_read_is_taken_with_a_warning))

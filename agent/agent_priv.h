@@ -6,6 +6,8 @@
  *   agent.c         everything is opened, started, stopped in order
  *   lane.c          one camera: its packets and pictures go their ways   (camera's reader thread)
  *   lanes.c         which cameras there are, and who holds them           (main changes, all ask)
+ *   live.c          which cameras there shall be: file, hub; makes it so  (main, link thread)
+ *   reload.c        the file changes while we run                         (main thread)
  *   swap.c          which model looks, and how another takes over       (updater, main thread)
  *   analysis.c      the one thread that looks at pictures                (analysis thread)
  *   rulebook.c      which rules hold for which camera: file, hub         (main, link thread)
@@ -40,8 +42,9 @@ typedef struct {
 /* One camera while it is there. Main adds it and lets it leave; others hold it (lanes.c). */
 typedef struct {
     agent *agent;
-    const agent_camera *config;
-    unsigned number; /* its place in agent.lane and in the turns */
+    agent_camera own;           /* what it was started with */
+    const agent_camera *config; /* that, for all who ask */
+    unsigned number;            /* its place in agent.lane and in the turns */
     char password[SECRET_ROOM];
     vd_camera *camera; /* NULL: could not be started, see `why`; ask lane_status */
     vd_event_camera *events;
@@ -62,14 +65,31 @@ typedef struct {
     unsigned preview_waiters;
     vd_frame *preview;
 
+    /* under wishes_use */
+    agent_camera newest; /* the entry that holds now: its rules may be newer than `own` */
+
     /* under model_use: the looker's, or the swap's while nobody looks */
     vd_scene *scene;
     vd_vocabulary *words; /* what the scene's class ids mean; NULL: to be made */
     int64_t last_utc_us;
 } lane;
 
+/* A camera as somebody wants it: the file's list or the hub's. */
+typedef struct {
+    char id[VD_CAMERA_ID_MAX + 1];
+    bool good;           /* there is an entry that can be used: `camera` */
+    bool refused;        /* the newest entry is wrong: `why`; an older one may be in use */
+    agent_camera camera; /* owned */
+    vd_why why;
+} camera_wish;
+#define WISHES_MAX (2 * AGENT_CAMERAS_MAX) /* refused ones included */
+typedef struct {
+    unsigned count;
+    camera_wish *item; /* room for WISHES_MAX, or NULL */
+} wish_list;
+
 struct agent {
-    const agent_config *config;
+    const agent_config *config; /* as we were started: all but cameras, templates and rules */
     char device[VD_DEVICE_ID_ROOM];
     vd_outbox *outbox;
     vd_events *events;
@@ -91,7 +111,14 @@ struct agent {
     vd_model *next_model;          /* the updater's: loaded, not yet in use */
     vd_vocabulary *next_words;     /* of next_model */
     lane *lane[AGENT_CAMERAS_MAX]; /* by number, NULL: free; main's, changed with `lock` held */
-    pthread_mutex_t rules_use;     /* one change of rules at a time; taken before all others */
+    /* One change of cameras and rules at a time; taken before all other locks. Guards: */
+    pthread_mutex_t wishes_use;
+    agent_config *file; /* as it is now: its cameras, templates and rules; NULL: `config` is */
+    wish_list from_file, from_hub;
+    bool wishes_changed;      /* live_apply has something to do */
+    unsigned wishes_version;  /* rises with each change, for the report */
+    vd_why hub_why, file_why; /* why the whole of the hub's cameras, or of the file, is refused */
+    char restart[200];        /* settings of the file that need a restart, or "" */
 
     char *twin_rules; /* what the hub wants, JSON; NULL: nothing */
     int64_t started_utc_us;
@@ -118,8 +145,8 @@ VD_AUTO_DEFINE(lane_list, lane_list_done)
 unsigned agent_camera_count(agent *a);
 lane *agent_lane(agent *a, const char *camera); /* held; NULL: there is none */
 void lane_let_go(lane *l);                      /* NULL is fine */
-/* Not yet started. `config` is borrowed for the lane's life. */
-vd_err lanes_add(agent *a, const agent_camera *config, lane **ret_lane, vd_why *why);
+/* Not yet started. Takes what `camera` owns, also when it fails. */
+vd_err lanes_add(agent *a, agent_camera *camera, lane **ret_lane, vd_why *why);
 /* They are gone, and their numbers free, when it returns. Blocks until their pictures are back;
  * clips that are still written are finished by the events' worker. */
 void lanes_leave(agent *a, lane *const *list, unsigned count);
@@ -158,15 +185,42 @@ vd_model_options swap_options(const agent_config *config);
 /* The shape of vd_device_sink.model. */
 vd_err swap_wish(void *agent, vd_slice json, vd_why *why);
 
+/* live.c: what the file and the hub want. For a camera that both name, the hub's entry holds. */
+vd_err live_open(agent *a, bool hub, vd_why *why); /* before the link */
+/* Makes it so: cameras that nobody wants any more leave, changed ones leave and come back, new ones
+ * come. Main thread; blocks until those that leave are gone. */
+void live_apply(agent *a);
+/* The file says something else now. Takes `file`, which is on the heap. Main thread. */
+void live_file(agent *a, agent_config *file);
+void live_done(agent *a);
+/* Who wants the camera as it is now: "file", "hub"; NULL: nobody any more. wishes_use is held. */
+const char *live_source(agent *a, const char *camera, const camera_wish **ret_refused);
+/* The shape of vd_device_sink.cameras: {"templates": {...}, "cameras": {id: entry}}. */
+vd_err live_wish(void *agent, vd_slice json, vd_why *why);
+
+/* reload.c */
+typedef struct {
+    int fd;           /* inotify; -1: none, only SIGHUP counts */
+    char name[256];   /* of the file in its folder */
+    vd_digest digest; /* of what was read last */
+} reload;
+void reload_install(void);                     /* SIGHUP; before threads start */
+void reload_open(reload *r, const char *path); /* as soon as the file was read; NULL: none */
+/* Reads the file if it changed, or if SIGHUP asks for it; about once a second. A file that cannot
+ * be used changes nothing. Main thread. */
+void reload_tick(reload *r, agent *a);
+void reload_done(reload *r);
+
 /* rulebook.c */
-/* Reads the rules that hold for a camera: a list (each entry names its cameras or holds for all) or
- * a map from camera to list. `words` may be NULL: classes are not checked. */
-vd_err rulebook_read(const vd_config_node *rules, const char *camera, const vd_vocabulary *words,
-                     rule_set *ret_rules, vd_why *why);
+/* Reads the rules that hold for a camera: those of a list (each entry names its cameras or holds
+ * for all) or of a map from camera to list, and those of its own entry. `words` may be NULL:
+ * classes are not checked. */
+vd_err rulebook_read(const vd_config_node *rules, const agent_camera *camera,
+                     const vd_vocabulary *words, rule_set *ret_rules, vd_why *why);
 /* Every rule of every camera; also names cameras that are not there. For --check-config. */
 vd_err rulebook_check(const agent_config *config, vd_why *why);
 /* What the file and the last word of the hub say; bad rules leave their camera without any, with
- * the reason kept. */
+ * the reason kept. wishes_use is held. */
 void rulebook_start(agent *a, lane *const *list, unsigned count);
 /* The shape of vd_device_sink.rules. */
 vd_err rulebook_from_hub(void *agent, vd_slice json, vd_why *why);
@@ -194,6 +248,7 @@ typedef struct {
     int64_t figures_us;             /* monotonic: when figures were told last */
     int64_t changed_us;             /* monotonic: when a state changed last */
     char states[AGENT_CAMERAS_MAX]; /* by number; 0: no camera */
+    unsigned wishes_version;
     uint64_t failed;
 } report_state;
 void report_tick(agent *a, report_state *state);

@@ -1,5 +1,6 @@
 /* lane.c - one camera. Its reader thread hands each picture to the turns, where it waits for the
  * analysis, and to whoever wants a preview. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "agent_priv.h"
@@ -69,11 +70,14 @@ static void on_status(void *ctx, const vd_camera_status *status)
 
 static vd_err read_password(lane *l, vd_why *why)
 {
+    const agent_camera *c = l->config;
     vd_why note = { 0 };
+    char path[4096];
 
-    if (!l->config->password_file[0]) return VD_OK;
-    vd_err err =
-        agent_secret_read(l->config->password_file, l->password, sizeof l->password, &note);
+    if (!c->password_file[0]) return VD_OK;
+    snprintf(path, sizeof path, "%s%s%s", c->sent ? l->agent->config->state_dir : "",
+             c->sent ? "/secrets/" : "", c->password_file);
+    vd_err err = agent_secret_read(path, l->password, sizeof l->password, &note);
     if (err && why) *why = note;
     if (!err && note.fact[0])
         vd_log_why(VD_LOG_WARN, "secret.open", "a password can be read by others", &note, "camera",
@@ -169,6 +173,8 @@ void lane_free(lane *l)
     if (l->camera) vd_camera_free(l->camera);
     free(l->rules);
     free(l->rules_text);
+    agent_camera_done(&l->own);
+    agent_camera_done(&l->newest);
     free(l);
 }
 

@@ -67,21 +67,31 @@ static bool free_number(agent *a, unsigned *ret_number)
     return i < AGENT_CAMERAS_MAX;
 }
 
-vd_err lanes_add(agent *a, const agent_camera *config, lane **ret_lane, vd_why *why)
+static vd_err add(lane *l, vd_why *why)
+{
+    if (!free_number(l->agent, &l->number))
+        return vd_fail(why, VD_FULL, "there are %d cameras already", AGENT_CAMERAS_MAX);
+    vd_err err = lane_open(l, why);
+    if (!err) return VD_OK;
+    vd_events_leave_camera(l->events);
+    if (l->recording) vd_recording_end(l->recording);
+    vd_samples_leave(l->sampler);
+    return err;
+}
+
+vd_err lanes_add(agent *a, agent_camera *camera, lane **ret_lane, vd_why *why)
 {
     lane *l = calloc(1, sizeof *l);
-    if (!l) return vd_fail(why, VD_FULL, "memory ends");
-
-    l->agent = a;
-    l->config = config;
-    if (!free_number(a, &l->number)) {
-        free(l);
-        return vd_fail(why, VD_FULL, "there are %d cameras already", AGENT_CAMERAS_MAX);
+    if (!l) {
+        agent_camera_done(camera);
+        return vd_fail(why, VD_FULL, "memory ends");
     }
-    vd_err err = lane_open(l, why);
+    l->agent = a;
+    l->own = *camera;
+    l->config = &l->own;
+    *camera = (agent_camera){ .text = NULL };
+    vd_err err = add(l, why);
     if (err) {
-        vd_events_leave_camera(l->events);
-        vd_samples_leave(l->sampler);
         lane_free(l);
         return err;
     }

@@ -44,12 +44,13 @@ extern const char agent_default_yaml[];
 
 static vd_err check(const agent_config *config, vd_why *why)
 {
-    vd_err err = rulebook_check(config, why);
+    vd_err err = agent_config_whole(config, why);
 
+    if (!err) err = rulebook_check(config, why);
     return err ? err : agent_check_hub(config, why);
 }
 
-static void run(agent *a)
+static void run(agent *a, reload *file)
 {
     report_state state = { 0 };
     char cameras[24];
@@ -57,6 +58,8 @@ static void run(agent *a)
     vd_log(VD_LOG_INFO, "agent.ready", "watching", "device", a->device, "cameras",
            vd_text_i64(agent_camera_count(a), cameras), "hub", a->link ? "yes" : "no", NULL);
     do {
+        reload_tick(file, a);
+        live_apply(a);
         report_tick(a, &state);
         watch_tick(a);
     } while (!vd_stop_wait(TICK_MS));
@@ -67,10 +70,13 @@ static vd_err work(const agent_config *config, vd_why *why)
 {
     agent *a = calloc(1, sizeof *a);
     if (!a) return vd_fail(why, VD_FULL, "memory ends");
+    reload file;
 
+    reload_open(&file, config->path);
     vd_log_start(program.name, (vd_log_format)config->log_format, (vd_log_level)config->log_level);
     vd_err err = agent_start(a, config, why);
-    if (!err) run(a);
+    if (!err) run(a, &file);
+    reload_done(&file);
     agent_stop(a);
     if (!err) vd_log(VD_LOG_INFO, "agent.stopped", "stopped", NULL);
     vd_log_stop();
@@ -104,6 +110,7 @@ int main(int argc, char **argv)
     vd_why why = { 0 };
 
     vd_stop_install();
+    reload_install();
     av_log_set_level(AV_LOG_QUIET); /* the stages say what matters, with the camera's id */
     vd_err err = vd_args_read(&program, argc, argv, &args, &why);
     if (err == VD_GONE) return 0;

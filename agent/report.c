@@ -20,6 +20,27 @@ static void report(agent *a, const char *section, vd_json_w *w, const vd_buf *te
     if (!vd_json_w_end(w)) vd_device_report(a->link, section, vd_buf_slice(text));
 }
 
+static void why_members(vd_json_w *w, const vd_why *why)
+{
+    char line[400];
+    vd_why brief = *why;
+
+    brief.hint[0] = '\0';
+    vd_json_w_kv_text(w, "why", why->fact[0] ? vd_why_line(&brief, line, sizeof line) : NULL);
+    vd_json_w_kv_text(w, "hint", why->hint[0] ? why->hint : NULL);
+}
+
+/* {"refused": ...} about a whole that was not taken; nothing when it was. */
+static void refusal_members(vd_json_w *w, const char *key, const vd_why *why)
+{
+    if (!why->fact[0]) return;
+    vd_json_w_key(w, key);
+    vd_json_w_object(w);
+    vd_json_w_kv_text(w, "state", "refused");
+    why_members(w, why);
+    vd_json_w_object_end(w);
+}
+
 static void report_agent(agent *a)
 {
     VD_AUTO(vd_buf) text = VD_BUF(4096);
@@ -30,6 +51,11 @@ static void report_agent(agent *a)
     vd_json_w_kv_time(&w, "started", a->started_utc_us);
     vd_json_w_kv_int(&w, "disk_free",
                      (int64_t)(vd_disk_free_bytes(a->config->state_dir) / DISK_STEP * DISK_STEP));
+    pthread_mutex_lock(&a->wishes_use);
+    refusal_members(&w, "file", &a->file_why);
+    refusal_members(&w, "desired_cameras", &a->hub_why);
+    vd_json_w_kv_text(&w, "needs_restart", a->restart[0] ? a->restart : NULL);
+    pthread_mutex_unlock(&a->wishes_use);
     report(a, "agent", &w, &text);
 }
 
@@ -52,20 +78,12 @@ void report_model(agent *a)
     report(a, "model", &w, &text);
 }
 
-static void why_members(vd_json_w *w, const vd_why *why)
-{
-    char line[400];
-    vd_why brief = *why;
-
-    brief.hint[0] = '\0';
-    vd_json_w_kv_text(w, "why", why->fact[0] ? vd_why_line(&brief, line, sizeof line) : NULL);
-    vd_json_w_kv_text(w, "hint", why->hint[0] ? why->hint : NULL);
-}
-
 static void camera_member(lane *l, vd_json_w *w, bool rules)
 {
     vd_camera_status status;
     vd_turns_stats turns;
+    const camera_wish *refused;
+    const char *source = live_source(l->agent, l->config->id, &refused);
 
     lane_status(l, &status);
     vd_json_w_key(w, l->config->id);
@@ -74,7 +92,8 @@ static void camera_member(lane *l, vd_json_w *w, bool rules)
     vd_json_w_kv_time(w, "since", status.since_utc_us);
     vd_turns_get_stats(l->agent->turns, l->number, &turns);
     pthread_mutex_lock(&l->agent->lock);
-    why_members(w, status.why.fact[0] ? &status.why : &l->rules_why);
+    const vd_why *why = status.why.fact[0] ? &status.why : &l->rules_why;
+    why_members(w, refused && !why->fact[0] ? &refused->why : why);
     vd_json_w_kv_int(w, "analysed", (int64_t)turns.looked);
     vd_json_w_kv_int(w, "stale", (int64_t)turns.stale);
     if (rules && l->rules_text) {
@@ -87,7 +106,30 @@ static void camera_member(lane *l, vd_json_w *w, bool rules)
     vd_json_w_kv_int(w, "height", status.height_px);
     vd_json_w_kv_text(w, "codec", status.codec[0] ? status.codec : NULL);
     vd_json_w_kv_int(w, "restarts", (int64_t)status.restarts);
+    vd_json_w_kv_text(w, "source", source);
+    if (refused) refusal_members(w, "entry", &refused->why);
     vd_json_w_object_end(w);
+}
+
+/* A camera that is not there because its entry is wrong. */
+static void refused_member(const camera_wish *wish, const char *source, vd_json_w *w)
+{
+    vd_json_w_key(w, wish->id);
+    vd_json_w_object(w);
+    vd_json_w_kv_text(w, "state", vd_camera_state_name(VD_CAMERA_FAILED));
+    why_members(w, &wish->why);
+    vd_json_w_kv_text(w, "source", source);
+    refusal_members(w, "entry", &wish->why);
+    vd_json_w_object_end(w);
+}
+
+static void refused_members(agent *a, const wish_list *list, vd_json_w *w)
+{
+    for (unsigned i = 0; i < list->count; i++) {
+        const camera_wish *wish = &list->item[i], *refused;
+        if (live_source(a, wish->id, &refused) || refused != wish) continue;
+        refused_member(wish, list == &a->from_hub ? "hub" : "file", w);
+    }
 }
 
 static vd_err report_cameras(agent *a, bool rules)
@@ -95,10 +137,14 @@ static vd_err report_cameras(agent *a, bool rules)
     VD_AUTO(vd_buf) text = VD_BUF(CAMERAS_BYTES);
     vd_json_w w = vd_json_writer(&text);
 
+    pthread_mutex_lock(&a->wishes_use);
     vd_json_w_object(&w);
     for (unsigned i = 0; i < AGENT_CAMERAS_MAX; i++)
         if (a->lane[i]) camera_member(a->lane[i], &w, rules);
+    refused_members(a, &a->from_hub, &w);
+    refused_members(a, &a->from_file, &w);
     vd_json_w_object_end(&w);
+    pthread_mutex_unlock(&a->wishes_use);
     vd_err err = vd_json_w_end(&w);
     if (!err) vd_device_report(a->link, "cameras", vd_buf_slice(&text));
     return err;
@@ -147,6 +193,10 @@ static bool states_changed(agent *a, report_state *state)
         changed = changed || state->states[i] != mark;
         state->states[i] = mark;
     }
+    pthread_mutex_lock(&a->wishes_use);
+    changed = changed || state->wishes_version != a->wishes_version;
+    state->wishes_version = a->wishes_version;
+    pthread_mutex_unlock(&a->wishes_use);
     uint64_t failed = vd_events_failed(a->events);
     changed = changed || failed != state->failed;
     state->failed = failed;

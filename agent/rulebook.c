@@ -53,60 +53,86 @@ static vd_err read_one(const vd_config_node *node, const vd_vocabulary *words, r
     return err;
 }
 
-vd_err rulebook_read(const vd_config_node *rules, const char *camera, const vd_vocabulary *words,
-                     rule_set *ret_rules, vd_why *why)
+static vd_err read_more(const vd_config_node *rules, const char *camera, const vd_vocabulary *words,
+                        rule_set *set, vd_why *why)
 {
     bool map = rules && vd_config_is_map(rules);
     const vd_config_node *list = map ? vd_config_get(rules, camera) : rules;
     vd_err err = VD_OK;
 
-    ret_rules->count = 0;
     if (list && !vd_config_is_list(list) && vd_config_len(list))
         return vd_config_fail(list, why, "the rules of a camera are a list");
     for (size_t i = 0; !err && i < vd_config_len(list); i++) {
         const vd_config_node *node = vd_config_at(list, i);
         bool holds = true;
         if (!map) err = holds_for(node, camera, &holds, why);
-        if (!err && holds) err = read_one(node, words, ret_rules, why);
+        if (!err && holds) err = read_one(node, words, set, why);
     }
-    if (err) ret_rules->count = 0;
+    if (err) set->count = 0;
     return err;
 }
 
-static bool config_has(const agent_config *config, const char *camera)
+vd_err rulebook_read(const vd_config_node *rules, const agent_camera *camera,
+                     const vd_vocabulary *words, rule_set *ret_rules, vd_why *why)
 {
-    for (unsigned i = 0; i < config->camera_count; i++)
-        if (strcmp(config->camera[i].id, camera) == 0) return true;
+    ret_rules->count = 0;
+    vd_err err = read_more(rules, camera->id, words, ret_rules, why);
+    return err ? err : read_more(camera->rules, camera->id, words, ret_rules, why);
+}
+
+/* The cameras that a rule may name. */
+typedef struct {
+    const char *id[2 * WISHES_MAX];
+    unsigned count;
+} known;
+
+static known known_of_config(const agent_config *config)
+{
+    known k = { .count = 0 };
+
+    for (unsigned i = 0; i < config->camera_count; i++) k.id[k.count++] = config->camera[i].id;
+    return k;
+}
+
+static known known_of_wishes(const agent *a)
+{
+    known k = { .count = 0 };
+
+    for (unsigned i = 0; i < a->from_file.count; i++) k.id[k.count++] = a->from_file.item[i].id;
+    for (unsigned i = 0; i < a->from_hub.count; i++) k.id[k.count++] = a->from_hub.item[i].id;
+    return k;
+}
+
+static bool known_has(const known *k, const char *camera)
+{
+    for (unsigned i = 0; i < k->count; i++)
+        if (strcmp(k->id[i], camera) == 0) return true;
     return false;
 }
 
-static vd_err no_camera(const agent_config *config, const vd_config_node *node, const char *name,
-                        vd_why *why)
+static vd_err no_camera(const known *k, const vd_config_node *node, const char *name, vd_why *why)
 {
-    const char *ids[AGENT_CAMERAS_MAX];
-
-    for (unsigned i = 0; i < config->camera_count; i++) ids[i] = config->camera[i].id;
     vd_err err = vd_config_fail(node, why, "there is no camera '%.40s'", name);
-    const char *nearest = vd_nearest(vd_slice_str(name), ids, config->camera_count);
+    const char *nearest = vd_nearest(vd_slice_str(name), k->id, k->count);
     if (nearest) vd_why_hint(why, "did you mean '%s'?", nearest);
     return err;
 }
 
-static vd_err check_names(const agent_config *config, const vd_config_node *rule, vd_why *why)
+static vd_err check_names(const known *k, const vd_config_node *rule, vd_why *why)
 {
     const vd_config_node *many = vd_config_get(rule, "cameras");
     const char *name = NULL;
     vd_err err = vd_config_text(rule, "camera", &name, why);
 
-    if (!err && name && !config_has(config, name)) return no_camera(config, rule, name, why);
+    if (!err && name && !known_has(k, name)) return no_camera(k, rule, name, why);
     for (size_t i = 0; !err && i < vd_config_len(many); i++) {
         err = vd_config_text(vd_config_at(many, i), NULL, &name, why);
-        if (!err && !config_has(config, name)) err = no_camera(config, many, name, why);
+        if (!err && !known_has(k, name)) err = no_camera(k, many, name, why);
     }
     return err;
 }
 
-static vd_err check_cameras(const agent_config *config, const vd_config_node *rules, vd_why *why)
+static vd_err check_cameras(const known *k, const vd_config_node *rules, vd_why *why)
 {
     const char *key;
     vd_err err = VD_OK;
@@ -114,9 +140,9 @@ static vd_err check_cameras(const agent_config *config, const vd_config_node *ru
     for (size_t i = 0; rules && !err && i < vd_config_len(rules); i++) {
         if (vd_config_is_map(rules)) {
             const vd_config_node *list = vd_config_member(rules, i, &key);
-            if (!config_has(config, key)) err = no_camera(config, list, key, why);
+            if (!known_has(k, key)) err = no_camera(k, list, key, why);
         } else {
-            err = check_names(config, vd_config_at(rules, i), why);
+            err = check_names(k, vd_config_at(rules, i), why);
         }
     }
     return err;
@@ -125,15 +151,16 @@ static vd_err check_cameras(const agent_config *config, const vd_config_node *ru
 vd_err rulebook_check(const agent_config *config, vd_why *why)
 {
     rule_set *set = calloc(1, sizeof *set);
+    known k = known_of_config(config);
     vd_err err = set ? VD_OK : vd_fail(why, VD_FULL, "memory ends");
 
     /* A rule is read even when no camera is there yet to hold it. */
     for (size_t i = 0; !err && vd_config_is_list(config->rules) && i < vd_config_len(config->rules);
          i++)
         err = vd_rule_read(vd_config_at(config->rules, i), NULL, &set->rule[0], why);
-    if (!err) err = check_cameras(config, config->rules, why);
+    if (!err) err = check_cameras(&k, config->rules, why);
     for (unsigned i = 0; !err && i < config->camera_count; i++)
-        err = rulebook_read(config->rules, config->camera[i].id, NULL, set, why);
+        err = rulebook_read(config->rules, &config->camera[i], NULL, set, why);
     free(set);
     return err;
 }
@@ -168,16 +195,19 @@ static void apply(lane *l, rule_set *set, const vd_why *why)
     free(old_text);
 }
 
-/* The rules for one lane out of the hub's map, else the file's. */
+/* The rules for one lane out of the hub's map, else the file's and its own entry's. */
 static vd_err choose(lane *l, const vd_config_node *hub, rule_set *set, vd_why *why)
 {
     agent *a = l->agent;
-    const vd_config_node *own = vd_config_get(hub, l->config->id);
+    const vd_config_node *file = a->file ? a->file->rules : a->config->rules;
     vd_vocabulary *words = NULL;
 
+    set->count = 0;
     if (a->model && vd_model_vocabulary(a->model, &words))
         return vd_fail(why, VD_FULL, "memory ends");
-    vd_err err = rulebook_read(own ? hub : a->config->rules, l->config->id, words, set, why);
+    vd_err err = vd_config_get(hub, l->config->id)
+                     ? read_more(hub, l->config->id, words, set, why)
+                     : rulebook_read(file, &l->newest, words, set, why);
     vd_vocabulary_free(words);
     return err;
 }
@@ -219,20 +249,19 @@ static void start_one(lane *l, const vd_config_node *hub)
 
 void rulebook_start(agent *a, lane *const *list, unsigned count)
 {
-    pthread_mutex_lock(&a->rules_use);
     VD_AUTO(vd_config_ptr) kept = kept_load(a);
     const vd_config_node *hub = kept ? vd_config_root(kept) : NULL;
     pthread_rwlock_rdlock(&a->model_use); /* the model stays while its classes are asked */
     for (unsigned i = 0; i < count; i++) start_one(list[i], hub);
     pthread_rwlock_unlock(&a->model_use);
-    pthread_mutex_unlock(&a->rules_use);
 }
 
 /* All lanes' new rules, or none: nothing has changed when it fails. */
 static vd_err read_all(agent *a, const vd_config_node *hub, const lane_list *all, rule_set **sets,
                        vd_why *why)
 {
-    vd_err err = check_cameras(a->config, hub, why);
+    known k = known_of_wishes(a);
+    vd_err err = check_cameras(&k, hub, why);
 
     for (unsigned i = 0; !err && i < all->count; i++) {
         sets[i] = calloc(1, sizeof **sets);
@@ -280,10 +309,10 @@ vd_err rulebook_from_hub(void *agent_ptr, vd_slice json, vd_why *why)
     const vd_config_node *hub = err ? NULL : vd_config_root(config);
     if (!err && !vd_config_is_map(hub))
         err = vd_fail(why, VD_INVALID, "desired 'rules' is an object: camera to list of rules");
-    pthread_mutex_lock(&a->rules_use);
+    pthread_mutex_lock(&a->wishes_use);
     if (!err) err = set_all(a, hub, why);
     if (!err) keep(a, json);
-    pthread_mutex_unlock(&a->rules_use);
+    pthread_mutex_unlock(&a->wishes_use);
     vd_log_why(err ? VD_LOG_WARN : VD_LOG_INFO, err ? "rules.refused" : "rules.applied",
                err ? "the hub's rules are wrong, the old ones hold" : "the hub's rules hold",
                err ? why : NULL, NULL);

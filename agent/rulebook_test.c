@@ -14,10 +14,12 @@ static vd_err load(const char *yaml, agent_config *config)
 static const char *held(const agent_config *config, const char *camera, char into[256])
 {
     rule_set *set = calloc(1, sizeof *set);
+    const agent_camera *one = config->camera;
     vd_why why = { 0 };
 
     into[0] = '\0';
-    if (rulebook_read(config->rules, camera, NULL, set, &why)) snprintf(into, 256, "%s", why.fact);
+    while (strcmp(one->id, camera) != 0) one++;
+    if (rulebook_read(config->rules, one, NULL, set, &why)) snprintf(into, 256, "%s", why.fact);
     for (unsigned i = 0; i < set->count; i++) {
         strncat(into, set->rule[i].id, 64);
         strncat(into, " ", 2);

@@ -50,6 +50,11 @@ unsigned vd_config_line(const vd_config_node *node)
     return node ? (unsigned)node->yaml->start_mark.line + 1 : 1;
 }
 
+const char *vd_config_name(const vd_config_node *node)
+{
+    return node ? node->config->name : "";
+}
+
 bool vd_config_is_list(const vd_config_node *node)
 {
     return node && node->yaml->type == YAML_SEQUENCE_NODE;

@@ -7,7 +7,7 @@
  * and the hub knows them by their id.
  *
  * Threads: vd_device_start makes four (link, sender, uploader, previewer). The sink's callbacks run
- * on them (rules and status: link; picture: previewer), must not call back into the device except
+ * on them (picture: previewer; the others: link), must not call back into the device except
  * vd_device_report, and `rules` must not block. Waiting uses monotonic time: a jump of the wall
  * clock does no harm. */
 #ifndef VD_DEVICE_H
@@ -41,6 +41,10 @@ typedef struct {
 
 typedef struct {
     void *ctx;
+    /* The twin's desired `cameras` and `templates` as JSON: {"cameras": {...}, "templates": {...}},
+     * each left out when there is none. Comes before rules that came with it. Its fate is not
+     * reported by us: the program's own section `cameras` shows it. May be NULL. */
+    vd_err (*cameras)(void *ctx, vd_slice json, vd_why *why);
     /* The twin's desired `rules` as JSON: {camera: [rule, ...]}. An error refuses them: the reason
      * is reported, and nothing must have changed. May be NULL. */
     vd_err (*rules)(void *ctx, vd_slice json, vd_why *why);

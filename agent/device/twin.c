@@ -72,6 +72,26 @@ static void report_wish(vd_device *d, const char *section, vd_err err, const vd_
     if (!vd_json_w_end(&w)) twin_set_section(d, section, vd_buf_slice(&text));
 }
 
+static void copy_member(vd_json_w *w, const vd_json *object, const char *key)
+{
+    if (!vd_json_get(object, key)) return;
+    vd_json_w_key(w, key);
+    vd_json_w_node(w, vd_json_get(object, key));
+}
+
+static void apply_cameras(vd_device *d)
+{
+    VD_AUTO(vd_buf) text = VD_BUF(TWIN_BYTES);
+    vd_json_w w = vd_json_writer(&text);
+
+    if (!d->sink.cameras) return;
+    vd_json_w_object(&w);
+    copy_member(&w, d->desired, "cameras");
+    copy_member(&w, d->desired, "templates");
+    vd_json_w_object_end(&w);
+    if (!vd_json_w_end(&w)) (void)!d->sink.cameras(d->sink.ctx, vd_buf_slice(&text), NULL);
+}
+
 static void apply_rules(vd_device *d)
 {
     VD_AUTO(vd_buf) text = VD_BUF(REPORTED_BYTES);
@@ -135,6 +155,7 @@ static void twin_arrived(vd_device *d, vd_slice body)
     pthread_mutex_lock(&d->lock);
     d->report_due = true;
     pthread_mutex_unlock(&d->lock);
+    apply_cameras(d);
     apply_rules(d);
     apply_sampling(d);
     apply_model(d);
@@ -181,6 +202,7 @@ void twin_desired(vd_device *d, const vd_topic *topic, vd_slice body)
     }
     replace(&d->desired, merged);
     d->desired_version = version;
+    if (vd_json_get(patch, "cameras") || vd_json_get(patch, "templates")) apply_cameras(d);
     if (vd_json_get(patch, "rules")) apply_rules(d);
     if (vd_json_get(patch, "sampling")) apply_sampling(d);
     if (vd_json_get(patch, "model")) apply_model(d);

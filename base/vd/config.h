@@ -29,7 +29,8 @@ size_t vd_config_len(const vd_config_node *list_or_map);
 const vd_config_node *vd_config_at(const vd_config_node *list, size_t index);
 const vd_config_node *vd_config_member(const vd_config_node *map, size_t index,
                                        const char **ret_key);
-unsigned vd_config_line(const vd_config_node *node); /* from 1 */
+unsigned vd_config_line(const vd_config_node *node);    /* from 1 */
+const char *vd_config_name(const vd_config_node *node); /* of its file, as it was given */
 bool vd_config_is_list(const vd_config_node *node);
 bool vd_config_is_map(const vd_config_node *node);
 /* Scalars: absent keys leave *value as it is (the default); a wrong form is VD_INVALID with file,
