@@ -71,6 +71,7 @@ static vd_device_config link_config(const agent_config *c, const char *connectio
         .connection_string = connection,
         .ca_file = c->ca_file[0] ? c->ca_file : NULL,
         .https_port = (unsigned)c->https_port,
+        .upload_bytes_s = (uint64_t)c->upload.kbit_s * 125,
     };
 }
 
@@ -94,12 +95,27 @@ static vd_err name_device(agent *a, const char *connection, vd_why *why)
     return vd_fail(why, VD_INVALID, "'%.60s' is no device name", a->config->device);
 }
 
+static vd_outbox_policy upload_policy(const agent_config *c)
+{
+    const agent_upload *u = &c->upload;
+
+    return (vd_outbox_policy){ .always = u->always,
+                               .severity_min = u->severity_min,
+                               .score_min = u->score_min,
+                               .score_max = u->score_max,
+                               .per_hour = (unsigned)u->per_hour,
+                               .per_day = (unsigned)u->per_day,
+                               .quiet_from_min = (int)u->quiet_from_min,
+                               .quiet_to_min = (int)u->quiet_to_min };
+}
+
 static vd_err open_outbox(agent *a, vd_why *why)
 {
     char dir[4096];
     vd_outbox_config config = { .dir = dir,
                                 .quota_bytes = (uint64_t)a->config->quota_mb * MIB,
-                                .max_age_ms = a->config->max_age_ms };
+                                .max_age_ms = a->config->max_age_ms,
+                                .upload = upload_policy(a->config) };
 
     snprintf(dir, sizeof dir, "%s/outbox", a->config->state_dir);
     vd_err err = vd_dir_make(dir, 0750, why);

@@ -32,6 +32,7 @@ agent_config agent_config_default(void)
         .recording_fragment_ms = 2000,
         .quota_mb = 2048,
         .max_age_ms = 30 * DAY_MS,
+        .upload = { .always = 4, .score_max = 1 },
         .window_ms = 3600000,
         .local_address = "127.0.0.1",
         .local_port = -1,
@@ -316,6 +317,55 @@ static vd_err read_queue(const vd_config_node *root, agent_config *c, vd_why *wh
     return err;
 }
 
+/* "22:00-06:00" into minutes of the day; empty: no quiet hours. */
+static vd_err read_quiet(const vd_config_node *node, agent_upload *u, vd_why *why)
+{
+    const char *text = "";
+    unsigned from_h, from_min, to_h, to_min;
+    int end = 0;
+
+    vd_err err = vd_config_text(node, "quiet", &text, why);
+    if (err || !text[0]) return err;
+    int got = sscanf(text, "%2u:%2u-%2u:%2u%n", &from_h, &from_min, &to_h, &to_min, &end);
+    if (got != 4 || text[end] || from_h > 23 || to_h > 23 || from_min > 59 || to_min > 59) {
+        err = vd_config_fail(vd_config_get(node, "quiet"), why, "'%.30s' is no span of the day",
+                             text);
+        vd_why_hint(why, "such as 22:00-06:00");
+        return err;
+    }
+    u->quiet_from_min = from_h * 60 + from_min;
+    u->quiet_to_min = to_h * 60 + to_min;
+    return VD_OK;
+}
+
+static vd_err read_band(const vd_config_node *node, agent_upload *u, vd_why *why)
+{
+    vd_err err = vd_config_num(node, "score_min", 0, 1, &u->score_min, why);
+    if (!err) err = vd_config_num(node, "score_max", 0, 1, &u->score_max, why);
+    if (!err && u->score_min > u->score_max)
+        err = vd_config_fail(node, why, "score_min is above score_max: all evidence would stay");
+    return err;
+}
+
+static vd_err read_upload(const vd_config_node *root, agent_config *c, vd_why *why)
+{
+    static const char *const keys[] = { "severity_min", "always",   "score_min",
+                                        "score_max",    "per_hour", "per_day",
+                                        "kbit_s",       "quiet",    NULL };
+    static const char *const severities[] = { "info", "low", "medium", "high", "critical", NULL };
+    const vd_config_node *node;
+    agent_upload *u = &c->upload;
+
+    vd_err err = section(root, "upload", keys, &node, why);
+    if (!err) err = vd_config_choice(node, "severity_min", severities, &u->severity_min, why);
+    if (!err) err = vd_config_choice(node, "always", severities, &u->always, why);
+    if (!err) err = read_band(node, u, why);
+    if (!err) err = vd_config_int(node, "per_hour", 0, 1000000, &u->per_hour, why);
+    if (!err) err = vd_config_int(node, "per_day", 0, 1000000, &u->per_day, why);
+    if (!err) err = vd_config_int(node, "kbit_s", 0, 100000000, &u->kbit_s, why);
+    return err ? err : read_quiet(node, u, why);
+}
+
 static vd_err read_watch(const vd_config_node *root, agent_config *c, vd_why *why)
 {
     static const char *const keys[] = { "window", NULL };
@@ -354,7 +404,7 @@ static vd_err read_all(const vd_config_node *root, agent_config *c, vd_why *why)
 {
     static const char *const keys[] = { "hub",       "device", "state_dir", "model",     "cameras",
                                         "templates", "rules",  "evidence",  "recording", "queue",
-                                        "watch",     "local",  "log",       NULL };
+                                        "upload",    "watch",  "local",     "log",       NULL };
 
     vd_err err = vd_config_only(root, keys, why);
     if (!err) err = read_hub(root, c, why);
@@ -366,6 +416,7 @@ static vd_err read_all(const vd_config_node *root, agent_config *c, vd_why *why)
     if (!err) err = read_rules(root, c, why);
     if (!err) err = read_evidence(root, c, why);
     if (!err) err = read_queue(root, c, why);
+    if (!err) err = read_upload(root, c, why);
     if (!err) err = read_watch(root, c, why);
     if (!err) err = read_local(root, c, why);
     if (!err) err = read_log(root, c, why);

@@ -15,6 +15,13 @@ typedef struct {
 } agent_recording;
 
 typedef struct {
+    int severity_min, always; /* as in vd_outbox_policy */
+    double score_min, score_max;
+    int64_t per_hour, per_day, kbit_s;
+    int64_t quiet_from_min, quiet_to_min;
+} agent_upload;
+
+typedef struct {
     char id[VD_CAMERA_ID_MAX + 1];
     vd_camera_kind kind;
     const char *url, *file, *folder; /* exactly one is not empty */
@@ -56,6 +63,7 @@ typedef struct {
     agent_recording recording; /* of cameras that do not say otherwise */
     int64_t recording_min_free_gb, recording_fragment_ms;
     int64_t quota_mb, max_age_ms;
+    agent_upload upload;
     int64_t window_ms; /* of the watch */
     const char *local_address;
     int64_t local_port; /* -1: no local port; 0: any free one */

@@ -45,6 +45,14 @@ VD_TEST(commented_default_says_what_the_program_does_without_it)
     expect_i64(file.recording_min_free_gb, built_in.recording_min_free_gb);
     expect_i64(file.recording_fragment_ms, built_in.recording_fragment_ms);
     expect_i64(file.quota_mb, built_in.quota_mb);
+    expect_i64(file.upload.always, built_in.upload.always);
+    expect_i64(file.upload.severity_min, built_in.upload.severity_min);
+    expect_near(file.upload.score_min, built_in.upload.score_min, 0);
+    expect_near(file.upload.score_max, built_in.upload.score_max, 0);
+    expect_i64(file.upload.per_hour, built_in.upload.per_hour);
+    expect_i64(file.upload.per_day, built_in.upload.per_day);
+    expect_i64(file.upload.kbit_s, built_in.upload.kbit_s);
+    expect_i64(file.upload.quiet_from_min, file.upload.quiet_to_min);
     expect_i64(file.max_age_ms, built_in.max_age_ms);
     expect_i64(file.log_level, built_in.log_level);
     expect_i64(file.log_format, built_in.log_format);
@@ -139,6 +147,30 @@ VD_TEST(camera_is_recorded_as_the_section_says_unless_it_says_otherwise)
     expect_i64(config.camera[1].recording.max_gb, 3);
     expect_err(parse("recording: {max_gib: 3}", &config, &why), VD_INVALID);
     assert_non_null(strstr(why.hint, "max_gb"));
+}
+
+// covers: REC-2
+VD_TEST(upload_policy_is_read_and_a_senseless_one_refused)
+{
+    VD_AUTO(agent_config) config = { 0 };
+    vd_why why = { 0 };
+
+    expect_ok(parse("upload: {always: high, severity_min: low, score_min: 0.3, score_max: 0.7, "
+                    "per_hour: 4, kbit_s: 512, quiet: '22:30-06:00'}",
+                    &config, &why));
+    expect_i64(config.upload.always, 3);
+    expect_i64(config.upload.severity_min, 1);
+    expect_i64(config.upload.quiet_from_min, 22 * 60 + 30);
+    expect_i64(config.upload.quiet_to_min, 360);
+    static const char *const bad[] = { "upload: {quiet: '22-06'}", "upload: {quiet: '24:00-06:00'}",
+                                       "upload: {quiet: '22:00-06:00h'}",
+                                       "upload: {score_min: 0.8, score_max: 0.2}",
+                                       "upload: {always: dire}" };
+    for (unsigned i = 0; i < VD_COUNT_OF(bad); i++) {
+        VD_AUTO(agent_config) refused = { 0 };
+        expect_err(parse(bad[i], &refused, &why), VD_INVALID);
+        assert_non_null(strstr(why.detail, "line 1"));
+    }
 }
 
 // covers: BASE-4
@@ -349,6 +381,7 @@ VD_TEST(a_wrong_camera_leaves_the_others_in_the_file)
 VD_TEST_MAIN(VD_RUN(commented_default_says_what_the_program_does_without_it),
              VD_RUN(example_camera_in_the_manual_is_a_good_one),
              VD_RUN(camera_is_recorded_as_the_section_says_unless_it_says_otherwise),
+             VD_RUN(upload_policy_is_read_and_a_senseless_one_refused),
              VD_RUN(unknown_setting_is_refused_with_line_and_nearest_known_one),
              VD_RUN(an_address_says_by_its_scheme_what_source_it_is),
              VD_RUN(a_setting_of_another_source_is_refused),

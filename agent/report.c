@@ -165,6 +165,9 @@ static void report_queue(agent *a)
     vd_json_w_kv_int(&w, "dropped", (int64_t)(stats.dropped_quota + stats.dropped_age));
     vd_json_w_kv_int(&w, "dropped_quota", (int64_t)stats.dropped_quota);
     vd_json_w_kv_int(&w, "dropped_age", (int64_t)stats.dropped_age);
+    vd_json_w_kv_int(&w, "dropped_files", (int64_t)stats.dropped_blobs);
+    vd_json_w_kv_int(&w, "held", (int64_t)stats.held);
+    vd_json_w_kv_int(&w, "held_bytes", (int64_t)stats.held_bytes);
     vd_json_w_kv_int(&w, "failed", (int64_t)vd_events_failed(a->events));
     report(a, "queue", &w, &text);
 }

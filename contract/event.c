@@ -109,6 +109,7 @@ static void write_evidence(vd_json_w *w, const vd_event_evidence *e)
     vd_json_w_kv_time(w, "end", e->end_utc_us);
     if (e->width_px > 0) vd_json_w_kv_int(w, "width", e->width_px);
     if (e->height_px > 0) vd_json_w_kv_int(w, "height", e->height_px);
+    if (e->held) vd_json_w_kv_bool(w, "held", true);
     vd_json_w_object_end(w);
 }
 
@@ -356,6 +357,7 @@ static vd_err read_evidence(const vd_json *node, vd_arena *arena, vd_event_evide
         { "start", VD_JSON_TIME, offsetof(raw_evidence, e.start_utc_us), 0, true },
         { "end", VD_JSON_TIME, offsetof(raw_evidence, e.end_utc_us), 0, true },
         { "width", VD_JSON_INT, offsetof(raw_evidence, e.width_px) },
+        { "held", VD_JSON_BOOL, offsetof(raw_evidence, e.held) },
         { "height", VD_JSON_INT, offsetof(raw_evidence, e.height_px) },
     };
     raw_evidence raw = { 0 };

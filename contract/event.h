@@ -48,6 +48,7 @@ typedef struct {
     const char *content_type;         /* "image/jpeg", "video/mp4" */
     int64_t start_utc_us, end_utc_us; /* of what it shows; equal for a snapshot */
     int64_t width_px, height_px;
+    bool held; /* it stays at the device until it is asked for */
 } vd_event_evidence;
 
 typedef struct {

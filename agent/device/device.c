@@ -80,6 +80,7 @@ static vd_err device_init(vd_device *d, const vd_device_config *config, vd_why *
     pthread_condattr_destroy(&attr);
     d->https_port = config->https_port ? config->https_port : VD_DEVICE_HTTPS_PORT;
     d->token_life_s = config->token_life_s ? config->token_life_s : 3600;
+    d->upload_bytes_s = config->upload_bytes_s;
     d->status.since_utc_us = vd_clock_utc_us();
     if (config->ca_file && !(d->ca_file = strdup(config->ca_file)))
         return vd_fail(why, VD_FULL, "memory ends");

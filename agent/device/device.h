@@ -26,6 +26,7 @@ typedef struct {
     const char *connection_string; /* HostName=host[:mqtt port];DeviceId=..;SharedAccessKey=.. */
     const char *ca_file;           /* PEM; NULL: the system's authorities */
     unsigned https_port;           /* 0: VD_DEVICE_HTTPS_PORT */
+    uint64_t upload_bytes_s;       /* evidence goes at this rate at most; 0: no limit */
     unsigned token_life_s;         /* 0: one hour; renewed by reconnecting before it ends */
 } vd_device_config;
 

@@ -54,6 +54,7 @@ struct vd_device {
     device_identity id;
     char *ca_file;
     unsigned https_port, token_life_s;
+    uint64_t upload_bytes_s;
     vd_outbox *outbox;
     vd_device_sink sink;
     pthread_t link, sender, uploader, previewer;

@@ -19,6 +19,7 @@ typedef struct {
     vd_device *device;
     char rules[1024]; /* what the sink was given */
     bool refuse_rules;
+    uint64_t upload_bytes_s;
     atomic_uint pictures;
 } desk;
 
@@ -62,7 +63,8 @@ static void desk_connect(desk *d)
 {
     vd_device_config config = { .connection_string = d->hub.connection_string,
                                 .ca_file = d->hub.ca_file,
-                                .https_port = d->hub.https_port };
+                                .https_port = d->hub.https_port,
+                                .upload_bytes_s = d->upload_bytes_s };
     vd_device_sink sink = { .ctx = d, .rules = on_rules, .picture = on_picture };
     vd_why why = { 0 };
 
@@ -397,6 +399,59 @@ VD_TEST(methods_are_answered_and_preview_sends_pictures)
     expect_str(d.hub.preview_time, "2023-11-14T22:13:20.000000Z");
 }
 
+static uint64_t stats_waiting(desk *d)
+{
+    vd_outbox_stats stats;
+    vd_outbox_get_stats(d->outbox, &stats);
+    return stats.waiting;
+}
+
+// covers: REC-2
+VD_TEST(held_evidence_stays_until_the_hub_asks_and_goes_at_the_rate_that_is_allowed)
+{
+    VD_AUTO(desk) d;
+    static uint8_t bytes[20000]; /* one chunk and a part of another at 16 KiB a second */
+    vd_event_evidence evidence = { .kind = "clip",
+                                   .bytes = sizeof bytes,
+                                   .content_type = "video/mp4",
+                                   .start_utc_us = 1700000000000000,
+                                   .end_utc_us = 1700000001000000 };
+    char body[128];
+    vd_digest digest;
+    uint64_t size;
+    desk_new(&d);
+    d.outbox = vd_outbox_free(d.outbox);
+    vd_outbox_config config = { .dir = d.dir, .upload = { .always = 4, .severity_min = 4 } };
+    expect_ok(vd_outbox_open(&config, &d.outbox, NULL));
+    expect_ok(vd_blobs_put(vd_outbox_blobs(d.outbox), vd_slice_of(bytes, sizeof bytes),
+                           &evidence.digest, NULL));
+    vd_event event = event_of("gate");
+    event.evidence = &evidence;
+    event.evidence_count = 1;
+    expect_ok(vd_outbox_accept(d.outbox, &event, NULL));
+    d.upload_bytes_s = 16384;
+    desk_connect(&d);
+    peer_await(&d.hub, messages_are, 1);
+    while (stats_waiting(&d)) peer_await(&d.hub, messages_are, 1); /* until it is confirmed */
+    expect_err(vd_outbox_next_blob(d.outbox, &digest, body, sizeof body, &size), VD_ABSENT);
+    expect_u64(d.hub.heads, 0);
+
+    snprintf(body, sizeof body, "{\"digest\":\"%s\"}", evidence.digest.hex);
+    call(&d, "evidence", "1", body);
+    peer_await(&d.hub, answers_are, 1);
+    expect_str(d.hub.answer[0].topic, "$iothub/methods/res/200/?$rid=1");
+    peer_await(&d.hub, evidence_is_whole, 0);
+    expect_u64(d.hub.patches, 2);
+    call(&d, "evidence", "2", "{\"digest\":\"12\"}");
+    peer_await(&d.hub, answers_are, 2);
+    expect_str(d.hub.answer[1].topic, "$iothub/methods/res/400/?$rid=2");
+    evidence.digest.hex[0] = evidence.digest.hex[0] == 'a' ? 'b' : 'a';
+    snprintf(body, sizeof body, "{\"digest\":\"%s\"}", evidence.digest.hex);
+    call(&d, "evidence", "3", body);
+    peer_await(&d.hub, answers_are, 3);
+    expect_str(d.hub.answer[2].topic, "$iothub/methods/res/404/?$rid=3");
+}
+
 VD_TEST(stranger_with_another_certificate_is_not_told_anything)
 {
     hub_peer stranger;
@@ -471,6 +526,7 @@ VD_TEST_MAIN(VD_RUN(what_waited_while_the_hub_was_away_arrives_in_order_and_once
              VD_RUN(reported_sections_go_as_one_patch_and_then_only_what_differs),
              VD_RUN(desired_rules_are_applied_and_a_refusal_is_reported_with_its_reason),
              VD_RUN(methods_are_answered_and_preview_sends_pictures),
+             VD_RUN(held_evidence_stays_until_the_hub_asks_and_goes_at_the_rate_that_is_allowed),
              VD_RUN(stranger_with_another_certificate_is_not_told_anything),
              VD_RUN(connection_strings_without_device_or_key_are_refused_without_showing_them),
              VD_RUN(stopping_before_the_hub_was_ever_there_leaves_everything_waiting))

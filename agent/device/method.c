@@ -1,4 +1,4 @@
-/* method.c - direct methods: ping, preview. */
+/* method.c - direct methods: ping, preview, evidence. */
 #include <stdio.h>
 
 #include "device_priv.h"
@@ -10,6 +10,7 @@
 #define NOT_FOUND      404
 #define BAD_REQUEST    400
 #define TOO_MANY       429
+#define FAILED         500
 
 static int ping(vd_json_w *w)
 {
@@ -38,11 +39,32 @@ static int preview(vd_device *d, const vd_json *payload, vd_json_w *w)
     return 200;
 }
 
+/* Evidence that is held goes to the hub. */
+static int evidence(vd_device *d, const vd_json *payload, vd_json_w *w)
+{
+    vd_digest digest;
+    vd_why why = { 0 };
+
+    if (!vd_digest_parse(vd_slice_str(vd_json_text(vd_json_get(payload, "digest"), "")), &digest)) {
+        vd_json_w_kv_text(w, "error", "evidence needs {digest}");
+        return BAD_REQUEST;
+    }
+    vd_err err = vd_outbox_ask(d->outbox, &digest, &why);
+    if (err) {
+        vd_json_w_kv_text(w, "error", why.fact);
+        vd_json_w_kv_text(w, "hint", why.hint);
+        return err == VD_ABSENT ? NOT_FOUND : FAILED;
+    }
+    vd_json_w_kv_text(w, "digest", digest.hex);
+    return 200;
+}
+
 static int dispatch(vd_device *d, vd_slice name, const vd_json *payload, vd_json_w *w)
 {
     if (vd_slice_eq(name, VD_STR("ping"))) return ping(w);
     if (vd_slice_eq(name, VD_STR("preview"))) return preview(d, payload, w);
-    vd_json_w_kv_text(w, "error", "no such method; there are: ping, preview");
+    if (vd_slice_eq(name, VD_STR("evidence"))) return evidence(d, payload, w);
+    vd_json_w_kv_text(w, "error", "no such method; there are: ping, preview, evidence");
     return NOT_FOUND;
 }
 

@@ -21,6 +21,7 @@
 #define LATER_LONG_US 60000000
 #define CORRUPT_MAX   3
 #define CONFLICTS_MAX 8
+#define CHUNK_LEAST   16384
 
 typedef struct {
     vd_device *d;
@@ -70,12 +71,29 @@ static bool read_chunk(upload *u, uint64_t offset, size_t want, vd_why *why)
     return true;
 }
 
+/* At a limited rate a chunk is what may go in a second. */
+static size_t chunk_max(const vd_device *d)
+{
+    if (!d->upload_bytes_s || d->upload_bytes_s > VD_LIMIT_EVIDENCE_CHUNK)
+        return VD_LIMIT_EVIDENCE_CHUNK;
+    return d->upload_bytes_s < CHUNK_LEAST ? CHUNK_LEAST : (size_t)d->upload_bytes_s;
+}
+
+/* Waits until `sent` bytes since began_us are within the rate. */
+static void keep_rate(vd_device *d, int64_t began_us, uint64_t sent)
+{
+    if (!d->upload_bytes_s) return;
+    int64_t due_us = began_us + (int64_t)(sent * 1000000 / d->upload_bytes_s);
+    int64_t wait_us = due_us - vd_clock_mono_us();
+    if (wait_us > 0) device_pause(d, (int)(wait_us / 1000) + 1);
+}
+
 static void send_chunk(upload *u, uint64_t offset, https_answer *answer, vd_why *why)
 {
     char at[64], whole[64];
     const char *headers[] = { "Content-Type: application/octet-stream", at, whole, NULL };
     uint64_t left = u->bytes - offset;
-    size_t len = left < VD_LIMIT_EVIDENCE_CHUNK ? (size_t)left : VD_LIMIT_EVIDENCE_CHUNK;
+    size_t most = chunk_max(u->d), len = left < most ? (size_t)left : most;
 
     memset(answer, 0, sizeof *answer);
     if (!read_chunk(u, offset, len, why)) return;
@@ -94,7 +112,10 @@ static upload_step send_all(upload *u, uint64_t offset, vd_why *why)
     do {
         https_answer answer;
         if (device_stopping(u->d)) return UPLOAD_LATER;
+        int64_t began_us = vd_clock_mono_us();
+        uint64_t left = u->bytes - offset, most = chunk_max(u->d);
         send_chunk(u, offset, &answer, why);
+        keep_rate(u->d, began_us, left < most ? left : most);
         if (answer.status == 204 && answer.complete) return UPLOAD_SENT;
         if (answer.status == 204) {
             offset = (uint64_t)answer.offset;

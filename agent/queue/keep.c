@@ -203,6 +203,7 @@ static vd_err least_message(vd_store *store, int64_t *ret_seq, int *ret_priority
 static vd_err least_blob(vd_store *store, vd_digest *ret_digest, int *ret_priority, vd_why *why)
 {
     vd_stmt *stmt = vd_store_stmt(store, "outbox_blob_least");
+    vd_bind_int(stmt, "held_priority", HELD_PRIORITY);
     vd_err err = vd_stmt_row(stmt, why);
     if (err) return err;
     bool good = vd_digest_parse(vd_slice_str(vd_col_text(stmt, 0)), ret_digest);

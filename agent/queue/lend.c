@@ -119,6 +119,7 @@ static vd_err next_to_send(vd_outbox *outbox, vd_digest *ret_digest)
     pthread_mutex_lock(&outbox->read_lock);
     vd_stmt *stmt = vd_store_stmt(outbox->reader, "outbox_blob_next");
     vd_bind_int(stmt, "now", vd_clock_utc_us());
+    vd_bind_int(stmt, "least", outbox_least_now(outbox));
     vd_err err = vd_stmt_row(stmt, NULL);
     if (!err) {
         bool good = vd_digest_parse(vd_slice_str(vd_col_text(stmt, 0)), ret_digest);

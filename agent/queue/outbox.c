@@ -79,6 +79,7 @@ vd_err vd_outbox_open(const vd_outbox_config *config, vd_outbox **ret_outbox, vd
     if (!outbox) return vd_fail(why, VD_FULL, "no memory for the outbox");
     outbox->quota_bytes = config->quota_bytes ? config->quota_bytes : INT64_MAX;
     outbox->max_age_us = config->max_age_ms * 1000;
+    outbox->upload = config->upload;
     pthread_mutex_init(&outbox->read_lock, NULL);
     pthread_mutex_init(&outbox->lock, NULL);
     pthread_condattr_t attr;
@@ -166,6 +167,7 @@ static vd_err need_blob(acceptance *a, vd_store *store, const vd_digest *digest,
     vd_bind_int(stmt, "bytes", (int64_t)bytes);
     vd_bind_int(stmt, "priority", a->note->priority);
     vd_bind_int(stmt, "now", vd_clock_utc_us());
+    vd_bind_int(stmt, "held", a->note->held);
     err = vd_stmt_run(stmt, NULL, why);
     if (!err && is_new) {
         a->change.blobs++;
@@ -254,19 +256,32 @@ vd_err vd_outbox_accept(void *arg, const vd_event *event, vd_why *why)
 {
     vd_outbox *outbox = arg;
     vd_digest files[VD_EVENT_EVIDENCE_MAX];
+    vd_event_evidence evidence[VD_EVENT_EVIDENCE_MAX];
+    vd_event told = *event;
+    bool held = false;
     VD_AUTO(vd_buf) body = VD_BUF(VD_EVENT_JSON_MAX);
     if (event->evidence_count > VD_EVENT_EVIDENCE_MAX)
         return vd_fail(why, VD_INVALID, "an event has more than %d evidence files",
                        VD_EVENT_EVIDENCE_MAX);
-    vd_err err = vd_event_write(event, &body);
+    int severity = priority_of(event->severity);
+    vd_err err =
+        event->evidence_count ? outbox_is_held(outbox, event, severity, &held, why) : VD_OK;
+    if (err) return err;
+    for (unsigned i = 0; i < event->evidence_count; i++) {
+        files[i] = event->evidence[i].digest;
+        evidence[i] = event->evidence[i];
+        evidence[i].held = held;
+    }
+    told.evidence = evidence;
+    err = vd_event_write(&told, &body);
     if (err) return vd_fail(why, err, "the event does not fit into %d bytes", VD_EVENT_JSON_MAX);
-    for (unsigned i = 0; i < event->evidence_count; i++) files[i] = event->evidence[i].digest;
     const vd_outbox_note note = { .kind = "event",
                                   .camera = event->camera,
-                                  .priority = priority_of(event->severity),
+                                  .priority = severity,
                                   .body = vd_buf_slice(&body),
                                   .files = files,
-                                  .file_count = event->evidence_count };
+                                  .file_count = event->evidence_count,
+                                  .held = held };
     return vd_outbox_put(outbox, &note, why);
 }
 
@@ -306,6 +321,16 @@ static uint64_t oldest_age_ms(vd_outbox *outbox)
     return age_us > 0 ? (uint64_t)age_us / 1000 : 0;
 }
 
+static void count_held(vd_outbox *outbox, vd_outbox_stats *stats)
+{
+    int64_t count = 0, bytes = 0;
+    pthread_mutex_lock(&outbox->read_lock);
+    vd_err err = read_pair(outbox->reader, "outbox_blob_held", &count, &bytes, NULL);
+    pthread_mutex_unlock(&outbox->read_lock);
+    stats->held = err ? 0 : (uint64_t)count;
+    stats->held_bytes = err ? 0 : (uint64_t)bytes;
+}
+
 void vd_outbox_get_stats(vd_outbox *outbox, vd_outbox_stats *ret_stats)
 {
     uint64_t age_ms = oldest_age_ms(outbox);
@@ -315,4 +340,5 @@ void vd_outbox_get_stats(vd_outbox *outbox, vd_outbox_stats *ret_stats)
     pthread_mutex_unlock(&outbox->lock);
     ret_stats->oldest_age_ms = age_ms;
     ret_stats->bytes = bytes > 0 ? (uint64_t)bytes : 0;
+    count_held(outbox, ret_stats);
 }

@@ -8,10 +8,24 @@
 #define VD_OUTBOX_H
 #include "events.h"
 
+/* Which evidence goes to the hub by itself. Events always go; evidence that does not is held: it
+ * stays here, is the first to go when the quota is reached, and goes when it is asked for. Zeros:
+ * everything goes. */
+typedef struct {
+    int always;                  /* from this severity on everything below is passed over */
+    int severity_min;            /* evidence of less severe events is held */
+    double score_min, score_max; /* and of events outside this band; both 0: none */
+    unsigned per_hour, per_day;  /* and of events beyond so many; 0: no limit */
+    int quiet_from_min,
+        quiet_to_min; /* minutes of the local day in which evidence waits; equal: none
+                       */
+} vd_outbox_policy;
+
 typedef struct {
     const char *dir;      /* outbox.db and blobs/ live here */
     uint64_t quota_bytes; /* messages and evidence; 0: none */
     int64_t max_age_ms;   /* 0: none */
+    vd_outbox_policy upload;
 } vd_outbox_config;
 
 typedef struct vd_outbox vd_outbox;
@@ -39,6 +53,7 @@ typedef struct {
     vd_slice body;          /* JSON, at most VD_EVENT_JSON_MAX */
     const vd_digest *files; /* in vd_outbox_blobs, sent once the hub has the message */
     unsigned file_count;    /* at most VD_EVENT_EVIDENCE_MAX */
+    bool held;              /* the files stay here until they are asked for */
 } vd_outbox_note;
 /* Returns after the commit; errors as above. Any thread. */
 VD_MUST_USE vd_err vd_outbox_put(vd_outbox *outbox, const vd_outbox_note *note, vd_why *why);
@@ -58,7 +73,10 @@ VD_MUST_USE vd_err vd_outbox_next(vd_outbox *outbox, int64_t after_seq,
 VD_MUST_USE vd_err vd_outbox_confirm(
     vd_outbox *outbox, int64_t seq); /* the hub has named it; does not wait for the disk: a
                                         confirmation lost in a crash only sends it once more */
-/* Blobs whose event the hub has. VD_ABSENT: none. */
+/* The hub asks for a file that is held: it goes next, also in quiet hours. VD_ABSENT: it is not
+ * here (any more). Any thread. */
+VD_MUST_USE vd_err vd_outbox_ask(vd_outbox *outbox, const vd_digest *digest, vd_why *why);
+/* Blobs whose event the hub has and that are to go. VD_ABSENT: none (now). */
 VD_MUST_USE vd_err vd_outbox_next_blob(vd_outbox *outbox, vd_digest *ret_digest, char *ret_path,
                                        size_t room, uint64_t *ret_bytes);
 VD_MUST_USE vd_err vd_outbox_blob_sent(vd_outbox *outbox, const vd_digest *digest);
@@ -75,6 +93,7 @@ typedef struct {
      * events that the hub has already. Refused events count as dropped_quota since the start. */
     uint64_t dropped_quota, dropped_age, dropped_blobs;
     uint64_t accepted, confirmed; /* since the start */
+    uint64_t held, held_bytes;    /* evidence that waits to be asked for */
 } vd_outbox_stats;
 void vd_outbox_get_stats(vd_outbox *outbox, vd_outbox_stats *ret_stats);
 #endif

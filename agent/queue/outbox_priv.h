@@ -2,6 +2,7 @@
  *
  *   outbox.c   opening, accepting, waiting, figures
  *   lend.c     the sender's side: messages and evidence out, confirmed, gone
+ *   policy.c   which evidence goes by itself, which is held and asked for
  *   keep.c     the loss policy (quota, age) and the sweep of files that nothing names
  *
  * Functions named *_job run inside a committer's job, one at a time. What a job means
@@ -16,6 +17,7 @@
 #include "vd/store.h"
 
 #define OUTBOX_PATH_ROOM 4096
+#define HELD_PRIORITY    (VD_OUTBOX_LEAST - 1) /* held evidence is lost before all else */
 
 typedef struct outbox_doomed {
     struct outbox_doomed *next;
@@ -25,6 +27,7 @@ typedef struct outbox_doomed {
 struct vd_outbox {
     uint64_t quota_bytes;
     int64_t max_age_us;
+    vd_outbox_policy upload;
     vd_blobs *blobs;
     char blob_dir[OUTBOX_PATH_ROOM];
     vd_committer *committer;
@@ -47,6 +50,11 @@ typedef struct {
     outbox_doomed *doomed;
 } outbox_change;
 
+/* Whether an event's evidence is held, by the policy. Counts it against the budget when it goes. */
+VD_MUST_USE vd_err outbox_is_held(vd_outbox *outbox, const vd_event *event, int severity,
+                                  bool *ret_held, vd_why *why);
+/* The least priority that may be sent now: quiet hours let only what always goes through. */
+int outbox_least_now(const vd_outbox *outbox);
 /* Deletes the row of a blob that nothing needs any more, and notes its file. */
 VD_MUST_USE vd_err outbox_blob_tidy_job(outbox_change *change, vd_store *store,
                                         const vd_digest *digest, vd_why *why);

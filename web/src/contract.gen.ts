@@ -174,6 +174,8 @@ export type Evidence = {
   height?: number;
   /** hub only: the file is here and matches its digest */
   arrived?: boolean;
+  /** the device keeps the file until it is asked for (POST /evidence/{digest}/ask) */
+  held?: boolean;
 };
 
 export type Rule = {
@@ -245,6 +247,7 @@ export type Event = {
   device: string;
   camera: string;
   kind: EventKind;
+  correlation?: Ulid;
   /** what happened in words, when the kind alone does not tell */
   title?: string;
   severity: Severity;

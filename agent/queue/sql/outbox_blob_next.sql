@@ -1,3 +1,4 @@
--- outbox_blob_next: reads the evidence to send first.
+-- outbox_blob_next: reads the evidence to send first, of those at least so important.
 SELECT digest, bytes FROM blob
- WHERE ready = 1 AND sent = 0 AND retry_us <= :now ORDER BY retry_us, added_us LIMIT 1;
+ WHERE ready = 1 AND sent = 0 AND held = 0 AND retry_us <= :now AND priority >= :least
+ ORDER BY retry_us, added_us LIMIT 1;
