@@ -139,7 +139,7 @@ vd_err run_model_import(cli *c, vd_why *why)
     const char *out = cli_option(c, "out") ? cli_option(c, "out") : models_dir(c);
 
     vd_err err = aside_make(out, &a, why);
-    if (!err) err = vd_convert_tfjs(cli_argument(c, 0), a.path, &options, &result, why);
+    if (!err) err = vd_convert_model(cli_argument(c, 0), a.path, &options, &result, why);
     if (!err) err = take_classes(options.descriptor, a.path, classes, why);
     if (!err) err = check(&result, why);
     if (!err) err = publish(out, &a, classes, &result, why);

@@ -223,9 +223,9 @@ const cli_verb cli_verbs[] = {
       run_camera_list },
     { "camera show", "DEVICE CAMERA", 1, 2, "show one camera (DEVICE CAMERA or DEVICE/CAMERA)",
       NULL, NO_OPTIONS, run_camera_show },
-    { "model import", "MODEL", 1, 1, "convert a TensorFlow.js graph model into a model to run",
-      "MODEL is the .json file, its weights beside it. An operation that is not known is refused "
-      "by name and nothing is written.",
+    { "model import", "MODEL", 1, 1, "convert a TensorFlow.js or TFLite model into a model to run",
+      "MODEL is the .json file, its weights beside it, or a .tflite file. An operation that is not "
+      "known is refused by name and nothing is written.",
       OPTIONS(import_options), run_model_import },
     { "model list", "", 0, 0, "list the models of a folder, or of the hub", NULL,
       OPTIONS(list_options), run_model_list },

@@ -4,6 +4,7 @@
 #include "limits.h"
 #include "lower_priv.h"
 #include "tfjs_priv.h"
+#include "tflite_priv.h"
 #include "vd/file.h"
 
 #include <stdio.h>
@@ -28,30 +29,54 @@ static vd_digest source_digest(vd_slice json, vd_slice weights)
     return vd_sha256(vd_slice_of(both, sizeof(both)));
 }
 
-static vd_err convert(const vd_json *root, vd_slice weights, const char *outputs,
-                      const vd_digest *source, vd_buf *into, vd_why *why)
+/* From the graph that a reader made to the bytes of an .onnx file. */
+static vd_err write_graph(g_graph *graph, const char *format, const vd_digest *source, vd_buf *into,
+                          vd_why *why)
 {
-    VD_AUTO(vd_arena_ptr) arena = vd_arena_new((size_t)VD_LIMIT_MODEL_BYTES * 4);
     VD_AUTO(onnx_writer) w = onnx_writer_init();
-    tfjs_weights list = { 0 };
-    g_graph *graph = NULL;
     char lineage[VD_SHA256_HEX + 16];
-    if (!arena) return vd_fail(why, VD_FULL, "there is no memory for the graph");
     snprintf(lineage, sizeof(lineage), "sha256:%s", source->hex);
-    if (!outputs && is_centernet(root)) outputs = CENTERNET_OUTPUT;
-    vd_err err =
-        tfjs_read_weights(vd_json_get(root, "weightsManifest"), weights, arena, &list, why);
-    if (!err) err = tfjs_read_graph(root, &list, outputs, arena, &graph, why);
-    if (err) return err;
     g_fuse(graph);
-    err = g_finish(graph, why);
+    vd_err err = g_finish(graph, why);
     if (!err && !g_pad_channels(graph))
         err = vd_fail(why, VD_FULL, "the graph does not fit in memory");
     if (!err) err = g_finish(graph, why);
     if (!err) err = g_lower(graph, &w, why);
-    const char *props[] = { "vedette.source", lineage, "vedette.source_format", "tfjs-graph-model",
-                            NULL };
+    const char *props[] = { "vedette.source", lineage, "vedette.source_format", format, NULL };
     return err ? err : onnx_finish(&w, "vedette", props, into, why);
+}
+
+static vd_err convert(const vd_json *root, vd_slice weights, const char *outputs,
+                      const vd_digest *source, vd_buf *into, vd_why *why)
+{
+    VD_AUTO(vd_arena_ptr) arena = vd_arena_new((size_t)VD_LIMIT_MODEL_BYTES * 4);
+    tfjs_weights list = { 0 };
+    g_graph *graph = NULL;
+    if (!arena) return vd_fail(why, VD_FULL, "there is no memory for the graph");
+    if (!outputs && is_centernet(root)) outputs = CENTERNET_OUTPUT;
+    vd_err err =
+        tfjs_read_weights(vd_json_get(root, "weightsManifest"), weights, arena, &list, why);
+    if (!err) err = tfjs_read_graph(root, &list, outputs, arena, &graph, why);
+    return err ? err : write_graph(graph, "tfjs-graph-model", source, into, why);
+}
+
+static vd_err convert_tflite(vd_slice file, const char *outputs, const vd_digest *source,
+                             vd_buf *into, tflite_facts *facts, vd_why *why)
+{
+    VD_AUTO(vd_arena_ptr) arena = vd_arena_new((size_t)VD_LIMIT_MODEL_BYTES * 4);
+    g_graph *graph = NULL;
+    if (!arena) return vd_fail(why, VD_FULL, "there is no memory for the graph");
+    vd_err err = tflite_read_graph(file, outputs, arena, &graph, facts, why);
+    return err ? err : write_graph(graph, "tflite", source, into, why);
+}
+
+vd_err vd_convert_tflite_memory(vd_slice file, const vd_convert_options *options, vd_buf *into,
+                                vd_why *why)
+{
+    tflite_facts facts;
+    vd_digest source = vd_sha256(file);
+    return convert_tflite(file, (options ? options : &no_options)->outputs, &source, into, &facts,
+                          why);
 }
 
 vd_err vd_convert_tfjs_memory(vd_slice model_json, vd_slice weights,
@@ -71,6 +96,7 @@ static vd_err choose_name(const char *path, const char *wanted, char into[65], v
     const char *slash = strrchr(path, '/'), *from = wanted ? wanted : slash ? slash + 1 : path;
     size_t len = strlen(from);
     if (!wanted && len > 5 && strcmp(from + len - 5, ".json") == 0) len -= 5;
+    if (!wanted && len > 7 && strcmp(from + len - 7, ".tflite") == 0) len -= 7;
     bool plain = len > 0 && len <= 64 && from[0] != '.' && from[0] != '-';
     for (size_t i = 0; i < len && plain; i++)
         plain = strchr("abcdefghijklmnopqrstuvwxyz0123456789._-", from[i]) != NULL;
@@ -131,6 +157,16 @@ static vd_err publish(const char *out_dir, const char *name, vd_slice model, vd_
     return err;
 }
 
+/* The .onnx bytes are there, and the descriptor: both files in place. */
+static vd_err finish(const char *out_dir, const char *name, const vd_buf *model,
+                     const vd_buf *descriptor, const vd_onnx_info *info, vd_convert_result *result,
+                     vd_why *why)
+{
+    result->node_count = info->node_count;
+    result->transpose_count = info->transpose_count;
+    return publish(out_dir, name, vd_buf_slice(model), vd_buf_slice(descriptor), result, why);
+}
+
 vd_err vd_convert_tfjs(const char *model_json, const char *out_dir,
                        const vd_convert_options *options, vd_convert_result *ret_result,
                        vd_why *why)
@@ -156,9 +192,49 @@ vd_err vd_convert_tfjs(const char *model_json, const char *out_dir,
     if (!err) err = vd_onnx_inspect(vd_buf_slice(&model), &info, why);
     if (!err) err = make_descriptor(root, name, options, &info, &descriptor, why);
     if (err) return err;
-    result.node_count = info.node_count;
-    result.transpose_count = info.transpose_count;
-    err = publish(out_dir, name, vd_buf_slice(&model), vd_buf_slice(&descriptor), &result, why);
+    err = finish(out_dir, name, &model, &descriptor, &info, &result, why);
     if (!err) *ret_result = result;
     return err;
+}
+
+vd_err vd_convert_tflite(const char *path, const char *out_dir, const vd_convert_options *options,
+                         vd_convert_result *ret_result, vd_why *why)
+{
+    VD_AUTO(vd_buf) file = VD_BUF(VD_LIMIT_MODEL_BYTES);
+    VD_AUTO(vd_buf) model = VD_BUF(VD_LIMIT_MODEL_BYTES);
+    VD_AUTO(vd_buf) descriptor = VD_BUF(DESCRIPTOR_BYTES);
+    vd_convert_result result = { 0 };
+    tflite_facts facts = { 0 };
+    vd_onnx_info info;
+    char name[65];
+
+    if (!options) options = &no_options;
+    vd_err err = choose_name(path, options->name, name, why);
+    if (!err) err = vd_file_load(path, &file, why);
+    if (err) return err;
+    result.source_digest = vd_sha256(vd_buf_slice(&file));
+    err = convert_tflite(vd_buf_slice(&file), options->outputs, &result.source_digest, &model,
+                         &facts, why);
+    if (!err) err = vd_onnx_inspect(vd_buf_slice(&model), &info, why);
+    if (!err && options->descriptor)
+        err = vd_file_load(options->descriptor, &descriptor, why);
+    else if (!err)
+        err = descriptor_tflite(name, &info, &facts, options->labels, &descriptor, why);
+    if (!err) err = finish(out_dir, name, &model, &descriptor, &info, &result, why);
+    if (!err) *ret_result = result;
+    return err;
+}
+
+/* A name can lie and a file need not have one: what is inside decides too. */
+vd_err vd_convert_model(const char *path, const char *out_dir, const vd_convert_options *options,
+                        vd_convert_result *ret_result, vd_why *why)
+{
+    VD_AUTO(vd_buf) file = VD_BUF(VD_LIMIT_MODEL_BYTES);
+    size_t len = strlen(path);
+    bool one_file = len > 7 && strcmp(path + len - 7, ".tflite") == 0;
+    vd_err err = one_file ? VD_OK : vd_file_load(path, &file, why);
+    if (err) return err;
+    one_file = one_file || tflite_is(vd_buf_slice(&file));
+    return one_file ? vd_convert_tflite(path, out_dir, options, ret_result, why)
+                    : vd_convert_tfjs(path, out_dir, options, ret_result, why);
 }

@@ -1,6 +1,7 @@
 /* convert.h - a trained model from another house becomes an .onnx file with a descriptor beside it.
  *
- * Today: TensorFlow.js graph models (model.json and its weight files). A reader turns the source
+ * Today: TensorFlow.js graph models (model.json and its weight files) and TFLite models (one
+ * .tflite file; float, float16 and quantised). A reader turns the source
  * into the internal graph, lowering turns that into ONNX (channels first, so that convolutions run
  * without transposes), a writer puts both files in place. A graph with anything that is not
  * understood is refused, naming every such operation and node, and nothing is written.
@@ -23,7 +24,7 @@ typedef struct {
 typedef struct {
     char model_path[VD_CONVERT_PATH_ROOM];      /* DIR/NAME.onnx */
     char descriptor_path[VD_CONVERT_PATH_ROOM]; /* DIR/NAME.model.yaml */
-    vd_digest source_digest;                    /* SHA-256 over model.json and the weight files */
+    vd_digest source_digest;                    /* SHA-256 over all files of the source */
     vd_digest model_digest;
     unsigned node_count, transpose_count; /* of the written graph */
 } vd_convert_result;
@@ -40,6 +41,17 @@ VD_MUST_USE vd_err vd_convert_tfjs(const char *model_json, const char *out_dir,
 VD_MUST_USE vd_err vd_convert_tfjs_memory(vd_slice model_json, vd_slice weights,
                                           const vd_convert_options *options, vd_buf *into,
                                           vd_why *why);
+
+/* The same for a TFLite model, which is one file. */
+VD_MUST_USE vd_err vd_convert_tflite(const char *path, const char *out_dir,
+                                     const vd_convert_options *options,
+                                     vd_convert_result *ret_result, vd_why *why);
+VD_MUST_USE vd_err vd_convert_tflite_memory(vd_slice file, const vd_convert_options *options,
+                                            vd_buf *into, vd_why *why);
+/* Whichever of the two it is. */
+VD_MUST_USE vd_err vd_convert_model(const char *path, const char *out_dir,
+                                    const vd_convert_options *options,
+                                    vd_convert_result *ret_result, vd_why *why);
 
 /* A look into an .onnx file without running it: what goes in and out, how many nodes of what kind.
  */

@@ -3,15 +3,73 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+static const char *const op_name[G_OP_COUNT] = {
+    [G_NOP] = "nop",
+    [G_IDENTITY] = "identity",
+    [G_CONV] = "conv",
+    [G_DEPTHWISE] = "depthwise",
+    [G_MAX_POOL] = "max_pool",
+    [G_RESIZE_BILINEAR] = "resize_bilinear",
+    [G_ADD] = "add",
+    [G_SUB] = "sub",
+    [G_MUL] = "mul",
+    [G_FLOOR_DIV] = "floor_div",
+    [G_FLOOR_MOD] = "floor_mod",
+    [G_EQUAL] = "equal",
+    [G_RELU] = "relu",
+    [G_RELU6] = "relu6",
+    [G_SIGMOID] = "sigmoid",
+    [G_HARD_SIGMOID] = "hard_sigmoid",
+    [G_MEAN] = "mean",
+    [G_CONCAT] = "concat",
+    [G_RESHAPE] = "reshape",
+    [G_CAST] = "cast",
+    [G_EXPAND_DIMS] = "expand_dims",
+    [G_STRIDED_SLICE] = "strided_slice",
+    [G_TOP_K] = "top_k",
+    [G_GATHER] = "gather",
+    [G_QUANTIZED] = "quantized",
+    [G_TANH] = "tanh",
+    [G_EXP] = "exp",
+    [G_LOG] = "log",
+    [G_SQRT] = "sqrt",
+    [G_RSQRT] = "rsqrt",
+    [G_NEG] = "neg",
+    [G_ABS] = "abs",
+    [G_FLOOR] = "floor",
+    [G_CEIL] = "ceil",
+    [G_ROUND] = "round",
+    [G_ELU] = "elu",
+    [G_LEAKY_RELU] = "leaky_relu",
+    [G_CLIP] = "clip",
+    [G_PRELU] = "prelu",
+    [G_DIV] = "div",
+    [G_POW] = "pow",
+    [G_MAXIMUM] = "maximum",
+    [G_MINIMUM] = "minimum",
+    [G_SOFTMAX] = "softmax",
+    [G_L2_NORM] = "l2_norm",
+    [G_SUM] = "sum",
+    [G_REDUCE_MAX] = "reduce_max",
+    [G_REDUCE_MIN] = "reduce_min",
+    [G_AVERAGE_POOL] = "average_pool",
+    [G_RESIZE_NEAREST] = "resize_nearest",
+    [G_TRANSPOSE_CONV] = "transpose_conv",
+    [G_FULLY_CONNECTED] = "fully_connected",
+    [G_SQUEEZE] = "squeeze",
+    [G_TRANSPOSE] = "transpose",
+    [G_PAD] = "pad",
+    [G_MIRROR_PAD] = "mirror_pad",
+    [G_SPLIT] = "split",
+    [G_ARG_MAX] = "arg_max",
+    [G_SPACE_TO_DEPTH] = "space_to_depth",
+    [G_DEPTH_TO_SPACE] = "depth_to_space",
+    [G_DETECTION] = "detection",
+};
+
 const char *g_op_name(g_op op)
 {
-    static const char *const names[G_OP_COUNT] = {
-        "nop",     "identity", "conv",        "depthwise",     "max_pool",  "resize_bilinear",
-        "add",     "sub",      "mul",         "floor_div",     "floor_mod", "equal",
-        "relu",    "relu6",    "sigmoid",     "hard_sigmoid",  "mean",      "concat",
-        "reshape", "cast",     "expand_dims", "strided_slice", "top_k",     "gather",
-    };
-    return names[op];
+    return op_name[op];
 }
 
 int64_t g_elements(const g_shape *shape)

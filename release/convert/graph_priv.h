@@ -1,5 +1,5 @@
-/* graph_priv.h - the internal graph between readers (TensorFlow.js today, TFLite later) and the
- * ONNX writer.
+/* graph_priv.h - the internal graph between readers (TensorFlow.js, TFLite) and the ONNX
+ * writer.
  *
  *   reader ──> g_graph ── g_finish (order, shapes) ──> g_fuse ──> g_lower ──> onnx_writer
  *
@@ -47,16 +47,71 @@ typedef enum {
     G_STRIDED_SLICE,
     G_TOP_K,
     G_GATHER,
+    /* what only TFLite's reader makes so far */
+    G_QUANTIZED, /* rounds to the steps that node->quant has, and back: what the source stores */
+    G_TANH,
+    G_EXP,
+    G_LOG,
+    G_SQRT,
+    G_RSQRT,
+    G_NEG,
+    G_ABS,
+    G_FLOOR,
+    G_CEIL,
+    G_ROUND,
+    G_ELU,
+    G_LEAKY_RELU, /* alpha */
+    G_CLIP,       /* alpha .. beta */
+    G_PRELU,
+    G_DIV,
+    G_POW,
+    G_MAXIMUM,
+    G_MINIMUM,
+    G_SOFTMAX, /* along the last axis, after times beta */
+    G_L2_NORM, /* along the last axis */
+    G_SUM,
+    G_REDUCE_MAX,
+    G_REDUCE_MIN,
+    G_AVERAGE_POOL,
+    G_RESIZE_NEAREST,
+    G_TRANSPOSE_CONV,  /* picture, filter OHWI, size of the result, bias */
+    G_FULLY_CONNECTED, /* x, weights [out,in], bias */
+    G_SQUEEZE,
+    G_TRANSPOSE,
+    G_PAD,        /* x, pairs, value */
+    G_MIRROR_PAD, /* x, pairs; the border itself is not repeated */
+    G_SPLIT,      /* x, axis, sizes */
+    G_ARG_MAX,
+    G_SPACE_TO_DEPTH, /* kernel[0]: block */
+    G_DEPTH_TO_SPACE,
+    G_DETECTION, /* boxes, scores, anchors: what TFLite_Detection_PostProcess does */
     G_OP_COUNT
 } g_op;
 
 typedef enum { G_PAD_VALID, G_PAD_SAME } g_padding;
 typedef enum { G_ACT_NONE, G_ACT_RELU, G_ACT_RELU6 } g_activation;
 
+/* How the source stores numbers: value = (integer - zero) * scale, for all or along one axis. */
+typedef struct {
+    unsigned count; /* 1: for all */
+    const float *scale;
+    const int32_t *zero;
+    int axis;
+    bool is_signed; /* int8, otherwise uint8; of a bias: int32 */
+} g_quant;
+
+typedef struct {
+    int64_t rows, rows_per_class, classes_per_row, classes;
+    bool regular; /* each class suppresses its own; otherwise a better box suppresses any */
+    float score_min, iou, y_scale, x_scale, h_scale, w_scale;
+} g_detection;
+
 typedef struct {
     const char *name;
     g_type type;
     g_shape shape;
+    const g_quant *quant; /* of a constant whose integers are in `stored` */
+    const void *stored;
     const void *data; /* of a constant: float, int32_t or uint8_t elements; NULL otherwise */
     int maker;        /* node index; -1 for inputs and constants */
     unsigned uses;    /* by needed nodes and outputs, known after g_finish */
@@ -75,6 +130,11 @@ typedef struct {
     g_padding padding;
     g_activation activation;
     bool keep_dims, align_corners, half_pixel;
+    bool integer; /* picture, filter and result are integers in the source: written so that a
+                     runtime can compute in integers */
+    float alpha, beta;
+    const g_quant *quant;         /* of G_QUANTIZED */
+    const g_detection *detection; /* of G_DETECTION */
     int64_t begin_mask, end_mask, shrink_mask;
     g_type to;
 } g_node;

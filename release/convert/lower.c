@@ -311,7 +311,8 @@ static vd_err low_binary(low *l, const g_node *node, vd_why *why)
 {
     (void)why;
     static const char *const ops[G_OP_COUNT] = {
-        [G_ADD] = "Add", [G_SUB] = "Sub", [G_MUL] = "Mul", [G_EQUAL] = "Equal"
+        [G_ADD] = "Add",     [G_SUB] = "Sub",     [G_MUL] = "Mul", [G_EQUAL] = "Equal",
+        [G_MAXIMUM] = "Max", [G_MINIMUM] = "Min", [G_DIV] = "Div", [G_POW] = "Pow",
     };
     if (lower_as_factor(l, node)) return VD_OK;
     low_layout layout = binary_layout(l, node);
@@ -343,6 +344,10 @@ static const lower_fn table[G_OP_COUNT] = {
     [G_FLOOR_DIV] = low_binary,
     [G_FLOOR_MOD] = low_binary,
     [G_EQUAL] = low_binary,
+    [G_MAXIMUM] = low_binary,
+    [G_MINIMUM] = low_binary,
+    [G_DIV] = low_binary,
+    [G_POW] = low_binary,
     [G_RELU] = low_unary,
     [G_RELU6] = low_relu6,
     [G_SIGMOID] = low_unary,
@@ -356,6 +361,11 @@ static const lower_fn table[G_OP_COUNT] = {
     [G_TOP_K] = low_top_k,
     [G_GATHER] = low_gather,
 };
+
+static lower_fn lower_of(g_op op)
+{
+    return table[op] ? table[op] : low_more(op) ? low_more(op) : low_move(op);
+}
 
 /* A picture comes in with channels first: cameras' pictures are made so anyway. */
 static void declare_inputs(low *l)
@@ -391,7 +401,9 @@ vd_err g_lower(g_graph *g, onnx_writer *w, vd_why *why)
     declare_inputs(&l);
     for (unsigned i = 0; i < g->order_count && !w->failed; i++) {
         const g_node *node = &g->node[g->order[i]];
-        vd_err err = table[node->op](&l, node, why);
+        lower_fn lower = lower_of(node->op);
+        vd_err err =
+            lower ? lower(&l, node, why) : g_fail(node, why, "the operation is not supported");
         if (err) return err;
     }
     if (!w->failed) declare_outputs(&l);

@@ -15,39 +15,59 @@ static void window_attrs(low *l, const g_node *node)
     }
     onnx_attr_ints(l->w, "kernel_shape", node->kernel, 2);
     onnx_attr_ints(l->w, "strides", node->stride, 2);
-    onnx_attr_ints(l->w, "dilations", node->dilation, 2);
+    if (node->op != G_AVERAGE_POOL) onnx_attr_ints(l->w, "dilations", node->dilation, 2);
     onnx_attr_ints(l->w, "pads", pads, 4);
 }
 
-/* HWIO -> OIHW; a depthwise HWCM -> (C*M)1HW. The factor that the input owes goes in here. */
-static const char *turn_filter(low *l, const g_node *node, float factor)
+/* HWIO -> OIHW; a depthwise HWCM -> (C*M)1HW; elements of 4 bytes or, as they are stored, of 1. */
+static void *turn(low *l, const g_node *node, const void *filter_data, size_t each, int64_t dims[4])
 {
     const g_value *filter = g_in(l->g, node, 1);
-    const float *from = filter->data;
+    const uint8_t *from = filter_data;
     int64_t window = filter->shape.dim[0] * filter->shape.dim[1];
     int64_t in = filter->shape.dim[2], out = filter->shape.dim[3];
     bool depthwise = node->op == G_DEPTHWISE;
-    float *to = vd_arena_alloc(l->g->arena, (size_t)(window * in * out) * sizeof(float) + 1);
+    uint8_t *to = vd_arena_alloc(l->g->arena, (size_t)(window * in * out) * each + 1);
     if (!to) {
         l->w->failed = true;
         return NULL;
     }
-    int64_t dims[4] = { depthwise ? in * out : out, depthwise ? 1 : in, filter->shape.dim[0],
-                        filter->shape.dim[1] };
+    dims[0] = depthwise ? in * out : out;
+    dims[1] = depthwise ? 1 : in;
+    dims[2] = filter->shape.dim[0];
+    dims[3] = filter->shape.dim[1];
     for (int64_t p = 0; p < window; p++)
         for (int64_t i = 0; i < in; i++)
             for (int64_t o = 0; o < out; o++) {
                 int64_t row = depthwise ? i * out + o : o * in + i;
-                to[row * window + p] = from[(p * in + i) * out + o] * factor;
+                memcpy(to + (size_t)(row * window + p) * each,
+                       from + (size_t)((p * in + i) * out + o) * each, each);
             }
+    return to;
+}
+
+/* The factor that the input owes goes in here. */
+static const char *turn_filter(low *l, const g_node *node, float factor)
+{
+    const g_value *filter = g_in(l->g, node, 1);
+    int64_t dims[4], count = g_elements(&filter->shape);
+    if (node->integer && filter->stored) {
+        const void *integers = turn(l, node, filter->stored, 1, dims);
+        return integers ? low_stored(l, node, "filter", filter, integers, dims, 4) : NULL;
+    }
+    float *to = turn(l, node, filter->data, sizeof(float), dims);
+    if (!to) return NULL;
+    for (int64_t i = 0; i < count && factor != 1; i++) to[i] *= factor;
     return low_floats(l, low_temp(l, node, "filter"), to, dims, 4);
 }
 
 static const char *turn_bias(low *l, const g_node *node, int64_t channels)
 {
     if (node->in_count < 3) return NULL;
-    const char *name = low_temp(l, node, "bias");
-    return low_floats(l, name, g_in(l->g, node, 2)->data, &channels, 1);
+    const g_value *bias = g_in(l->g, node, 2);
+    if (node->integer && bias->stored)
+        return low_stored(l, node, "bias", bias, bias->stored, &channels, 1);
+    return low_floats(l, low_temp(l, node, "bias"), bias->data, &channels, 1);
 }
 
 /* The activation that the source fused into the convolution. */
@@ -86,7 +106,7 @@ vd_err low_max_pool(low *l, const g_node *node, vd_why *why)
 {
     (void)why;
     const char *in = low_get(l, node->in[0], CHW), *out = low_out(l, node, 0, CHW, 1);
-    onnx_node(l->w, "MaxPool", &in, 1, &out, 1);
+    onnx_node(l->w, node->op == G_MAX_POOL ? "MaxPool" : "AveragePool", &in, 1, &out, 1);
     window_attrs(l, node);
     onnx_node_end(l->w);
     return VD_OK;
@@ -109,7 +129,10 @@ vd_err low_resize(low *l, const g_node *node, vd_why *why)
         in[3] = low_ints(l, node, "sizes", sizes, 4);
     }
     onnx_node(l->w, "Resize", in, count, &out, 1);
-    onnx_attr_text(l->w, "mode", "linear");
+    onnx_attr_text(l->w, "mode", node->op == G_RESIZE_NEAREST ? "nearest" : "linear");
+    if (node->op == G_RESIZE_NEAREST)
+        onnx_attr_text(l->w, "nearest_mode",
+                       node->align_corners || node->half_pixel ? "round_prefer_ceil" : "floor");
     onnx_attr_text(l->w, "coordinate_transformation_mode",
                    node->align_corners ? "align_corners"
                    : node->half_pixel  ? "half_pixel"
@@ -118,8 +141,7 @@ vd_err low_resize(low *l, const g_node *node, vd_why *why)
     return VD_OK;
 }
 
-/* Bit per axis that the mean runs over. */
-static unsigned mean_axes(const low *l, const g_node *node)
+unsigned low_axis_bits(const low *l, const g_node *node)
 {
     const g_value *axes = g_in(l->g, node, 1);
     int rank = g_in(l->g, node, 0)->shape.rank;
@@ -134,12 +156,21 @@ static unsigned mean_axes(const low *l, const g_node *node)
 vd_err low_mean(low *l, const g_node *node, vd_why *why)
 {
     (void)why;
-    unsigned bits = mean_axes(l, node), count = 0;
+    unsigned bits = low_axis_bits(l, node), count = 0;
     const g_shape *in_shape = &g_in(l->g, node, 0)->shape;
     float factor;
     if (in_shape->rank == 4 && bits == 6 && node->keep_dims) {
         const char *in = low_get_owing(l, node->in[0], CHW, &factor);
         low_node1(l, "GlobalAveragePool", in, low_out(l, node, 0, CHW, factor));
+        return VD_OK;
+    }
+    if (in_shape->rank == 4 && bits == 6) {
+        const g_shape *to = &l->g->value[node->out].shape;
+        const char *in = low_get_owing(l, node->in[0], CHW, &factor);
+        const char *mean = low_temp(l, node, "mean");
+        low_node1(l, "GlobalAveragePool", in, mean);
+        const char *shape = low_ints(l, node, "shape", to->dim, (unsigned)to->rank);
+        low_node2(l, "Reshape", mean, shape, low_out(l, node, 0, PLAIN, factor));
         return VD_OK;
     }
     int64_t axes[G_RANK_MAX];

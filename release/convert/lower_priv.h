@@ -51,11 +51,28 @@ vd_err low_max_pool(low *l, const g_node *node, vd_why *why);
 vd_err low_resize(low *l, const g_node *node, vd_why *why);
 vd_err low_mean(low *l, const g_node *node, vd_why *why);
 vd_err low_concat(low *l, const g_node *node, vd_why *why);
+/* Bit per axis that a mean, sum ... runs over. */
+unsigned low_axis_bits(const low *l, const g_node *node);
+/* Numbers that the source stores as integers: uint8 (or a bias: int32) constants and the node that
+ * makes floats of them, which a runtime folds into its reader. Signed bytes are written as unsigned
+ * ones, 128 up: the same values, and exact on machines whose signed products saturate. */
+const char *low_stored(low *l, const g_node *node, const char *what, const g_value *value,
+                       const void *integers, const int64_t *dims, unsigned rank);
 /* lower_tensor.c */
 vd_err low_reshape(low *l, const g_node *node, vd_why *why);
 vd_err low_strided_slice(low *l, const g_node *node, vd_why *why);
 vd_err low_top_k(low *l, const g_node *node, vd_why *why);
 vd_err low_gather(low *l, const g_node *node, vd_why *why);
+
+/* lower_more.c, lower_move.c, lower_detect.c: NULL when the operation is not theirs */
+lower_fn low_more(g_op op);
+lower_fn low_move(g_op op);
+vd_err low_detection(low *l, const g_node *node, vd_why *why);
+/* Where axis i of a picture is with channels first. */
+static inline int64_t low_axis_chw(int64_t axis)
+{
+    return axis == 0 ? 0 : axis == 3 ? 1 : axis + 1;
+}
 
 /* Everything that the graph's outputs need, into the writer. */
 VD_MUST_USE vd_err g_lower(g_graph *g, onnx_writer *w, vd_why *why);

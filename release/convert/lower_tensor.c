@@ -24,9 +24,11 @@ vd_err low_strided_slice(low *l, const g_node *node, vd_why *why)
     const g_shape *shape = &g_in(l->g, node, 0)->shape;
     int64_t from[G_RANK_MAX], to[G_RANK_MAX], axes[G_RANK_MAX], step[G_RANK_MAX];
     unsigned count = (unsigned)g_elements(&g_in(l->g, node, 1)->shape);
+    bool turned = shape->rank == 4 && !node->shrink_mask && low_prefers_chw(l, node->in[0]);
+    low_layout layout = turned ? CHW : PLAIN;
     for (unsigned i = 0; i < count; i++) {
         bool shrink = node->shrink_mask >> i & 1;
-        axes[i] = i;
+        axes[i] = turned ? low_axis_chw(i) : i;
         step[i] = shrink ? 1 : g_const_int(g_in(l->g, node, 3), i);
         from[i] = edge_of(g_in(l->g, node, 1), node->begin_mask, i, 0);
         if (from[i] < 0) from[i] += shape->dim[i];
@@ -34,12 +36,12 @@ vd_err low_strided_slice(low *l, const g_node *node, vd_why *why)
             shrink ? from[i] + 1 : edge_of(g_in(l->g, node, 2), node->end_mask, i, shape->dim[i]);
     }
     float factor;
-    const char *in[5] = { low_get_owing(l, node->in[0], PLAIN, &factor) };
+    const char *in[5] = { low_get_owing(l, node->in[0], layout, &factor) };
     in[1] = low_ints(l, node, "from", from, count);
     in[2] = low_ints(l, node, "to", to, count);
     in[3] = low_ints(l, node, "axes", axes, count);
     in[4] = low_ints(l, node, "step", step, count);
-    const char *out = low_out(l, node, 0, PLAIN, factor);
+    const char *out = low_out(l, node, 0, layout, factor);
     const char *cut = node->shrink_mask ? low_temp(l, node, "cut") : out;
     onnx_node(l->w, "Slice", in, 5, &cut, 1);
     onnx_node_end(l->w);

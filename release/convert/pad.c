@@ -58,6 +58,8 @@ static int pad_constant(const padding *p, int value, int axis)
     *to = *from;
     to->name = name;
     to->data = data;
+    to->quant = NULL;
+    to->stored = NULL;
     to->shape.dim[axis] = p->padded;
     return (int)g->value_count++;
 }

@@ -1,11 +1,9 @@
 /* Shapes and types: what each operation makes of its inputs, and every check that lowering then
  * relies on. */
-#include "graph_priv.h"
+#include "shape_priv.h"
 
-typedef vd_err (*infer_fn)(g_graph *g, g_node *node, vd_why *why);
-
-static vd_err set_out(g_graph *g, const g_node *node, unsigned index, g_type type, g_shape shape,
-                      vd_why *why)
+vd_err infer_set(g_graph *g, const g_node *node, unsigned index, g_type type, g_shape shape,
+                 vd_why *why)
 {
     int64_t count = 1;
     for (int i = 0; i < shape.rank; i++) {
@@ -19,7 +17,7 @@ static vd_err set_out(g_graph *g, const g_node *node, unsigned index, g_type typ
     return VD_OK;
 }
 
-static vd_err need_rank4(g_graph *g, const g_node *node, vd_why *why)
+vd_err infer_need_picture(g_graph *g, const g_node *node, vd_why *why)
 {
     char text[96];
     const g_value *in = g_in(g, node, 0);
@@ -29,7 +27,7 @@ static vd_err need_rank4(g_graph *g, const g_node *node, vd_why *why)
 }
 
 /* Input `index` must be constant integers; at most `most` of them. */
-static vd_err need_ints(g_graph *g, const g_node *node, unsigned index, int64_t most, vd_why *why)
+vd_err infer_need_ints(g_graph *g, const g_node *node, unsigned index, int64_t most, vd_why *why)
 {
     const g_value *in = g_in(g, node, index);
     if (in->data && in->type == G_I32 && in->shape.rank <= 1 && g_elements(&in->shape) <= most)
@@ -37,10 +35,10 @@ static vd_err need_ints(g_graph *g, const g_node *node, unsigned index, int64_t 
     return g_fail(node, why, "input %u ('%.60s') must be constant integers", index, in->name);
 }
 
-static vd_err need_axis(g_graph *g, const g_node *node, unsigned index, int rank, int *ret_axis,
-                        vd_why *why)
+vd_err infer_need_axis(g_graph *g, const g_node *node, unsigned index, int rank, int *ret_axis,
+                       vd_why *why)
 {
-    vd_err err = need_ints(g, node, index, 1, why);
+    vd_err err = infer_need_ints(g, node, index, 1, why);
     if (err) return err;
     if (g_elements(&g_in(g, node, index)->shape) != 1)
         return g_fail(node, why, "one axis is needed");
@@ -51,12 +49,12 @@ static vd_err need_axis(g_graph *g, const g_node *node, unsigned index, int rank
     return VD_OK;
 }
 
-static vd_err infer_same(g_graph *g, g_node *node, vd_why *why)
+vd_err infer_same(g_graph *g, g_node *node, vd_why *why)
 {
-    return set_out(g, node, 0, g_in(g, node, 0)->type, g_in(g, node, 0)->shape, why);
+    return infer_set(g, node, 0, g_in(g, node, 0)->type, g_in(g, node, 0)->shape, why);
 }
 
-static vd_err infer_float_same(g_graph *g, g_node *node, vd_why *why)
+vd_err infer_float_same(g_graph *g, g_node *node, vd_why *why)
 {
     if (g_in(g, node, 0)->type != G_F32) return g_fail(node, why, "floats are needed");
     return infer_same(g, node, why);
@@ -64,7 +62,7 @@ static vd_err infer_float_same(g_graph *g, g_node *node, vd_why *why)
 
 static vd_err infer_cast(g_graph *g, g_node *node, vd_why *why)
 {
-    return set_out(g, node, 0, node->to, g_in(g, node, 0)->shape, why);
+    return infer_set(g, node, 0, node->to, g_in(g, node, 0)->shape, why);
 }
 
 void g_same_padding(int64_t in, int64_t kernel, int64_t stride, int64_t dilation, int64_t *ret_out,
@@ -95,19 +93,19 @@ static vd_err window_size(const g_node *node, int axis, int64_t in, int64_t *ret
     return VD_OK;
 }
 
-static vd_err infer_window(g_graph *g, g_node *node, int64_t channels, vd_why *why)
+vd_err infer_windowed(g_graph *g, g_node *node, int64_t channels, vd_why *why)
 {
     g_shape shape = g_in(g, node, 0)->shape;
     vd_err err = window_size(node, 0, shape.dim[1], &shape.dim[1], why);
     if (!err) err = window_size(node, 1, shape.dim[2], &shape.dim[2], why);
     if (err) return err;
     shape.dim[3] = channels;
-    return set_out(g, node, 0, G_F32, shape, why);
+    return infer_set(g, node, 0, G_F32, shape, why);
 }
 
 static vd_err infer_conv(g_graph *g, g_node *node, vd_why *why)
 {
-    vd_err err = need_rank4(g, node, why);
+    vd_err err = infer_need_picture(g, node, why);
     if (err) return err;
     const g_value *filter = g_in(g, node, 1);
     int64_t in_channels = g_in(g, node, 0)->shape.dim[3];
@@ -124,19 +122,19 @@ static vd_err infer_conv(g_graph *g, g_node *node, vd_why *why)
         if (!bias->data || bias->type != G_F32 || g_elements(&bias->shape) != out)
             return g_fail(node, why, "the bias must be %lld constant floats", (long long)out);
     }
-    return infer_window(g, node, out, why);
+    return infer_windowed(g, node, out, why);
 }
 
-static vd_err infer_max_pool(g_graph *g, g_node *node, vd_why *why)
+vd_err infer_pool(g_graph *g, g_node *node, vd_why *why)
 {
-    vd_err err = need_rank4(g, node, why);
-    return err ? err : infer_window(g, node, g_in(g, node, 0)->shape.dim[3], why);
+    vd_err err = infer_need_picture(g, node, why);
+    return err ? err : infer_windowed(g, node, g_in(g, node, 0)->shape.dim[3], why);
 }
 
-static vd_err infer_resize(g_graph *g, g_node *node, vd_why *why)
+vd_err infer_resize(g_graph *g, g_node *node, vd_why *why)
 {
-    vd_err err = need_rank4(g, node, why);
-    if (!err) err = need_ints(g, node, 1, 2, why);
+    vd_err err = infer_need_picture(g, node, why);
+    if (!err) err = infer_need_ints(g, node, 1, 2, why);
     if (err) return err;
     g_shape shape = g_in(g, node, 0)->shape;
     const g_value *size = g_in(g, node, 1);
@@ -146,10 +144,10 @@ static vd_err infer_resize(g_graph *g, g_node *node, vd_why *why)
         if (to < 1 || shape.dim[1 + i] < 1) return g_fail(node, why, "a size is not positive");
         shape.dim[1 + i] = to;
     }
-    return set_out(g, node, 0, G_F32, shape, why);
+    return infer_set(g, node, 0, G_F32, shape, why);
 }
 
-static vd_err infer_binary(g_graph *g, g_node *node, vd_why *why)
+vd_err infer_binary(g_graph *g, g_node *node, vd_why *why)
 {
     const g_value *a = g_in(g, node, 0), *b = g_in(g, node, 1);
     char left[96], right[96];
@@ -164,14 +162,14 @@ static vd_err infer_binary(g_graph *g, g_node *node, vd_why *why)
                           g_shape_text(&b->shape, right));
         if (*to == 1) *to = from;
     }
-    return set_out(g, node, 0, node->op == G_EQUAL ? G_BOOL : a->type, shape, why);
+    return infer_set(g, node, 0, node->op == G_EQUAL ? G_BOOL : a->type, shape, why);
 }
 
-static vd_err infer_mean(g_graph *g, g_node *node, vd_why *why)
+vd_err infer_reduce(g_graph *g, g_node *node, vd_why *why)
 {
     g_shape in = g_in(g, node, 0)->shape, shape = { 0 };
     vd_err err = infer_float_same(g, node, why);
-    if (!err) err = need_ints(g, node, 1, G_RANK_MAX, why);
+    if (!err) err = infer_need_ints(g, node, 1, G_RANK_MAX, why);
     if (err) return err;
     bool gone[G_RANK_MAX] = { false };
     for (int64_t i = 0; i < g_elements(&g_in(g, node, 1)->shape); i++) {
@@ -184,7 +182,7 @@ static vd_err infer_mean(g_graph *g, g_node *node, vd_why *why)
         if (gone[i] && !node->keep_dims) continue;
         shape.dim[shape.rank++] = gone[i] ? 1 : in.dim[i];
     }
-    return set_out(g, node, 0, G_F32, shape, why);
+    return infer_set(g, node, 0, G_F32, shape, why);
 }
 
 static vd_err infer_concat(g_graph *g, g_node *node, vd_why *why)
@@ -192,7 +190,7 @@ static vd_err infer_concat(g_graph *g, g_node *node, vd_why *why)
     g_value *first = g_in(g, node, 0);
     g_shape shape = first->shape;
     int axis;
-    vd_err err = need_axis(g, node, node->in_count - 1, shape.rank, &axis, why);
+    vd_err err = infer_need_axis(g, node, node->in_count - 1, shape.rank, &axis, why);
     if (err) return err;
     for (unsigned i = 1; i + 1 < node->in_count; i++) {
         const g_value *next = g_in(g, node, i);
@@ -202,15 +200,15 @@ static vd_err infer_concat(g_graph *g, g_node *node, vd_why *why)
             if (d != axis && next->shape.dim[d] != shape.dim[d])
                 return g_fail(node, why, "the parts differ along another axis");
         }
-        if (shape.dim[axis] > G_ELEMENTS_MAX) break; /* set_out refuses it */
+        if (shape.dim[axis] > G_ELEMENTS_MAX) break; /* infer_set refuses it */
         shape.dim[axis] += next->shape.dim[axis];
     }
-    return set_out(g, node, 0, first->type, shape, why);
+    return infer_set(g, node, 0, first->type, shape, why);
 }
 
 static vd_err infer_reshape(g_graph *g, g_node *node, vd_why *why)
 {
-    vd_err err = need_ints(g, node, 1, G_RANK_MAX, why);
+    vd_err err = infer_need_ints(g, node, 1, G_RANK_MAX, why);
     if (err) return err;
     const g_value *in = g_in(g, node, 0), *to = g_in(g, node, 1);
     g_shape shape = { .rank = (int)g_elements(&to->shape) };
@@ -227,7 +225,7 @@ static vd_err infer_reshape(g_graph *g, g_node *node, vd_why *why)
     if (open >= 0) shape.dim[open] = known ? have / known : 0;
     if (known * (open >= 0 ? shape.dim[open] : 1) != have)
         return g_fail(node, why, "%lld elements do not fit the new shape", (long long)have);
-    return set_out(g, node, 0, in->type, shape, why);
+    return infer_set(g, node, 0, in->type, shape, why);
 }
 
 static vd_err infer_expand(g_graph *g, g_node *node, vd_why *why)
@@ -236,11 +234,11 @@ static vd_err infer_expand(g_graph *g, g_node *node, vd_why *why)
     g_shape shape = { .rank = in->shape.rank + 1 };
     int axis;
     if (shape.rank > G_RANK_MAX) return g_fail(node, why, "too many dimensions");
-    vd_err err = need_axis(g, node, 1, shape.rank, &axis, why);
+    vd_err err = infer_need_axis(g, node, 1, shape.rank, &axis, why);
     if (err) return err;
     for (int i = 0, from = 0; i < shape.rank; i++)
         shape.dim[i] = i == axis ? 1 : in->shape.dim[from++];
-    return set_out(g, node, 0, in->type, shape, why);
+    return infer_set(g, node, 0, in->type, shape, why);
 }
 
 /* Where a slice begins or ends along one axis, kept inside it. */
@@ -258,7 +256,7 @@ static vd_err infer_slice(g_graph *g, g_node *node, vd_why *why)
     g_shape shape = { 0 };
     int64_t count = 0;
     for (unsigned i = 1; i < 4; i++) {
-        vd_err err = need_ints(g, node, i, in->shape.rank, why);
+        vd_err err = infer_need_ints(g, node, i, in->shape.rank, why);
         if (err) return err;
         if (i > 1 && g_elements(&g_in(g, node, i)->shape) != count)
             return g_fail(node, why, "begin, end and strides differ in length");
@@ -276,22 +274,22 @@ static vd_err infer_slice(g_graph *g, g_node *node, vd_why *why)
         if (shrink && from >= size) return g_fail(node, why, "the slice is outside the tensor");
         if (!shrink) shape.dim[shape.rank++] = to > from ? (to - from + step - 1) / step : 0;
     }
-    return set_out(g, node, 0, in->type, shape, why);
+    return infer_set(g, node, 0, in->type, shape, why);
 }
 
 static vd_err infer_top_k(g_graph *g, g_node *node, vd_why *why)
 {
     g_shape shape = g_in(g, node, 0)->shape;
     vd_err err = infer_float_same(g, node, why);
-    if (!err) err = need_ints(g, node, 1, 1, why);
+    if (!err) err = infer_need_ints(g, node, 1, 1, why);
     if (err) return err;
     if (g_elements(&g_in(g, node, 1)->shape) != 1) return g_fail(node, why, "one k is needed");
     int64_t k = g_const_int(g_in(g, node, 1), 0);
     if (shape.rank < 1 || k < 1 || k > shape.dim[shape.rank - 1])
         return g_fail(node, why, "k is outside the tensor");
     shape.dim[shape.rank - 1] = k;
-    err = set_out(g, node, 0, G_F32, shape, why);
-    return err ? err : set_out(g, node, 1, G_I32, shape, why);
+    err = infer_set(g, node, 0, G_F32, shape, why);
+    return err ? err : infer_set(g, node, 1, G_I32, shape, why);
 }
 
 static vd_err infer_gather(g_graph *g, g_node *node, vd_why *why)
@@ -299,7 +297,7 @@ static vd_err infer_gather(g_graph *g, g_node *node, vd_why *why)
     const g_value *in = g_in(g, node, 0), *at = g_in(g, node, 1);
     g_shape shape = { 0 };
     int axis;
-    vd_err err = need_axis(g, node, 2, in->shape.rank, &axis, why);
+    vd_err err = infer_need_axis(g, node, 2, in->shape.rank, &axis, why);
     if (err) return err;
     if (at->type != G_I32) return g_fail(node, why, "the indices must be integers");
     if (in->shape.rank - 1 + at->shape.rank > G_RANK_MAX)
@@ -307,17 +305,14 @@ static vd_err infer_gather(g_graph *g, g_node *node, vd_why *why)
     for (int i = 0; i < axis; i++) shape.dim[shape.rank++] = in->shape.dim[i];
     for (int i = 0; i < at->shape.rank; i++) shape.dim[shape.rank++] = at->shape.dim[i];
     for (int i = axis + 1; i < in->shape.rank; i++) shape.dim[shape.rank++] = in->shape.dim[i];
-    return set_out(g, node, 0, in->type, shape, why);
+    return infer_set(g, node, 0, in->type, shape, why);
 }
 
-static const struct {
-    infer_fn infer;
-    unsigned in_min, in_max, outs;
-} table[G_OP_COUNT] = {
+static const infer_form table[G_OP_COUNT] = {
     [G_IDENTITY] = { infer_same, 1, 1, 1 },
     [G_CONV] = { infer_conv, 2, 3, 1 },
     [G_DEPTHWISE] = { infer_conv, 2, 3, 1 },
-    [G_MAX_POOL] = { infer_max_pool, 1, 1, 1 },
+    [G_MAX_POOL] = { infer_pool, 1, 1, 1 },
     [G_RESIZE_BILINEAR] = { infer_resize, 2, 2, 1 },
     [G_ADD] = { infer_binary, 2, 2, 1 },
     [G_SUB] = { infer_binary, 2, 2, 1 },
@@ -329,7 +324,7 @@ static const struct {
     [G_RELU6] = { infer_float_same, 1, 1, 1 },
     [G_SIGMOID] = { infer_float_same, 1, 1, 1 },
     [G_HARD_SIGMOID] = { infer_float_same, 1, 1, 1 },
-    [G_MEAN] = { infer_mean, 2, 2, 1 },
+    [G_MEAN] = { infer_reduce, 2, 2, 1 },
     [G_CONCAT] = { infer_concat, 2, G_INPUTS_MAX, 1 },
     [G_RESHAPE] = { infer_reshape, 2, 2, 1 },
     [G_CAST] = { infer_cast, 1, 1, 1 },
@@ -341,10 +336,11 @@ static const struct {
 
 vd_err g_infer(g_graph *g, g_node *node, vd_why *why)
 {
-    if (!table[node->op].infer) return g_fail(node, why, "the operation is not supported");
-    if (node->in_count < table[node->op].in_min || node->in_count > table[node->op].in_max)
+    const infer_form *form = table[node->op].infer ? &table[node->op] : infer_more(node->op);
+    if (!form->infer) return g_fail(node, why, "the operation is not supported");
+    if (node->in_count < form->in_min || node->in_count > form->in_max)
         return g_fail(node, why, "%u inputs do not fit this operation", node->in_count);
-    if (node->out_count != table[node->op].outs)
+    if (form->outs && node->out_count != form->outs)
         return g_fail(node, why, "%u outputs do not fit this operation", node->out_count);
-    return table[node->op].infer(g, node, why);
+    return form->infer(g, node, why);
 }
