@@ -130,13 +130,25 @@ static vd_err read_sign_in(const vd_config_node *node, agent_camera *camera, vd_
     return err ? err : vd_config_text(node, "password_file", &camera->password_file, why);
 }
 
+static vd_err read_camera_decoding(const vd_config_node *node, agent_camera *camera, vd_why *why)
+{
+    static const char *const decodes[] = { "all", "auto", "key", NULL };
+    static const char *const hwaccels[] = { "auto", "off", "vaapi", "cuda", "v4l2m2m", NULL };
+    int hwaccel = 0;
+
+    vd_err err = vd_config_choice(node, "decode", decodes, &camera->decode, why);
+    if (!err) err = vd_config_choice(node, "hwaccel", hwaccels, &hwaccel, why);
+    if (!err) camera->hwaccel = hwaccels[hwaccel];
+    return err;
+}
+
 static vd_err read_camera(const vd_config_node *node, agent_config *c, vd_why *why)
 {
-    static const char *const keys[] = { "id",   "url",     "file",          "folder",
-                                        "user", "after",   "password_file", "transport",
-                                        "loop", "order",   "max_fps",       "recording",
-                                        "time", "pattern", "enabled",       "rules",
-                                        NULL };
+    static const char *const keys[] = {
+        "id",        "url",   "file",   "folder",  "user",      "after", "password_file",
+        "transport", "loop",  "order",  "max_fps", "recording", "time",  "pattern",
+        "enabled",   "rules", "decode", "hwaccel", NULL
+    };
     static const char *const transports[] = { "tcp", "udp", NULL };
     agent_camera camera = { .url = "",
                             .file = "",
@@ -144,7 +156,9 @@ static vd_err read_camera(const vd_config_node *node, agent_config *c, vd_why *w
                             .user = "",
                             .password_file = "",
                             .loop = true,
-                            .enabled = true };
+                            .enabled = true,
+                            .decode = VD_DECODE_AUTO,
+                            .hwaccel = "auto" };
     const char *id = "";
 
     camera.recording = c->recording;
@@ -161,6 +175,7 @@ static vd_err read_camera(const vd_config_node *node, agent_config *c, vd_why *w
     if (!err) err = vd_config_choice(node, "transport", transports, &camera.transport, why);
     if (!err) err = vd_config_bool(node, "loop", &camera.loop, why);
     if (!err) err = vd_config_int(node, "max_fps", 0, 240, &camera.max_fps, why);
+    if (!err) err = read_camera_decoding(node, &camera, why);
     if (!err) err = read_camera_recording(node, &camera.recording, why);
     if (!err) err = vd_config_bool(node, "enabled", &camera.enabled, why);
     if (!err) err = own_rules(node, &camera, why);

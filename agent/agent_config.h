@@ -30,6 +30,8 @@ typedef struct {
     int transport; /* vd_rtsp_transport */
     bool loop;
     int64_t max_fps;
+    int decode;          /* vd_camera_decode */
+    const char *hwaccel; /* "auto", "off", a name */
     agent_recording recording;
     bool enabled;
     bool sent;                   /* by the hub: password_file is a name in state_dir/secrets */

@@ -92,6 +92,8 @@ VD_TEST(example_camera_in_the_manual_is_a_good_one)
     expect_str(config.camera[0].url, "rtsp://10.0.0.7/main");
     expect_str(config.camera[0].password_file, "gate.password");
     expect_true(config.camera[0].loop);
+    expect_i64(config.camera[0].decode, VD_DECODE_AUTO);
+    expect_str(config.camera[0].hwaccel, "auto");
     expect_true(config.camera[0].recording.enabled);
     expect_i64(config.camera[0].recording.max_gb, 20);
     expect_i64(config.camera[1].kind, VD_CAMERA_FOLDER);
@@ -202,6 +204,22 @@ VD_TEST(camera_needs_exactly_one_source)
         expect_err(parse(bad[i], &config, &why), VD_INVALID);
         assert_non_null(strstr(why.detail, "line 1"));
     }
+}
+
+// covers: CAM-5
+VD_TEST(decoding_is_automatic_unless_the_camera_says_otherwise)
+{
+    VD_AUTO(agent_config) silent = { 0 }, said = { 0 }, wrong = { 0 };
+    vd_why why = { 0 };
+
+    expect_ok(parse("cameras: [{id: a, file: x.mp4}]", &silent, &why));
+    expect_i64(silent.camera[0].decode, VD_DECODE_AUTO);
+    expect_str(silent.camera[0].hwaccel, "auto");
+    expect_ok(parse("cameras: [{id: a, file: x.mp4, decode: key, hwaccel: cuda}]", &said, &why));
+    expect_i64(said.camera[0].decode, VD_DECODE_KEY);
+    expect_str(said.camera[0].hwaccel, "cuda");
+    expect_err(parse("cameras: [{id: a, file: x.mp4, decode: some}]", &wrong, &why), VD_INVALID);
+    assert_non_null(strstr(why.detail, "line 1"));
 }
 
 VD_TEST(password_in_an_address_is_refused_and_not_repeated)
@@ -386,6 +404,7 @@ VD_TEST_MAIN(VD_RUN(commented_default_says_what_the_program_does_without_it),
              VD_RUN(an_address_says_by_its_scheme_what_source_it_is),
              VD_RUN(a_setting_of_another_source_is_refused),
              VD_RUN(camera_needs_exactly_one_source),
+             VD_RUN(decoding_is_automatic_unless_the_camera_says_otherwise),
              VD_RUN(password_in_an_address_is_refused_and_not_repeated),
              VD_RUN(the_manuals_template_makes_a_camera),
              VD_RUN(the_example_in_the_docs_is_a_good_one),

@@ -5,6 +5,7 @@
 #include "vd/clock.h"
 
 #define MODEL_RETRY_US 30000000
+#define AWAKE_US       3000000 /* every picture is decoded for this long after somebody was seen */
 #define BACK_JUMP_US   2000000 /* pictures this much older than the last: the clock was set back */
 
 typedef struct {
@@ -25,6 +26,20 @@ static void tell_tracks(lane *l, int64_t utc_us)
 
     vd_scene_tracks(l->scene, &tracks, &count);
     vd_events_tracks(l->events, tracks, count, utc_us);
+}
+
+/* While somebody is seen every picture is wanted: one who stands still moves nothing. */
+static void stay_awake(const looker *me, lane *l, int64_t utc_us)
+{
+    const vd_track *tracks;
+    unsigned count;
+    float least = vd_model_score_min(l->agent->model);
+
+    vd_scene_tracks(l->scene, &tracks, &count);
+    bool seen = count > 0;
+    for (unsigned i = 0; !seen && i < me->detections.count; i++)
+        seen = me->detections.item[i].score >= least;
+    if (seen) vd_camera_awake(l->camera, utc_us + AWAKE_US);
 }
 
 void analysis_end_scene(lane *l)
@@ -97,6 +112,7 @@ static void look_at(looker *me, lane *l, vd_frame *frame)
     vd_samples_seen(l->sampler, frame, &me->detections, l->words);
     vd_scene_step(l->scene, &me->detections, utc_us, &facts, &count);
     tell_tracks(l, utc_us);
+    stay_awake(me, l, utc_us);
     hand_over(l, facts, count, frame, &me->detections);
 }
 

@@ -125,6 +125,8 @@ vd_camera_config agent_source(const agent_camera *camera, const char *password)
         .loop = camera->loop,
         .folder = camera->still,
         .max_fps = (unsigned)camera->max_fps,
+        .decode = (vd_camera_decode)camera->decode,
+        .hwaccel = camera->hwaccel,
     };
 
     vd_slice_to_chars(vd_slice_str(camera->id), config.id, sizeof config.id);

@@ -54,6 +54,19 @@ static double stale(const lane_figures *f)
     return (double)f->turns.stale;
 }
 
+static double decoded(const lane_figures *f)
+{
+    return (double)f->camera.decoded;
+}
+static double skipped(const lane_figures *f)
+{
+    return (double)f->camera.skipped;
+}
+static double asleep(const lane_figures *f)
+{
+    return f->camera.gate == VD_GATE_ASLEEP;
+}
+
 static const struct {
     const char *name, *help;
     vd_metric_type type;
@@ -62,7 +75,14 @@ static const struct {
     { "vedette_agent_camera_up", "1 while the camera is live.", VD_METRIC_GAUGE, up },
     { "vedette_agent_camera_fps", "Pictures a second over the last seconds.", VD_METRIC_GAUGE,
       fps },
-    { "vedette_agent_camera_pictures_total", "Pictures decoded.", VD_METRIC_COUNTER, pictures },
+    { "vedette_agent_camera_pictures_total", "Pictures handed to the model.", VD_METRIC_COUNTER,
+      pictures },
+    { "vedette_agent_camera_decoded_total", "Pictures decoded, also for the gate alone.",
+      VD_METRIC_COUNTER, decoded },
+    { "vedette_agent_camera_skipped_total", "Packets that were never decoded.", VD_METRIC_COUNTER,
+      skipped },
+    { "vedette_agent_camera_asleep", "1 while only key pictures are decoded: nothing moves.",
+      VD_METRIC_GAUGE, asleep },
     { "vedette_agent_camera_restarts_total", "Times the camera was opened again.",
       VD_METRIC_COUNTER, restarts },
     { "vedette_agent_camera_analysed_total", "Pictures the model looked at.", VD_METRIC_COUNTER,

@@ -9,6 +9,9 @@
 
 #define PREVIEW_WAIT_US 1000000
 #define PREVIEW_QUALITY 75
+/* A camera of which only key pictures are decoded wakes for who watches; its clock may be this far
+ * ahead of ours. */
+#define PREVIEW_AWAKE_US 12000000
 
 static void on_packet(void *ctx, const vd_packet *packet)
 {
@@ -68,6 +71,13 @@ static void on_status(void *ctx, const vd_camera_status *status)
     if (away) vd_turns_away(l->agent->turns, l->number);
 }
 
+static void on_note(void *ctx, const vd_why *note)
+{
+    lane *l = ctx;
+    vd_log_why(VD_LOG_WARN, "camera.decoding", "about decoding", note, "camera", l->config->id,
+               NULL);
+}
+
 static vd_err read_password(lane *l, vd_why *why)
 {
     const agent_camera *c = l->config;
@@ -89,7 +99,7 @@ static vd_err start_camera(lane *l, vd_why *why)
 {
     const vd_camera_config config = agent_source(l->config, l->password);
     vd_camera_sink sink = {
-        .ctx = l, .packet = on_packet, .picture = on_picture, .status = on_status
+        .ctx = l, .packet = on_packet, .picture = on_picture, .status = on_status, .note = on_note
     };
 
     /* Under the lock: a callback that comes at once waits until l->camera is known. */
@@ -197,6 +207,7 @@ static vd_frame *next_picture(agent *a, lane *l)
 
 static vd_err preview_of(lane *l, vd_buf *ret_jpeg, int64_t *ret_utc_us, vd_why *why)
 {
+    if (l->camera) vd_camera_awake(l->camera, vd_clock_utc_us() + PREVIEW_AWAKE_US);
     vd_frame *frame = next_picture(l->agent, l);
     if (!frame) return vd_fail(why, VD_ABSENT, "camera '%s' shows nothing now", l->config->id);
     const vd_picture *picture = vd_frame_picture(frame);

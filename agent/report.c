@@ -105,6 +105,9 @@ static void camera_member(lane *l, vd_json_w *w, bool rules)
     vd_json_w_kv_int(w, "width", status.width_px);
     vd_json_w_kv_int(w, "height", status.height_px);
     vd_json_w_kv_text(w, "codec", status.codec[0] ? status.codec : NULL);
+    vd_json_w_kv_text(w, "decoder", status.decoder[0] ? status.decoder : NULL);
+    vd_json_w_kv_text(w, "gate",
+                      status.gate != VD_GATE_OFF ? vd_gate_state_name(status.gate) : NULL);
     vd_json_w_kv_int(w, "restarts", (int64_t)status.restarts);
     vd_json_w_kv_text(w, "source", source);
     if (refused) refusal_members(w, "entry", &refused->why);

@@ -24,12 +24,13 @@
 #include "vd/clock.h"
 #include "vd/secret.h"
 
-#define HANG_US      ((VD_CAMERA_HANG_MS - 400) * INT64_C(1000)) /* killed, and seen, within 3 s */
-#define SILENT_US    (VD_CAMERA_HANG_MS * INT64_C(1000))
-#define BLIND_US     20000000 /* packets come, but no picture can be made of them */
-#define STEADY_US    10000000 /* a session this long starts the back-off anew */
-#define BACKOFF_MS   500
-#define BACKOFF_MOST 30000
+#define HANG_US       ((VD_CAMERA_HANG_MS - 400) * INT64_C(1000)) /* killed, and seen, within 3 s */
+#define SILENT_US     (VD_CAMERA_HANG_MS * INT64_C(1000))
+#define BLIND_US      20000000 /* packets come, but no picture can be made of them */
+#define STEADY_US     10000000 /* a session this long starts the back-off anew */
+#define AWAKE_STEP_US 500000   /* a child that is awake is told this seldom */
+#define BACKOFF_MS    500
+#define BACKOFF_MOST  30000
 
 const char *vd_time_source_name(vd_time_source source)
 {
@@ -41,6 +42,12 @@ const char *vd_camera_state_name(vd_camera_state state)
 {
     static const char *const names[] = { "connecting", "live", "silent", "failed", "ended" };
     return (size_t)state < VD_COUNT_OF(names) ? names[state] : "failed";
+}
+
+const char *vd_gate_state_name(vd_gate_state state)
+{
+    static const char *const names[] = { "off", "seeing", "asleep", "late" };
+    return (size_t)state < VD_COUNT_OF(names) ? names[state] : "off";
 }
 
 void camera_set_state(vd_camera *camera, vd_camera_state state, const vd_why *why)
@@ -166,11 +173,29 @@ static void explain_death(int status, vd_why *why)
 static void session_clear(vd_camera *camera)
 {
     camera_session *session = &camera->session;
-    const uint64_t dropped = session->base_dropped + session->count.dropped;
+    const wire_beat count = session->count;
+    const uint64_t dropped = session->base_dropped + count.dropped;
+    const uint64_t decoded = session->base_decoded + count.decoded;
+    const uint64_t skipped = session->base_skipped + count.skipped;
     memset(session, 0, sizeof *session);
     session->base_dropped = dropped;
+    session->base_decoded = decoded;
+    session->base_skipped = skipped;
     session->started_us = session->heard_us = vd_clock_mono_us();
     vd_buf_clear(&camera->packet);
+}
+
+/* A driver that takes its process down is not tried again before the agent is started anew. */
+static void doubt_hardware(vd_camera *camera)
+{
+    vd_why note = { 0 };
+    vd_camera_status status;
+    vd_camera_get_status(camera, &status);
+    if (!status.decoder[0] || strcmp(status.decoder, "software") == 0) return;
+    camera->hw_off = true;
+    vd_fail(&note, VD_IO, "the camera's process died while it decoded with '%s'", status.decoder);
+    vd_why_hint(&note, "decoding in software from now on; hwaccel: off keeps it so");
+    if (camera->sink.note) camera->sink.note(camera->sink.ctx, &note);
 }
 
 /* One child from start to end. */
@@ -183,7 +208,10 @@ static session_end run_session(vd_camera *camera)
     camera_child_end(camera, &status);
     camera_maps_close(camera);
     camera_folder_child_gone(camera);
-    if (end.end == READ_CHILD_GONE) explain_death(status, &end.why);
+    if (end.end == READ_CHILD_GONE) {
+        explain_death(status, &end.why);
+        doubt_hardware(camera);
+    }
     return end;
 }
 
@@ -351,6 +379,19 @@ void vd_camera_get_status(vd_camera *camera, vd_camera_status *ret_status)
 {
     pthread_mutex_lock(&camera->lock);
     *ret_status = camera->status;
+    pthread_mutex_unlock(&camera->lock);
+}
+
+void vd_camera_awake(vd_camera *camera, int64_t until_utc_us)
+{
+    const wire_awake message = { .head = WIRE_HEAD(WIRE_AWAKE, sizeof message),
+                                 .until_utc_us = until_utc_us };
+    pthread_mutex_lock(&camera->lock);
+    const bool asleep = camera->status.gate == VD_GATE_ASLEEP;
+    const bool later = until_utc_us > camera->awake_until_utc_us + (asleep ? 0 : AWAKE_STEP_US);
+    if (camera->config.decode == VD_DECODE_AUTO && later && camera->fd >= 0 &&
+        camera_send(camera->fd, &message.head, -1))
+        camera->awake_until_utc_us = until_utc_us;
     pthread_mutex_unlock(&camera->lock);
 }
 

@@ -46,6 +46,13 @@ typedef struct {
     vd_still_time time;
 } vd_folder_config;
 
+typedef enum {
+    VD_DECODE_ALL,  /* every picture */
+    VD_DECODE_AUTO, /* only key pictures while nothing moves; what was passed over is decoded when
+                       something does (docs/decoding.md) */
+    VD_DECODE_KEY,  /* key pictures only */
+} vd_camera_decode;
+
 typedef struct {
     char id[VD_CAMERA_ID_MAX + 1]; /* a-z0-9- */
     vd_camera_kind kind;
@@ -57,8 +64,10 @@ typedef struct {
     vd_camera_pace pace;
     bool loop; /* files: start again at the end; otherwise the state becomes VD_CAMERA_ENDED */
     vd_folder_config folder;
-    unsigned max_fps;       /* pictures per second handed out at most; 0: every picture */
-    bool packets_only;      /* no decoding at all */
+    unsigned max_fps;  /* pictures per second handed out at most; 0: every picture */
+    bool packets_only; /* no decoding at all */
+    vd_camera_decode decode;
+    const char *hwaccel;    /* NULL or "off": software; "auto": what is there; or its name */
     const char *child_path; /* NULL: vedette-camera beside the running program */
 } vd_camera_config;
 
@@ -113,13 +122,26 @@ typedef enum {
 const char *vd_camera_state_name(
     vd_camera_state state); /* "connecting", "live", "silent", "failed", "ended" */
 
+typedef enum {
+    VD_GATE_OFF,    /* not VD_DECODE_AUTO */
+    VD_GATE_SEEING, /* awake: every picture is decoded */
+    VD_GATE_ASLEEP, /* key pictures only */
+    VD_GATE_LATE,   /* awake, and decoding what was passed over */
+} vd_gate_state;
+const char *vd_gate_state_name(vd_gate_state state); /* "off", "seeing", "asleep", "late" */
+
 typedef struct {
     vd_camera_state state;
     vd_why why; /* for SILENT and FAILED */
     int64_t since_utc_us;
     uint64_t pictures, dropped, packets, restarts; /* totals since start */
+    uint64_t decoded;                              /* pictures; some are not handed out */
+    uint64_t skipped;                              /* packets that were never decoded */
+    vd_gate_state gate;
+    char decoder[16]; /* "software" or the hardware's name; "" before the first */
     int width_px, height_px;
-    double fps; /* measured over the last seconds */
+    double fps; /* what comes, over the last seconds: pictures, with VD_DECODE_AUTO and _KEY
+                   packets */
     char codec[16];
 } vd_camera_status;
 
@@ -128,6 +150,8 @@ typedef struct {
     void (*packet)(void *ctx, const vd_packet *packet);
     void (*picture)(void *ctx, const vd_picture *picture);     /* give back exactly once */
     void (*status)(void *ctx, const vd_camera_status *status); /* on each change of state */
+    /* Worth a line in the log, nothing to act on (no hardware decoder, for one). May be NULL. */
+    void (*note)(void *ctx, const vd_why *note);
 } vd_camera_sink;
 
 typedef struct vd_camera vd_camera;
@@ -137,6 +161,10 @@ VD_MUST_USE vd_err vd_camera_start(const vd_camera_config *config, const vd_came
                                    vd_camera **ret_camera, vd_why *why);
 void vd_camera_give_back(vd_camera *camera, const vd_picture *picture);
 void vd_camera_get_status(vd_camera *camera, vd_camera_status *ret_status); /* any thread */
+/* VD_DECODE_AUTO: every picture is wanted until then (tracks are seen, somebody watches). When only
+ * key pictures were decoded, those since the last one follow, late and in order. Any thread; a
+ * moment before the last one is ignored. */
+void vd_camera_awake(vd_camera *camera, int64_t until_utc_us);
 int vd_camera_child_pid(vd_camera *camera); /* 0 when none runs; tests and faults */
 /* No new work: ends the child. Pictures still lent stay mapped until given back. */
 void vd_camera_stop(vd_camera *camera);

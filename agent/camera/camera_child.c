@@ -113,7 +113,10 @@ static bool config_send(const vd_camera *camera, int socket_fd, int file_fd)
                             .pace = folder ? VD_PACE_FAST : config->pace, /* every still counts */
                             .loop = config->loop,
                             .max_fps = folder ? 0 : config->max_fps,
-                            .packets_only = config->packets_only };
+                            .packets_only = config->packets_only,
+                            .decode = folder ? VD_DECODE_ALL : config->decode };
+    snprintf(message.hwaccel, sizeof message.hwaccel, "%s",
+             config->hwaccel && !camera->hw_off && !folder ? config->hwaccel : "off");
     snprintf(message.url, sizeof message.url, "%s", config->url);
     snprintf(message.user, sizeof message.user, "%s", config->user ? config->user : "");
     snprintf(message.password, sizeof message.password, "%s",
@@ -142,6 +145,9 @@ static vd_err child_connect(vd_camera *camera, int file_fd, vd_why *why)
     pthread_mutex_lock(&camera->lock);
     camera->fd = pair[0];
     camera->pid = pid;
+    camera->awake_until_utc_us = 0;
+    camera->status.gate = VD_GATE_OFF;
+    camera->status.decoder[0] = 0;
     pthread_mutex_unlock(&camera->lock);
     if (!config_send(camera, pair[0], file_fd))
         return vd_fail_errno(why, "the camera's process does not listen");

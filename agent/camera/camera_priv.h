@@ -34,7 +34,7 @@ typedef struct {
     wire_packet packet; /* being put together */
     uint32_t packet_have;
     bool packet_open;
-    uint64_t base_dropped; /* totals of the children before */
+    uint64_t base_dropped, base_decoded, base_skipped; /* totals of the children before */
 } camera_session;
 
 typedef struct camera_folder camera_folder;
@@ -54,11 +54,13 @@ struct vd_camera {
     vd_camera_status status;
     camera_map maps[CAMERA_MAPS_MAX];
     uint32_t next_map;
+    int64_t awake_until_utc_us; /* as the child was told */
 
     /* reader thread only */
     camera_session session;
     vd_buf packet;
     uint32_t serial;
+    bool hw_off;           /* a child died while it used the hardware */
     unsigned failures;     /* in a row, for the back-off */
     camera_folder *folder; /* NULL: another kind, or not open */
     int64_t fps_from_us;

@@ -59,11 +59,17 @@ static read_end take_beat(vd_camera *camera, const wire_beat *beat)
     camera_session *session = &camera->session;
     const wire_beat *before = &session->count;
     if (beat->packets < before->packets || beat->decoded < before->decoded ||
-        beat->dropped < before->dropped)
+        beat->dropped < before->dropped || beat->skipped < before->skipped ||
+        beat->gate > VD_GATE_LATE || !memchr(beat->decoder, 0, sizeof beat->decoder) ||
+        !vd_slice_utf8_valid(vd_slice_str(beat->decoder)))
         return READ_LIAR;
     if (beat->decoded > before->decoded) session->picture_us = vd_clock_mono_us();
     pthread_mutex_lock(&camera->lock);
     camera->status.dropped = session->base_dropped + beat->dropped;
+    camera->status.decoded = session->base_decoded + beat->decoded;
+    camera->status.skipped = session->base_skipped + beat->skipped;
+    camera->status.gate = (vd_gate_state)beat->gate;
+    memcpy(camera->status.decoder, beat->decoder, sizeof camera->status.decoder);
     pthread_mutex_unlock(&camera->lock);
     session->count = *beat;
     return READ_MORE;
@@ -118,7 +124,8 @@ static void packet_whole(vd_camera *camera)
     session->packet_us = vd_clock_mono_us();
     pthread_mutex_lock(&camera->lock);
     camera->status.packets++;
-    if (camera->config.packets_only) count_picture(camera);
+    if (camera->config.packets_only || camera->config.decode != VD_DECODE_ALL)
+        count_picture(camera);
     pthread_mutex_unlock(&camera->lock);
     if (camera->config.packets_only) camera_lives(camera);
     if (camera->sink.packet) camera->sink.packet(camera->sink.ctx, &packet);
@@ -169,7 +176,7 @@ static read_end take_picture(vd_camera *camera, const wire_picture *message)
     camera->status.pictures++;
     camera->status.width_px = picture.width_px;
     camera->status.height_px = picture.height_px;
-    count_picture(camera);
+    if (camera->config.decode == VD_DECODE_ALL) count_picture(camera);
     pthread_mutex_unlock(&camera->lock);
     camera_lives(camera);
     if (camera->sink.picture)
@@ -202,6 +209,14 @@ static read_end take_still_done(vd_camera *camera, const wire_still_done *done)
     return READ_MORE;
 }
 
+static read_end take_note(vd_camera *camera, const wire_fail *note)
+{
+    vd_why why;
+    if (take_fail(note, &why) == READ_LIAR) return READ_LIAR;
+    if (camera->sink.note) camera->sink.note(camera->sink.ctx, &why);
+    return READ_MORE;
+}
+
 /* What is fixed in a message of this type, and whether bytes may follow it. */
 static bool form_fits(const wire_head *head, size_t got, size_t *ret_fixed)
 {
@@ -216,6 +231,7 @@ static bool form_fits(const wire_head *head, size_t got, size_t *ret_fixed)
         [WIRE_MORE] = { sizeof(wire_head), true },
         [WIRE_NEED_MAP] = { sizeof(wire_need_map), false },
         [WIRE_PICTURE] = { sizeof(wire_picture), false },
+        [WIRE_NOTE] = { sizeof(wire_fail), false },
         [WIRE_END] = { sizeof(wire_beat), false },
         [WIRE_FAIL] = { sizeof(wire_fail), false },
         [WIRE_STILL_DONE] = { sizeof(wire_still_done), false },
@@ -237,6 +253,7 @@ static read_end take_message(vd_camera *camera, const wire_any *message, vd_slic
     case WIRE_MORE: return camera->session.packet_open ? packet_part(camera, rest) : READ_LIAR;
     case WIRE_NEED_MAP: return take_need_map(camera, &message->need_map, why);
     case WIRE_PICTURE: return take_picture(camera, &message->picture);
+    case WIRE_NOTE: return take_note(camera, &message->fail);
     case WIRE_END: return take_beat(camera, &message->beat) == READ_LIAR ? READ_LIAR : READ_ENDED;
     case WIRE_FAIL: return take_fail(&message->fail, why);
     case WIRE_STILL_DONE: return take_still_done(camera, &message->still_done);

@@ -16,6 +16,8 @@
  *     GIVE_BACK -------------------------->        ... and comes back
  *     STILL (+ the file's fd) ------------>        folders: the next file, when the last is done
  *     <------------------------- STILL_DONE        it was a picture, or why not
+ *     AWAKE ------------------------------>        every picture is wanted until then
+ *     <------------------------------- NOTE        worth a line in the log
  *     <------------------------- END | FAIL        last words
  *
  * A map is WIRE_SLOTS slots of slot_bytes; what lies where in a slot is said by PICTURE. */
@@ -35,12 +37,14 @@
 #define WIRE_URL_MAX       1024
 #define WIRE_USER_MAX      64
 #define WIRE_PASSWORD_MAX  120
+#define WIRE_HWACCEL_MAX   15
 
 typedef enum {
     WIRE_CONFIG = 1,
     WIRE_MAP,
     WIRE_GIVE_BACK,
     WIRE_STILL,
+    WIRE_AWAKE,
     WIRE_HELLO = 32,
     WIRE_BEAT,
     WIRE_STREAM,
@@ -48,6 +52,7 @@ typedef enum {
     WIRE_MORE,
     WIRE_NEED_MAP,
     WIRE_PICTURE,
+    WIRE_NOTE,
     WIRE_END,
     WIRE_FAIL,
     WIRE_STILL_DONE,
@@ -61,7 +66,8 @@ typedef struct {
 typedef struct {
     wire_head head;
     int32_t parent_pid;
-    uint32_t kind, transport, pace, loop, max_fps, packets_only;
+    uint32_t kind, transport, pace, loop, max_fps, packets_only, decode;
+    char hwaccel[WIRE_HWACCEL_MAX + 1];
     char url[WIRE_URL_MAX + 1], user[WIRE_USER_MAX + 1], password[WIRE_PASSWORD_MAX + 1];
 } wire_config;
 
@@ -90,10 +96,17 @@ typedef struct {
     vd_why why;
 } wire_still_done;
 
+typedef struct {
+    wire_head head;
+    int64_t until_utc_us;
+} wire_awake;
+
 /* HELLO, BEAT and END. The counts are totals of this child. */
 typedef struct {
     wire_head head;
-    uint64_t packets, decoded, dropped, damaged;
+    uint64_t packets, decoded, dropped, damaged, skipped;
+    uint32_t gate;                      /* vd_gate_state */
+    char decoder[WIRE_HWACCEL_MAX + 1]; /* "software", "vaapi", ...; "" before the first packet */
 } wire_beat;
 
 typedef struct {
@@ -132,7 +145,7 @@ typedef struct {
     wire_head head;
     int32_t err;
     vd_why why;
-} wire_fail;
+} wire_fail; /* also NOTE */
 
 #define WIRE_HEAD(kind, size)                                                                      \
     {                                                                                              \

@@ -20,6 +20,8 @@
 #define PLANE_GUARD  128 /* decoders may read or write a little past a plane */
 #define PAGE         4096u
 
+#define HW_FAILURES_MAX 5 /* in a row */
+
 typedef struct {
     int stride[3];
     uint32_t offset[3];
@@ -108,24 +110,68 @@ static int get_buffer(AVCodecContext *codec, AVFrame *frame, int flags)
     return 0;
 }
 
-vd_err decoder_open(child_decoder *decoder, const AVCodecParameters *parameters, vd_why *why)
+/* True: `codec` is open. */
+static bool codec_open(child_decoder *decoder, AVCodecContext *codec, const AVCodec *kind)
 {
-    const AVCodec *kind = avcodec_find_decoder(parameters->codec_id);
-    if (kind) decoder->codec = avcodec_alloc_context3(kind);
-    decoder->frame = av_frame_alloc();
+    if (!codec) return false;
+    int error = avcodec_parameters_to_context(codec, decoder->parameters);
+    codec->thread_count = 1; /* many cameras share few cores; one each is fair */
+    codec->opaque = decoder;
+    codec->pkt_timebase = (AVRational){ 1, 1000000 };
+    if (kind->capabilities & AV_CODEC_CAP_DR1) codec->get_buffer2 = get_buffer;
+    if (error >= 0) error = avcodec_open2(codec, kind, NULL);
+    if (error < 0)
+        avcodec_free_context(&codec);
+    else
+        decoder->codec = codec;
+    return error >= 0;
+}
+
+static void tell_decoder(child_decoder *decoder)
+{
+    snprintf(decoder->link->count.decoder, sizeof decoder->link->count.decoder, "%s",
+             hw_name(decoder->hw.kind));
+}
+
+static vd_err open_software(child_decoder *decoder, vd_why *why)
+{
+    const AVCodec *kind = avcodec_find_decoder(decoder->parameters->codec_id);
+    hw_close(&decoder->hw);
     if (!kind)
         return vd_fail(why, VD_INVALID, "the stream's codec '%s' cannot be decoded",
-                       avcodec_get_name(parameters->codec_id));
-    if (!decoder->codec || !decoder->frame) return vd_fail(why, VD_FULL, "no memory to decode");
-    int error = avcodec_parameters_to_context(decoder->codec, parameters);
-    decoder->codec->thread_count = 1; /* many cameras share few cores; one each is fair */
-    decoder->codec->opaque = decoder;
-    decoder->codec->pkt_timebase = (AVRational){ 1, 1000000 };
-    if (kind->capabilities & AV_CODEC_CAP_DR1) decoder->codec->get_buffer2 = get_buffer;
-    if (error >= 0) error = avcodec_open2(decoder->codec, kind, NULL);
-    if (error < 0)
+                       avcodec_get_name(decoder->parameters->codec_id));
+    if (!codec_open(decoder, avcodec_alloc_context3(kind), kind))
         return vd_fail(why, VD_INVALID, "the decoder for '%s' does not start", kind->name);
+    tell_decoder(decoder);
     return VD_OK;
+}
+
+/* False: this hardware does not take this stream; that was noted. */
+static bool open_hardware(child_decoder *decoder)
+{
+    const AVCodec *kind = NULL;
+    vd_why note = { 0 };
+    if (decoder->hw.kind == HW_NONE) return false;
+    AVCodecContext *codec = hw_decoder(&decoder->hw, decoder->parameters->codec_id, &kind);
+    if (codec && codec_open(decoder, codec, kind)) {
+        tell_decoder(decoder);
+        return true;
+    }
+    vd_fail(&note, VD_ABSENT, "'%s' does not decode '%s', decoding in software",
+            hw_name(decoder->hw.kind), avcodec_get_name(decoder->parameters->codec_id));
+    link_note(decoder->link, &note);
+    return false;
+}
+
+vd_err decoder_open(child_decoder *decoder, const AVCodecParameters *parameters, vd_why *why)
+{
+    decoder->frame = av_frame_alloc();
+    decoder->parameters = avcodec_parameters_alloc();
+    decoder->shown_us = decoder->after_us = INT64_MIN / 2;
+    if (!decoder->frame || !decoder->parameters ||
+        avcodec_parameters_copy(decoder->parameters, parameters) < 0)
+        return vd_fail(why, VD_FULL, "no memory to decode");
+    return open_hardware(decoder) ? VD_OK : open_software(decoder, why);
 }
 
 /* Drops what max_fps has no room for; an eighth of a step early still counts as due. */
@@ -212,6 +258,7 @@ static void lend(child_decoder *decoder, const AVFrame *frame, int slot, wire_pi
                                .pts_us = frame->best_effort_timestamp,
                                .number = decoder->link->count.decoded };
     picture->utc_us = media_clock_utc(decoder->clock, picture->pts_us);
+    decoder->shown_us = picture->pts_us;
     picture->time_source = decoder->clock->source;
     map->lent |= 1u << slot;
 }
@@ -244,28 +291,117 @@ static void deliver(child_decoder *decoder, const AVFrame *frame)
     link_send(link, &picture.head);
 }
 
+/* A picture that can be used, in memory. */
+static bool usable(child_decoder *decoder, AVFrame *frame)
+{
+    decoder->link->count.decoded++;
+    if (hw_fetch(frame)) {
+        decoder->hw_failures++;
+        return false;
+    }
+    decoder->hw_failures = 0;
+    return frame->width > 0 && frame->height > 0 && frame->width <= WIRE_SIDE_MAX &&
+           frame->height <= WIRE_SIDE_MAX;
+}
+
+void decoder_show(child_decoder *decoder, const AVFrame *frame)
+{
+    if (frame->best_effort_timestamp > decoder->after_us &&
+        is_due(decoder, frame->best_effort_timestamp))
+        deliver(decoder, frame);
+}
+
+/* Row `down` of the cells. Every second line is enough for a mean. */
+static void light_row(const AVFrame *frame, int across, int top, int bottom, uint16_t *ret_cells)
+{
+    uint32_t sum[GATE_ACROSS] = { 0 };
+    for (int y = top; y < bottom; y += 2) {
+        const uint8_t *row = frame->data[0] + (ptrdiff_t)y * frame->linesize[0];
+        for (int i = 0; i < across; i++)
+            for (int x = i * frame->width / across; x < (i + 1) * frame->width / across; x++)
+                sum[i] += row[x];
+    }
+    for (int i = 0; i < across; i++) {
+        const int width = (i + 1) * frame->width / across - i * frame->width / across;
+        const uint32_t count = (uint32_t)(width * ((bottom - top + 1) / 2));
+        ret_cells[i] = (uint16_t)((uint64_t)sum[i] * GATE_LIGHT_ONE / count);
+    }
+}
+
+unsigned decoder_light(const AVFrame *frame, uint16_t *ret_cells)
+{
+    const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(frame->format);
+    const int across = FFMIN(frame->width / CELL_SIDE, GATE_ACROSS);
+    const int down = FFMIN(frame->height / CELL_SIDE, GATE_DOWN);
+    if (!format || format->comp[0].depth != 8 || format->comp[0].step != 1) return 0;
+    if (across < 1 || down < 1) return 0;
+    for (int i = 0; i < down; i++)
+        light_row(frame, across, i * frame->height / down, (i + 1) * frame->height / down,
+                  ret_cells + (ptrdiff_t)i * across);
+    return (unsigned)(across * down);
+}
+
 static void take_frames(child_decoder *decoder)
 {
     AVFrame *frame = decoder->frame;
     while (avcodec_receive_frame(decoder->codec, frame) >= 0) {
-        decoder->link->count.decoded++;
-        if (frame->width > 0 && frame->height > 0 && frame->width <= WIRE_SIDE_MAX &&
-            frame->height <= WIRE_SIDE_MAX && is_due(decoder, frame->best_effort_timestamp))
-            deliver(decoder, frame);
+        if (usable(decoder, frame)) {
+            if (frame->key_frame && decoder->config->decode == VD_DECODE_AUTO)
+                decoder->key_cells = decoder_light(frame, decoder->key_light);
+            decoder_show(decoder, frame);
+        }
         av_frame_unref(frame);
     }
+}
+
+/* Hardware that fails again and again is given up; software begins at the next key packet. */
+static void heed_hardware(child_decoder *decoder)
+{
+    vd_why note = { 0 };
+    if (decoder->hw.kind == HW_NONE || decoder->hw_failures < HW_FAILURES_MAX) return;
+    vd_fail(&note, VD_IO, "decoding with '%s' fails, going on in software",
+            hw_name(decoder->hw.kind));
+    link_note(decoder->link, &note);
+    avcodec_free_context(&decoder->codec);
+    if (open_software(decoder, &note)) link_fail(decoder->link, VD_INVALID, &note);
 }
 
 void decoder_put(child_decoder *decoder, const AVPacket *packet)
 {
     const int error = avcodec_send_packet(decoder->codec, packet);
-    if (error < 0 && packet) decoder->link->count.damaged++;
+    if (error < 0 && packet) {
+        decoder->link->count.damaged++;
+        decoder->hw_failures++;
+    }
     take_frames(decoder);
+    heed_hardware(decoder);
+}
+
+void decoder_restart(child_decoder *decoder)
+{
+    avcodec_flush_buffers(decoder->codec);
+}
+
+AVFrame *decoder_look(child_decoder *decoder, const AVPacket *packet, bool rough)
+{
+    AVCodecContext *codec = decoder->codec;
+    AVFrame *frame = decoder->frame;
+    codec->skip_loop_filter = rough ? AVDISCARD_ALL : AVDISCARD_DEFAULT;
+    const bool fine = avcodec_send_packet(codec, packet) >= 0 &&
+                      avcodec_send_packet(codec, NULL) >= 0 &&
+                      avcodec_receive_frame(codec, frame) >= 0 && usable(decoder, frame);
+    codec->skip_loop_filter = AVDISCARD_DEFAULT;
+    if (fine) return frame;
+    decoder->link->count.damaged++;
+    av_frame_unref(frame);
+    return NULL;
 }
 
 void decoder_close(child_decoder *decoder)
 {
     avcodec_free_context(&decoder->codec);
+    avcodec_parameters_free(&decoder->parameters);
+    hw_close(&decoder->hw);
     av_frame_free(&decoder->frame);
     sws_freeContext(decoder->sws);
     decoder->sws = NULL;

@@ -71,6 +71,13 @@ void link_beat(child_link *link, bool now)
     link->beat_us = vd_clock_mono_us();
 }
 
+void link_note(child_link *link, const vd_why *why)
+{
+    wire_fail note = { .head = WIRE_HEAD(WIRE_NOTE, sizeof note) };
+    note.why = *why;
+    link_send(link, &note.head);
+}
+
 void link_fail(child_link *link, vd_err err, const vd_why *why)
 {
     wire_fail fail = { .head = WIRE_HEAD(WIRE_FAIL, sizeof fail), .err = (int32_t)err };
@@ -132,6 +139,7 @@ static void take_message(child_link *link)
         wire_map map;
         wire_give_back give_back;
         wire_still still;
+        wire_awake awake;
     } message = { 0 };
     int passed_fd = -1;
     receive(link->fd, &message, sizeof message, &passed_fd);
@@ -144,6 +152,8 @@ static void take_message(child_link *link)
         link->still = message.still;
         link->still_fd = passed_fd;
         link->have_still = true;
+    } else if (message.head.type == WIRE_AWAKE) {
+        link->awake_until_utc_us = message.awake.until_utc_us;
     }
 }
 

@@ -34,6 +34,7 @@ typedef struct {
     child_input input;
     stream_watch watch;
     child_decoder decoder;
+    child_late late;
     media_clock clock;
     int64_t start_mono_us; /* file at real pace: when its time 0 was */
 } child;
@@ -119,11 +120,11 @@ static void play(child *self)
         set_clock(self, packet);
         if (stream_watch_changed(&self->watch, packet)) send_stream(self);
         send_packet(self, packet);
-        if (!self->config.packets_only) decoder_put(&self->decoder, packet);
+        if (!self->config.packets_only) late_put(&self->late, packet);
         av_packet_unref(packet);
     }
     if (err != VD_GONE) link_fail(&self->link, err, &why);
-    if (!self->config.packets_only) decoder_put(&self->decoder, NULL);
+    if (!self->config.packets_only) late_end(&self->late);
     link_end(&self->link);
 }
 
@@ -142,6 +143,7 @@ static void start(child *self)
     if (self->config.packets_only) return;
     err = decoder_open(&self->decoder, self->input.stream->codecpar, &why);
     if (err) link_fail(&self->link, err, &why);
+    late_open(&self->late, &self->decoder, &self->config);
 }
 
 /* Nothing that the agent had open may be here but the socket and the standard three. */
@@ -169,15 +171,19 @@ int main(void)
     self->decoder.clock = &self->clock;
     av_log_set_level(AV_LOG_QUIET); /* its lines may hold the address with the password */
 
-    vd_why why = { 0 };
+    vd_why why = { 0 }, note = { 0 };
     const bool on_network =
         self->config.kind == VD_CAMERA_RTSP || self->config.kind == VD_CAMERA_HTTP;
-    const vd_err err = sandbox_enter(on_network, &why);
+    hw_open(&self->decoder.hw, self->config.packets_only ? "off" : self->config.hwaccel, &note);
+    const unsigned needs = (on_network ? (unsigned)SANDBOX_NETWORK : 0u) |
+                           (self->decoder.hw.kind != HW_NONE ? (unsigned)SANDBOX_DRIVER : 0u);
+    const vd_err err = sandbox_enter(needs, &why);
     if (err) link_fail(&self->link, err, &why);
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* after the change of user, which clears it */
     if (getppid() != self->config.parent_pid) return 0;
     self->link.count.head = (wire_head)WIRE_HEAD(WIRE_HELLO, sizeof self->link.count);
     link_send(&self->link, &self->link.count.head);
+    if (note.fact[0]) link_note(&self->link, &note);
     start(self);
     play(self);
 }

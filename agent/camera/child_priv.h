@@ -10,11 +10,38 @@
 
 #include "camera.h"
 #include "camera_wire_priv.h"
+#include "child_gate.h"
 
 /* ---- child_sandbox.c ---- */
 /* Limits, no new privileges, nobody instead of root, a seccomp allow-list; a call outside the list
- * kills the process. `network`: sockets may be made (RTSP). There is no way back. */
-VD_MUST_USE vd_err sandbox_enter(bool network, vd_why *why);
+ * kills the process. There is no way back. */
+enum {
+    SANDBOX_NETWORK = 1, /* sockets may be made (RTSP) */
+    SANDBOX_DRIVER = 2, /* a hardware decoder's driver works in the process; see docs/decoding.md */
+};
+VD_MUST_USE vd_err sandbox_enter(unsigned needs, vd_why *why);
+
+/* ---- child_hw.c: hardware decoders ---- */
+typedef enum { HW_NONE, HW_VAAPI, HW_CUDA, HW_V4L2M2M, HW_KINDS } hw_kind;
+const char *hw_name(hw_kind kind); /* "software", "vaapi", "cuda", "v4l2m2m" */
+
+typedef struct {
+    hw_kind kind;        /* HW_NONE: decode in software */
+    AVBufferRef *device; /* of VAAPI and CUDA */
+} child_hw;
+
+/* Which of those that are there (bit per hw_kind) `wanted` ("off", "auto", a name) means: the first
+ * in the order of hw_kind. With HW_NONE *why says what is missing; it stays empty when nothing was
+ * asked for by name. */
+hw_kind hw_choose(const char *wanted, unsigned there, vd_why *why);
+/* Before the sandbox and before any foreign byte: looks for what is there, opens it. */
+void hw_open(child_hw *hw, const char *wanted, vd_why *why);
+/* A decoder context for the stream, not opened yet, with the hardware tied to it; NULL: this
+ * hardware has no decoder for this codec. */
+AVCodecContext *hw_decoder(const child_hw *hw, enum AVCodecID codec, const AVCodec **ret_decoder);
+/* Whether what came from the decoder lies in the hardware; it is then fetched into the frame. */
+VD_MUST_USE vd_err hw_fetch(AVFrame *frame);
+void hw_close(child_hw *hw);
 
 /* ---- child_link.c: the socket, the shared pictures ---- */
 typedef struct {
@@ -34,6 +61,7 @@ typedef struct {
     wire_still still;
     int still_fd;
     bool have_still; /* the agent handed over a file: the reader takes it and sets this back */
+    int64_t awake_until_utc_us; /* the agent's last wish; 0: none yet */
 } child_link;
 
 /* Every function that talks ends the process when the agent has gone away. */
@@ -43,6 +71,7 @@ void link_send_with(child_link *link, wire_head *head, size_t head_bytes, vd_sli
 void link_beat(child_link *link, bool now);
 /* Handles what the agent sent; waits up to timeout_ms for it, with heartbeats. */
 void link_poll(child_link *link, int timeout_ms);
+void link_note(child_link *link, const vd_why *why);
 _Noreturn void link_fail(child_link *link, vd_err err, const vd_why *why);
 _Noreturn void link_end(child_link *link);
 /* Makes sure that the current map's slots have slot_bytes. */
@@ -146,10 +175,17 @@ typedef struct {
     const wire_config *config;
     const media_clock *clock;
     AVCodecContext *codec;
+    AVCodecParameters *parameters; /* to open another decoder when the hardware fails */
+    child_hw hw;
+    unsigned hw_failures; /* in a row */
     AVFrame *frame;
     struct SwsContext *sws;
     int64_t due_us; /* max_fps: the earliest media time of the next picture */
     bool have_due;
+    int64_t shown_us;               /* media time of the last picture that went to the agent */
+    int64_t after_us;               /* pictures up to this media time are decoded but not shown */
+    unsigned key_cells;             /* 0: no key picture since they were asked for */
+    uint16_t key_light[GATE_CELLS]; /* of the last key picture, with VD_DECODE_AUTO */
 } child_decoder;
 
 VD_MUST_USE vd_err decoder_open(child_decoder *decoder, const AVCodecParameters *parameters,
@@ -157,4 +193,36 @@ VD_MUST_USE vd_err decoder_open(child_decoder *decoder, const AVCodecParameters 
 /* NULL drains what the decoder still has. */
 void decoder_put(child_decoder *decoder, const AVPacket *packet);
 void decoder_close(child_decoder *decoder);
+/* Forgets what was decoded: the next packet is a key packet. */
+void decoder_restart(child_decoder *decoder);
+/* Decodes one key packet alone; `rough`: cheaper, good enough to compare. Needs decoder_restart
+ * before and after. The frame is the decoder's: unref it. NULL: there is no picture in it. */
+AVFrame *decoder_look(child_decoder *decoder, const AVPacket *packet, bool rough);
+void decoder_show(child_decoder *decoder, const AVFrame *frame);
+/* Mean luma of up to GATE_CELLS cells, of CELL_SIDE pixels or more each way. Returns how many; 0:
+ * the picture is not of 8 bits, or smaller than that. */
+#define CELL_SIDE 8
+unsigned decoder_light(const AVFrame *frame, uint16_t *ret_cells);
+
+/* ---- child_late.c: what is decoded, and when ---- */
+#define LATE_PACKETS 1024
+#define LATE_BYTES   ((size_t)16 << 20)
+
+typedef struct {
+    gate gate;
+    child_decoder *decoder;
+    const wire_config *config;
+    AVPacket *packet[LATE_PACKETS]; /* a ring: kept while asleep, owed while late */
+    unsigned first, count;
+    size_t bytes;
+    int64_t woke_us;     /* monotonic */
+    int64_t from_dts_us; /* the first packet that was owed then */
+    int64_t unable_us;   /* no sleeping before this media time */
+    bool lost;           /* what comes before the next key packet cannot be decoded */
+} child_late;
+
+void late_open(child_late *late, child_decoder *decoder, const wire_config *config);
+void late_put(child_late *late, const AVPacket *packet);
+/* The stream is over: what is owed is decoded. */
+void late_end(child_late *late);
 #endif

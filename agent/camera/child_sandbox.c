@@ -2,10 +2,16 @@
  *
  * The list below is what demuxing, decoding, and (with `network`) RTSP need. Anything else kills
  * the process at once: no execve, no ptrace, no clone, no opening for writing. A few calls that
- * libraries try and can do without are refused with an error instead. */
+ * libraries try and can do without are refused with an error instead.
+ *
+ * A hardware decoder's driver is a large foreign library in this process. With it (`driver`) more
+ * is allowed: threads, any ioctl, opening device nodes that are there for both; what is still not
+ * on the list is refused instead of deadly, as drivers try much and can do without most. Running
+ * programs, tracing, signals to others, making files stay out of reach. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/sched.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -79,6 +85,17 @@ static const int for_network[] = {
     SCMP_SYS(recvmmsg),   SCMP_SYS(stat),       SCMP_SYS(statx),
 };
 
+static const int for_driver[] = {
+    SCMP_SYS(ioctl),           SCMP_SYS(eventfd2),    SCMP_SYS(pipe2),
+    SCMP_SYS(set_robust_list), SCMP_SYS(rseq),        SCMP_SYS(memfd_create),
+    SCMP_SYS(ftruncate),       SCMP_SYS(dup),         SCMP_SYS(stat),
+    SCMP_SYS(statx),           SCMP_SYS(sched_yield), SCMP_SYS(epoll_create1),
+    SCMP_SYS(epoll_ctl),       SCMP_SYS(epoll_wait),  SCMP_SYS(timerfd_create),
+    SCMP_SYS(mlock),           SCMP_SYS(getdents64),  SCMP_SYS(readlink),
+    SCMP_SYS(access),          SCMP_SYS(faccessat),   SCMP_SYS(faccessat2),
+    SCMP_SYS(get_mempolicy),
+};
+
 static int allow(scmp_filter_ctx filter, const int *calls, size_t count)
 {
     int error = 0;
@@ -114,6 +131,21 @@ static int allow_self(scmp_filter_ctx filter)
     return error;
 }
 
+/* Device nodes for both, threads but no processes. clone3 hides its flags: libc then takes clone.
+ */
+static int allow_driver(scmp_filter_ctx filter)
+{
+    int error = allow(filter, for_driver, VD_COUNT_OF(for_driver));
+    if (!error)
+        error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
+                                 SCMP_A2(SCMP_CMP_MASKED_EQ, O_CREAT | O_TRUNC | O_APPEND, 0));
+    if (!error)
+        error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+                                 SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+    if (!error) error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+    return error;
+}
+
 static int refuse_kindly(scmp_filter_ctx filter)
 {
     static const int calls[] = { SCMP_SYS(readlink),          SCMP_SYS(access),
@@ -144,15 +176,17 @@ static int allow_network(scmp_filter_ctx filter)
     return error;
 }
 
-static int filter_load(bool network)
+static int filter_load(unsigned needs)
 {
-    const scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    const bool driver = needs & SANDBOX_DRIVER;
+    const scmp_filter_ctx filter =
+        seccomp_init(driver ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_KILL_PROCESS);
     if (!filter) return -ENOMEM;
     int error = allow(filter, always, VD_COUNT_OF(always));
     if (!error) error = allow_memory(filter);
     if (!error) error = allow_self(filter);
-    if (!error) error = refuse_kindly(filter);
-    if (!error && network) error = allow_network(filter);
+    if (!error) error = driver ? allow_driver(filter) : refuse_kindly(filter);
+    if (!error && (needs & SANDBOX_NETWORK)) error = allow_network(filter);
     if (!error) error = seccomp_load(filter);
     seccomp_release(filter);
     return error;
@@ -164,31 +198,49 @@ static bool limit(__rlimit_resource_t what, rlim_t most)
     return setrlimit(what, &both) == 0;
 }
 
-static bool set_limits(void)
+static bool set_limits(bool driver)
 {
     signal(SIGXFSZ, SIG_IGN); /* a log line to a file fails instead of killing */
     bool fine =
         limit(RLIMIT_CORE, 0) && limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_NOFILE, OPEN_FD_MAX);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* shadows need terabytes */
-    fine = fine && limit(RLIMIT_AS, MEMORY_MAX);
+    fine = fine && (driver || limit(RLIMIT_AS, MEMORY_MAX));        /* drivers map whole cards */
+#else
+    (void)driver;
 #endif
     return fine;
 }
 
-static bool become_nobody(void)
+/* With a driver the groups that device nodes belong to stay. */
+static int groups_kept(bool driver, gid_t *into)
 {
+    static const char *const names[] = { "video", "render" };
+    int count = 0;
+    for (size_t i = 0; driver && i < VD_COUNT_OF(names); i++) {
+        const struct group *group = getgrnam(names[i]);
+        if (group) into[count++] = group->gr_gid;
+    }
+    return count;
+}
+
+static bool become_nobody(bool driver)
+{
+    gid_t groups[2];
     if (geteuid() != 0) return true;
-    return setgroups(0, NULL) == 0 && setresgid(NOBODY, NOBODY, NOBODY) == 0 &&
+    const int count = groups_kept(driver, groups);
+    return setgroups((size_t)count, groups) == 0 && setresgid(NOBODY, NOBODY, NOBODY) == 0 &&
            setresuid(NOBODY, NOBODY, NOBODY) == 0;
 }
 
-vd_err sandbox_enter(bool network, vd_why *why)
+vd_err sandbox_enter(unsigned needs, vd_why *why)
 {
-    if (!set_limits()) return vd_fail_errno(why, "the camera's process cannot limit itself");
-    if (!become_nobody()) return vd_fail_errno(why, "the camera's process cannot become nobody");
+    const bool driver = needs & SANDBOX_DRIVER;
+    if (!set_limits(driver)) return vd_fail_errno(why, "the camera's process cannot limit itself");
+    if (!become_nobody(driver))
+        return vd_fail_errno(why, "the camera's process cannot become nobody");
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
         return vd_fail_errno(why, "the camera's process cannot give up its rights");
-    const int error = filter_load(network);
+    const int error = filter_load(needs);
     if (error) {
         errno = -error;
         return vd_fail_errno(why, "the camera's process cannot be put in its sandbox");
