@@ -173,7 +173,7 @@ function Method({ of }: { of: WatchMethod }) {
         <span class="num">
           {of.false_alarms_per_camera_year.toLocaleString("en", { maximumFractionDigits: 2 })}
         </span>{" "}
-        false alarms a camera and year
+        {of.false_alarms_per_camera_year === 1 ? "false alarm" : "false alarms"} a camera and year
       </summary>
       <p class="quiet">{of.text}</p>
     </details>
