@@ -181,6 +181,7 @@ const event = members<c.Event>({
   evidence: list(evidence),
   path: maybe(list(place)),
   properties: maybe(record(text)),
+  correlation: maybe(text),
 });
 
 const incidentShape: { [K in keyof c.Incident]-?: Decoder<c.Incident[K]> } = {
