@@ -152,6 +152,7 @@ const evidence = members<c.Evidence>({
   width: maybe(number),
   height: maybe(number),
   arrived: maybe(truth),
+  held: maybe(truth),
 });
 const place = members<c.Place>({ at_ms: number, l: number, t: number, w: number, h: number });
 const event = members<c.Event>({
