@@ -5,7 +5,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-#include "clip_priv.h"
+#include "clip.h"
 #include "vd/test.h"
 
 #define SECOND 1000000
@@ -113,18 +113,18 @@ VD_TEST(a_packet_outlives_its_ring)
 }
 
 /* Writes a clip until the disk refuses; the packets are far larger than any buffer. */
-static vd_err fill_clip(clip *c, feed *f, vd_why *why)
+static vd_err fill_clip(vd_clip *c, feed *f, vd_why *why)
 {
     for (int i = 0; i < 100; i++) {
         event_packet *packet = add(f, true, 90000);
-        vd_err err = clip_write(c, packet, why);
+        vd_err err = vd_clip_write(c, packet, why);
         event_packet_unref(packet);
         if (err) {
-            clip_drop(c);
+            vd_clip_drop(c);
             return err;
         }
     }
-    return clip_close(c, why);
+    return vd_clip_close(c, why);
 }
 
 // covers: EVT-1
@@ -139,9 +139,9 @@ VD_TEST(a_clip_that_the_disk_cannot_hold_is_refused_and_removed)
     snprintf(path, sizeof path, "%s/clip.mp4", dir);
     VD_AUTO(feed) f = feed_of(100ll * SECOND, 64 << 20);
     event_packet *first = add(&f, true, 100);
-    clip *c = NULL;
+    vd_clip *c = NULL;
     vd_why why = { 0 };
-    vd_err opened = clip_open(path, first, &c, &why);
+    vd_err opened = vd_clip_open(path, first, &c, &why);
     vd_err filled = opened ? opened : fill_clip(c, &f, &why);
     bool is_left = access(path, F_OK) == 0;
     event_packet_unref(first);
