@@ -121,6 +121,9 @@ vd_err decoder_run(decoder *d, const decode_tensor tensors[ROLES], const vd_tens
     case DECODE_CENTERNET: err = decode_centernet(d, tensors, why); break;
     case DECODE_SSD: err = decode_ssd(d, tensors, why); break;
     case DECODE_CLASSIFICATION: err = decode_classification(d, tensors, why); break;
+    case DECODE_NANODET:
+    case DECODE_FCOS: err = decode_cells(d, tensors, why); break;
+    case DECODE_DETR: err = decode_detr(d, tensors, why); break;
     default: err = decode_yolo(d, tensors, why); break;
     }
     if (!err) decode_finish(d, map, into);

@@ -1,4 +1,5 @@
-/* Outputs that already are lists: CenterNet's rows, SSD's parallel tensors, class scores. */
+/* Outputs that already are lists: CenterNet's rows, SSD's parallel tensors, DETR's queries, class
+ * scores. */
 #include "decode_priv.h"
 
 #include <stdlib.h>
@@ -94,6 +95,35 @@ vd_err decode_ssd(decoder *d, const decode_tensor tensors[ROLES], vd_why *why)
         if (classes->type) class_id = (int64_t)given - first;
         add_ssd_box(d, &tensors[ROLE_BOXES], row, score, class_id);
     }
+    return VD_OK;
+}
+
+/* boxes [1,Q,4]: centre x, y, width, height in 0..1 of the tensor; scores [1,Q,classes], or one
+ * more at the end for "nothing here". */
+vd_err decode_detr(decoder *d, const decode_tensor tensors[ROLES], vd_why *why)
+{
+    const decode_tensor *boxes = &tensors[ROLE_BOXES], *scores = &tensors[ROLE_SCORES];
+    const vd_tensor_spec *spec = &d->descriptor->tensor;
+    int64_t all = d->descriptor->class_count + (int64_t)d->descriptor->no_object, width = 0;
+    if (boxes->type != TENSOR_F32 || boxes->rank < 2 || boxes->dim[boxes->rank - 1] != 4)
+        return decode_misfit(boxes, why, "boxes [1,N,4] of floats are");
+    int64_t rows = decode_elements(boxes) / 4;
+    if (scores->type != TENSOR_F32 || (rows && (!rows_of(scores, rows, &width) || width != all)))
+        return decode_misfit(scores, why, "a score for each class of the descriptor is");
+    float *row = malloc((size_t)all * sizeof(float));
+    if (!row) return vd_fail(why, VD_FULL, "there is no memory for the scores");
+    for (int64_t q = 0; q < rows; q++) {
+        const float *box = (const float *)boxes->data + q * 4;
+        float w = box[2] * (float)spec->width_px / 2, h = box[3] * (float)spec->height_px / 2;
+        float x = box[0] * (float)spec->width_px, y = box[1] * (float)spec->height_px;
+        int64_t best = 0;
+        memcpy(row, (const float *)scores->data + q * all, (size_t)all * sizeof(float));
+        decode_activate(d->descriptor->activation, row, (size_t)all);
+        for (int64_t c = 1; c < d->descriptor->class_count; c++)
+            if (row[c] > row[best]) best = c;
+        decode_add(d, x - w, y - h, x + w, y + h, row[best], best);
+    }
+    free(row);
     return VD_OK;
 }
 

@@ -53,5 +53,7 @@ vd_err decode_centernet(decoder *d, const decode_tensor tensors[ROLES], vd_why *
 vd_err decode_ssd(decoder *d, const decode_tensor tensors[ROLES], vd_why *why);
 vd_err decode_yolo(decoder *d, const decode_tensor tensors[ROLES], vd_why *why);
 vd_err decode_classification(decoder *d, const decode_tensor tensors[ROLES], vd_why *why);
+vd_err decode_cells(decoder *d, const decode_tensor tensors[ROLES], vd_why *why);
+vd_err decode_detr(decoder *d, const decode_tensor tensors[ROLES], vd_why *why);
 void decode_activate(activation how, float *scores, size_t count);
 #endif

@@ -245,6 +245,75 @@ VD_TEST(more_detections_than_fit_keep_the_best)
     bench_free(b);
 }
 
+/* 64 x 32 in strides of 16 and 32: 4 x 2 and 2 x 1 cells. */
+#define CELLS 10
+
+static float *cell(float *all, unsigned index, unsigned fields)
+{
+    return all + index * fields;
+}
+
+// covers: INF-4
+VD_TEST(nanodet_distances_are_means_of_shares_in_strides)
+{
+    bench *b = bench_of(HEAD "output: {decode: nanodet, strides: [16, 32], bins: 4}\n" TWO);
+    enum { FIELDS = 2 + 16 };
+    float rows[CELLS * FIELDS] = { 0 };
+    float *near = cell(rows, 5, FIELDS), *far = cell(rows, 9, FIELDS);
+    near[1] = 0.9f;                         /* a dog at (16, 16) */
+    near[2 + 1] = near[2 + 4 + 1] = 100;    /* one stride left and up */
+    near[2 + 8 + 0] = near[2 + 8 + 2] = 50; /* half 0, half 2: one right */
+    near[2 + 12 + 0] = 100;                 /* ends there */
+    far[0] = 0.4f;                          /* a cat at (32, 0) */
+    for (unsigned side = 0; side < 4; side++) far[2 + side * 4] = side == 3 ? 0 : 100;
+    for (unsigned bin = 0; bin < 4; bin++) far[2 + 8 + bin] = 7; /* all alike: 1.5 strides */
+    far[2 + 12 + 1] = 100;
+    b->tensors[ROLE_MAIN] = floats(rows, 1, CELLS, FIELDS);
+    expect_ok(run(b));
+    expect_u64(b->found->count, 2);
+    expect_item(b, 0, 1, 0.9, 0, 0, 0.5, 0.5);
+    expect_item(b, 1, 0, 0.4, 0.5, 0, 0.5, 1); /* 48 px reach over the edge */
+    bench_free(b);
+}
+
+VD_TEST(fcos_distances_begin_in_the_middle_of_a_cell)
+{
+    bench *b =
+        bench_of(HEAD "output: {decode: fcos, strides: [16, 32], activation: sigmoid}\n" TWO);
+    enum { FIELDS = 2 + 4 };
+    float columns[CELLS * FIELDS];
+    for (unsigned i = 0; i < CELLS * 2; i++) columns[i] = -20;
+    for (unsigned i = CELLS * 2; i < CELLS * FIELDS; i++) columns[i] = 0.5f;
+    columns[CELLS + 3] = 0; /* dog, cell 3 of the first row: 1 / (1 + e^0) */
+    columns[CELLS * 2 + 3] = 1.5f;
+    b->tensors[ROLE_MAIN] = floats(columns, 1, FIELDS, CELLS);
+    expect_ok(run(b));
+    expect_u64(b->found->count, 1);
+    expect_item(b, 0, 1, 0.5, 0.5, 0, 0.5, 0.5); /* middle (56, 8): 24 left, 8 elsewhere */
+    b->tensors[ROLE_MAIN] = floats(columns, 1, FIELDS, CELLS - 1);
+    expect_err(run(b), VD_INVALID);
+    expect_true(strstr(b->why.detail, "[1,6,9] is given") != NULL);
+    bench_free(b);
+}
+
+// covers: INF-4
+VD_TEST(detr_queries_that_say_nothing_are_left_out)
+{
+    bench *b = bench_of(HEAD "output: {decode: detr, boxes: b, scores: s, activation: softmax, "
+                             "no_object: true}\n" TWO);
+    const float boxes[] = { 0.5f, 0.5f, 0.5f, 1, 0.25f, 0.5f, 0.5f, 0.5f, 0.5f, 0.5f, 0.5f, 1 };
+    const float scores[] = { 0, 30, 0, 0, 0, 30, 1, 1, 1 };
+    b->tensors[ROLE_BOXES] = floats(boxes, 1, 3, 4);
+    b->tensors[ROLE_SCORES] = floats(scores, 1, 3, 3);
+    expect_ok(run(b));
+    expect_u64(b->found->count, 2); /* the second query is sure that nothing is there */
+    expect_item(b, 0, 1, 1, 0.25, 0, 0.5, 1);
+    expect_item(b, 1, 0, 1.0 / 3, 0.25, 0, 0.5, 1); /* and nothing is suppressed */
+    b->tensors[ROLE_SCORES] = floats(scores, 1, 3, 2);
+    expect_err(run(b), VD_INVALID);
+    bench_free(b);
+}
+
 VD_TEST_MAIN(VD_RUN(centernet_rows_become_detections_best_first),
              VD_RUN(overlap_is_suppressed_within_a_class_only),
              VD_RUN(yolox_cells_get_their_place_and_stride),
@@ -253,4 +322,7 @@ VD_TEST_MAIN(VD_RUN(centernet_rows_become_detections_best_first),
              VD_RUN(ssd_reads_a_score_for_each_class),
              VD_RUN(classification_gives_the_whole_picture_a_class),
              VD_RUN(outputs_of_another_form_are_refused),
-             VD_RUN(more_detections_than_fit_keep_the_best))
+             VD_RUN(more_detections_than_fit_keep_the_best),
+             VD_RUN(nanodet_distances_are_means_of_shares_in_strides),
+             VD_RUN(fcos_distances_begin_in_the_middle_of_a_cell),
+             VD_RUN(detr_queries_that_say_nothing_are_left_out))

@@ -13,8 +13,6 @@ struct vd_descriptor {
 
 static void fill(vd_descriptor *d)
 {
-    static const char *const decodes[] = { "centernet", "yolox", "yolov5",
-                                           "yolov8",    "ssd",   "classification" };
     static const char *const activations[] = { "none", "softmax", "sigmoid" };
     const model_descriptor *from = &d->descriptor;
     d->facts = (vd_descriptor_facts){
@@ -22,7 +20,7 @@ static void fill(vd_descriptor *d)
         .file = from->file,
         .input = from->input,
         .output = from->output[ROLE_MAIN],
-        .decode = decodes[from->decode],
+        .decode = model_decode_name(from->decode),
         .activation = activations[from->activation],
         .background = from->background,
         .tensor = from->tensor,

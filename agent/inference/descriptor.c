@@ -95,8 +95,13 @@ static vd_err read_input(const vd_config_node *input, model_descriptor *d, vd_wh
     return VD_OK;
 }
 
-static const char *const decode_names[] = { "centernet", "yolox",          "yolov5", "yolov8",
-                                            "ssd",       "classification", NULL };
+static const char *const decode_names[] = { "centernet",      "yolox",   "yolov5", "yolov8", "ssd",
+                                            "classification", "nanodet", "fcos",   "detr",   NULL };
+
+const char *model_decode_name(decode_kind kind)
+{
+    return decode_names[kind];
+}
 
 /* Each kind knows its own keys, so that a key for another kind is an error too. */
 static const char *const *output_keys(decode_kind kind)
@@ -106,9 +111,17 @@ static const char *const *output_keys(decode_kind kind)
     static const char *const ssd[] = { "decode",   "boxes", "scores",     "classes", "count",
                                        "boxes_as", "units", "background", NULL };
     static const char *const classes[] = { "decode", "scores", "activation", "background", NULL };
+    static const char *const cells[] = { "decode", "predictions", "activation", "strides",
+                                         "bins",   "cell_center", NULL };
+    static const char *const detr[] = {
+        "decode", "boxes", "scores", "activation", "no_object", NULL
+    };
     switch (kind) {
     case DECODE_CENTERNET: return centernet;
     case DECODE_SSD: return ssd;
+    case DECODE_NANODET:
+    case DECODE_FCOS: return cells;
+    case DECODE_DETR: return detr;
     case DECODE_CLASSIFICATION: return classes;
     default: return yolo;
     }
@@ -120,14 +133,41 @@ static vd_err read_roles(const vd_config_node *output, model_descriptor *d, vd_w
     switch (d->decode) {
     case DECODE_CENTERNET: return vd_config_text(output, "detections", &d->output[ROLE_MAIN], why);
     case DECODE_CLASSIFICATION: return vd_config_text(output, "scores", &d->output[ROLE_MAIN], why);
+    case DECODE_DETR:
     case DECODE_SSD:
         err = need_text(output, "boxes", &d->output[ROLE_BOXES], why);
         if (!err) err = need_text(output, "scores", &d->output[ROLE_SCORES], why);
+        if (!err && d->decode == DECODE_DETR) return VD_OK;
         if (!err) err = vd_config_text(output, "classes", &d->output[ROLE_CLASSES], why);
         if (!err) err = vd_config_text(output, "count", &d->output[ROLE_COUNT], why);
         return err;
     default: return vd_config_text(output, "predictions", &d->output[ROLE_MAIN], why);
     }
+}
+
+/* What is left out is as the first models of each kind have it. */
+static vd_err read_cells(const vd_config_node *output, model_descriptor *d, vd_why *why)
+{
+    static const int usual[] = { 8, 16, 32, 64, 128 };
+    const vd_config_node *strides = vd_config_get(output, "strides");
+    bool nanodet = d->decode == DECODE_NANODET;
+    size_t count = strides ? vd_config_len(strides) : nanodet ? 3 : 5;
+    int64_t bins = nanodet ? 8 : 1, stride = 0;
+    vd_err err = VD_OK;
+    if (strides && (!vd_config_is_list(strides) || count < 1 || count > MODEL_STRIDES_MAX))
+        return vd_config_fail(strides, why, "'strides' must be a list of 1 to %d",
+                              MODEL_STRIDES_MAX);
+    for (size_t i = 0; i < count && !err; i++) {
+        stride = strides ? 0 : usual[i];
+        if (strides) err = vd_config_int(vd_config_at(strides, i), NULL, 1, 1024, &stride, why);
+        d->stride[i] = (int)stride;
+    }
+    d->stride_count = (unsigned)count;
+    d->cell_center = !nanodet;
+    if (!err) err = vd_config_int(output, "bins", 1, MODEL_BINS_MAX, &bins, why);
+    if (!err) err = vd_config_bool(output, "cell_center", &d->cell_center, why);
+    d->bins = (int)bins;
+    return err;
 }
 
 static vd_err read_output(const vd_config_node *output, model_descriptor *d, vd_why *why)
@@ -146,6 +186,9 @@ static vd_err read_output(const vd_config_node *output, model_descriptor *d, vd_
     if (!err) err = read_choice(output, "boxes_as", orders, 0, &order, why);
     if (!err) err = read_choice(output, "units", units, 0, &unit, why);
     if (!err) err = vd_config_bool(output, "background", &d->background, why);
+    if (!err) err = vd_config_bool(output, "no_object", &d->no_object, why);
+    if (!err && (d->decode == DECODE_NANODET || d->decode == DECODE_FCOS))
+        err = read_cells(output, d, why);
     if (err) return err;
     d->activation = (activation)act;
     d->top_first = order == 1;
@@ -230,6 +273,7 @@ static vd_err read_root(const vd_config_node *root, const char *folder, model_de
     if (!err) err = read_output(vd_config_get(root, "output"), d, why);
     if (!err) err = read_classes(root, folder, d, why);
     if (!err) err = vd_config_num(root, "score_min", VD_SCORE_FLOOR, 1, &score_min, why);
+    if (d->decode == DECODE_DETR) nms_iou = 1; /* its queries do not double */
     if (!err) err = vd_config_num(root, "nms_iou", 0.01, 1, &nms_iou, why);
     d->score_min = (float)score_min;
     d->nms_iou = (float)nms_iou;

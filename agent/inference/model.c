@@ -182,7 +182,8 @@ static vd_err check_outputs(vd_model *m, vd_why *why)
     vd_err err = VD_OK;
     size_t index;
     for (int role = 0; role < ROLES && !err; role++) {
-        bool first = role == ROLE_MAIN && m->descriptor.decode != DECODE_SSD;
+        bool listed = m->descriptor.output[ROLE_BOXES] != NULL; /* SSD, DETR: no main output */
+        bool first = role == ROLE_MAIN && !listed;
         if (!m->descriptor.output[role] && !first) continue;
         m->role[m->output_count] = (output_role)role;
         err = find_name(m, true, m->descriptor.output[role], &index,

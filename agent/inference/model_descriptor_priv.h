@@ -7,6 +7,8 @@
 
 #define MODEL_CLASSES_MAX 4096
 #define MODEL_SIDE_MAX    4096 /* vd_frame_tensor's limit */
+#define MODEL_STRIDES_MAX 6
+#define MODEL_BINS_MAX    64
 
 typedef enum {
     DECODE_CENTERNET,
@@ -14,7 +16,10 @@ typedef enum {
     DECODE_YOLOV5,
     DECODE_YOLOV8,
     DECODE_SSD,
-    DECODE_CLASSIFICATION
+    DECODE_CLASSIFICATION,
+    DECODE_NANODET,
+    DECODE_FCOS,
+    DECODE_DETR
 } decode_kind;
 
 /* Which output tensor plays which part. */
@@ -30,6 +35,11 @@ typedef struct {
     bool top_first;            /* SSD boxes are top, left, bottom, right */
     bool in_pixels;            /* SSD boxes are pixels of the tensor, otherwise 0..1 of it */
     bool background;           /* class 0 of the scores is no class */
+    bool no_object;            /* the last class of the scores is no class */
+    int stride[MODEL_STRIDES_MAX];
+    unsigned stride_count;
+    int bins;         /* numbers for each side of a box */
+    bool cell_center; /* distances begin in the middle of a cell, not at its corner */
     const char **class_name;
     unsigned class_count;
     float score_min, nms_iou; /* nms_iou 1: none */
@@ -42,6 +52,8 @@ VD_MUST_USE vd_err model_descriptor_parse(vd_slice yaml, const char *name, const
                                           model_descriptor *ret_descriptor, vd_why *why);
 VD_MUST_USE vd_err model_descriptor_load(const char *path, model_descriptor *ret_descriptor,
                                          vd_why *why);
+/* "yolox", ... */
+const char *model_decode_name(decode_kind kind);
 void model_descriptor_done(model_descriptor *descriptor);
 VD_AUTO_DEFINE(model_descriptor, model_descriptor_done)
 #endif
