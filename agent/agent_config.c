@@ -145,14 +145,16 @@ static vd_err read_camera_decoding(const vd_config_node *node, agent_camera *cam
 static vd_err read_camera(const vd_config_node *node, agent_config *c, vd_why *why)
 {
     static const char *const keys[] = {
-        "id",        "url",   "file",   "folder",  "user",      "after", "password_file",
-        "transport", "loop",  "order",  "max_fps", "recording", "time",  "pattern",
-        "enabled",   "rules", "decode", "hwaccel", NULL
+        "id",        "url",   "file",    "folder",    "device",  "user",  "password_file",
+        "transport", "loop",  "max_fps", "recording", "enabled", "rules", "pattern",
+        "after",     "order", "time",    "format",    "size",    "fps",   "decode",
+        "hwaccel",   NULL
     };
     static const char *const transports[] = { "tcp", "udp", NULL };
     agent_camera camera = { .url = "",
                             .file = "",
                             .folder = "",
+                            .device = "",
                             .user = "",
                             .password_file = "",
                             .loop = true,

@@ -24,8 +24,9 @@ typedef struct {
 typedef struct {
     char id[VD_CAMERA_ID_MAX + 1];
     vd_camera_kind kind;
-    const char *url, *file, *folder; /* exactly one is not empty */
+    const char *url, *file, *folder, *device; /* exactly one is not empty */
     vd_folder_config still;
+    vd_usb_config usb;
     const char *user, *password_file;
     int transport; /* vd_rtsp_transport */
     bool loop;

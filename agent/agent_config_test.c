@@ -87,7 +87,7 @@ VD_TEST(example_camera_in_the_manual_is_a_good_one)
 
     uncommented(agent_default_yaml, "cameras: []", &yaml);
     expect_ok(parse(yaml.data, &config, &why));
-    expect_u64(config.camera_count, 2);
+    expect_u64(config.camera_count, 3);
     expect_str(config.camera[0].id, "gate");
     expect_str(config.camera[0].url, "rtsp://10.0.0.7/main");
     expect_str(config.camera[0].password_file, "gate.password");
@@ -96,10 +96,15 @@ VD_TEST(example_camera_in_the_manual_is_a_good_one)
     expect_str(config.camera[0].hwaccel, "auto");
     expect_true(config.camera[0].recording.enabled);
     expect_i64(config.camera[0].recording.max_gb, 20);
-    expect_i64(config.camera[1].kind, VD_CAMERA_FOLDER);
-    expect_str(config.camera[1].folder, "/srv/station-1");
-    expect_str(config.camera[1].still.pattern, "*.jpg");
-    expect_i64(config.camera[1].still.after, VD_AFTER_KEEP);
+    expect_i64(config.camera[1].kind, VD_CAMERA_USB);
+    expect_str(config.camera[1].device, "/dev/video0");
+    assert_null(config.camera[1].usb.format);
+    expect_u64(config.camera[1].usb.width_px, 1280);
+    expect_u64(config.camera[1].usb.height_px, 720);
+    expect_i64(config.camera[2].kind, VD_CAMERA_FOLDER);
+    expect_str(config.camera[2].folder, "/srv/station-1");
+    expect_str(config.camera[2].still.pattern, "*.jpg");
+    expect_i64(config.camera[2].still.after, VD_AFTER_KEEP);
 }
 
 // covers: CAM-3
@@ -193,6 +198,8 @@ VD_TEST(camera_needs_exactly_one_source)
         "cameras: [{id: a, url: 'rtsp://h/p', file: x.mp4}]",
         "cameras: [{id: a, url: 'ftp://h/p'}]",
         "cameras: [{id: a, file: x.mp4, folder: x}]",
+        "cameras: [{id: a, device: /dev/video0, size: 1280}]",
+        "cameras: [{id: a, device: /dev/video0, size: 0x0}]",
         "cameras: [{id: Gate, file: x.mp4}]",
         "cameras: [{id: a, file: x.mp4}, {id: a, file: y.mp4}]",
         "cameras: {id: a}",

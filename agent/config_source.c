@@ -4,6 +4,8 @@
 
 #include "agent_config.h"
 
+#define SIZE_MAX_PX 8192
+
 #define OF(kind) (1u << (kind))
 
 /* Which sources know a setting that not all know. */
@@ -16,6 +18,9 @@ static const struct {
     { "after", OF(VD_CAMERA_FOLDER), "a folder of pictures" },
     { "order", OF(VD_CAMERA_FOLDER), "a folder of pictures" },
     { "time", OF(VD_CAMERA_FOLDER), "a folder of pictures" },
+    { "format", OF(VD_CAMERA_USB), "a USB camera" },
+    { "size", OF(VD_CAMERA_USB), "a USB camera" },
+    { "fps", OF(VD_CAMERA_USB), "a USB camera" },
 };
 
 static bool starts(const char *text, const char *start)
@@ -56,18 +61,22 @@ static vd_err read_address(const vd_config_node *node, agent_camera *camera, vd_
 
 static vd_err read_kind(const vd_config_node *node, agent_camera *camera, vd_why *why)
 {
-    const unsigned sources =
-        (camera->url[0] != 0) + (camera->file[0] != 0) + (camera->folder[0] != 0);
+    const unsigned sources = (camera->url[0] != 0) + (camera->file[0] != 0) +
+                             (camera->folder[0] != 0) + (camera->device[0] != 0);
 
     if (sources != 1) {
         vd_err err =
-            vd_config_fail(node, why, "camera '%s' needs one of url, file or folder", camera->id);
-        vd_why_hint(why, "url: rtsp://host/path or http://host/path for a camera, file: PATH for a "
-                         "video file, folder: PATH for pictures that are dropped there");
+            vd_config_fail(node, why, "camera '%s' needs one of url, device, folder or file",
+                           camera->id);
+        vd_why_hint(why, "url: rtsp://host/path or http://host/path for a camera, device: "
+                         "/dev/video0 for a USB camera, folder: PATH for pictures that are dropped "
+                         "there, file: PATH for a video file");
         return err;
     }
     if (camera->url[0]) return read_address(node, camera, why);
-    camera->kind = camera->file[0] ? VD_CAMERA_FILE : VD_CAMERA_FOLDER;
+    camera->kind = camera->file[0]     ? VD_CAMERA_FILE
+                   : camera->device[0] ? VD_CAMERA_USB
+                                       : VD_CAMERA_FOLDER;
     return VD_OK;
 }
 
@@ -100,30 +109,70 @@ static vd_err read_folder(const vd_config_node *node, agent_camera *camera, vd_w
     return err;
 }
 
+/* "1280x720" */
+static vd_err read_size(const vd_config_node *node, vd_usb_config *usb, vd_why *why)
+{
+    const char *text = "";
+    uint64_t width, height;
+    vd_slice rest;
+
+    vd_err err = vd_config_text(node, "size", &text, why);
+    if (err || !text[0]) return err;
+    const vd_slice first = vd_slice_cut(vd_slice_str(text), 'x', &rest);
+    if (!vd_slice_u64(first, SIZE_MAX_PX, &width) || !vd_slice_u64(rest, SIZE_MAX_PX, &height) ||
+        width == 0 || height == 0) {
+        err = vd_config_fail(vd_config_get(node, "size"), why, "'%.20s' is no size", text);
+        vd_why_hint(why, "width and height, as in 1280x720");
+        return err;
+    }
+    usb->width_px = (unsigned)width;
+    usb->height_px = (unsigned)height;
+    return VD_OK;
+}
+
+static vd_err read_usb(const vd_config_node *node, agent_camera *camera, vd_why *why)
+{
+    static const char *const names[] = { "auto", "h264", "mjpeg", "nv12", "i420", "yuyv", NULL };
+    int format = 0;
+    int64_t fps = 0;
+
+    vd_err err = vd_config_choice(node, "format", names, &format, why);
+    if (!err) err = read_size(node, &camera->usb, why);
+    if (!err) err = vd_config_int(node, "fps", 0, 240, &fps, why);
+    camera->usb.format = format ? names[format] : NULL;
+    camera->usb.fps = (unsigned)fps;
+    return err;
+}
+
 vd_err agent_source_read(const vd_config_node *node, agent_camera *camera, vd_why *why)
 {
     vd_err err = vd_config_text(node, "url", &camera->url, why);
     if (!err) err = vd_config_text(node, "file", &camera->file, why);
     if (!err) err = vd_config_text(node, "folder", &camera->folder, why);
+    if (!err) err = vd_config_text(node, "device", &camera->device, why);
     if (!err) err = read_kind(node, camera, why);
     if (!err) err = check_own_keys(node, camera, why);
     if (!err) err = read_folder(node, camera, why);
+    if (!err) err = read_usb(node, camera, why);
     return err;
 }
 
 vd_camera_config agent_source(const agent_camera *camera, const char *password)
 {
+    const char *place = camera->url[0]      ? camera->url
+                        : camera->file[0]   ? camera->file
+                        : camera->device[0] ? camera->device
+                                            : camera->folder;
     vd_camera_config config = {
         .kind = camera->kind,
-        .url = camera->url[0]    ? camera->url
-               : camera->file[0] ? camera->file
-                                 : camera->folder,
+        .url = place,
         .user = camera->user[0] ? camera->user : NULL,
         .password = password[0] ? password : NULL,
         .transport = (vd_rtsp_transport)camera->transport,
         .pace = VD_PACE_REAL,
         .loop = camera->loop,
         .folder = camera->still,
+        .usb = camera->usb,
         .max_fps = (unsigned)camera->max_fps,
         .decode = (vd_camera_decode)camera->decode,
         .hwaccel = camera->hwaccel,

@@ -307,6 +307,8 @@ static vd_err check_config(const vd_camera_config *config, vd_why *why)
         return vd_fail(why, VD_INVALID,
                        "camera '%s' has a user of more than %d or a password of more than %d bytes",
                        config->id, WIRE_USER_MAX, WIRE_PASSWORD_MAX);
+    if (config->usb.format && strlen(config->usb.format) > WIRE_FORMAT_MAX)
+        return vd_fail(why, VD_INVALID, "camera '%s' asks for an unknown format", config->id);
     const bool address = config->kind == VD_CAMERA_RTSP || config->kind == VD_CAMERA_HTTP;
     return address ? check_address(config, why) : VD_OK;
 }
@@ -323,11 +325,12 @@ static bool copy_config(vd_camera *camera, const vd_camera_config *config)
     camera->config = *config;
     camera->config.url = camera->config.user = camera->config.password = NULL;
     camera->config.child_path = NULL;
-    camera->config.folder.pattern = NULL;
+    camera->config.folder.pattern = camera->config.usb.format = NULL;
     const bool fine = copy_text(config->url, &camera->config.url) &&
                       copy_text(config->user, &camera->config.user) &&
                       copy_text(config->password, &camera->config.password) &&
                       copy_text(config->folder.pattern, &camera->config.folder.pattern) &&
+                      copy_text(config->usb.format, &camera->config.usb.format) &&
                       copy_text(config->child_path, &camera->config.child_path);
     camera->child_path = (char *)(uintptr_t)camera->config.child_path;
     return fine;
@@ -341,6 +344,7 @@ static void camera_release(vd_camera *camera)
     free((void *)(uintptr_t)camera->config.url);
     free((void *)(uintptr_t)camera->config.user);
     free((void *)(uintptr_t)camera->config.folder.pattern);
+    free((void *)(uintptr_t)camera->config.usb.format);
     free(camera->child_path);
     camera_folder_close(camera->folder);
     vd_buf_done(&camera->packet);

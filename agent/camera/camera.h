@@ -19,6 +19,7 @@ typedef enum {
     VD_CAMERA_FILE,
     VD_CAMERA_HTTP,   /* MJPEG: one JPEG behind the other (multipart/x-mixed-replace) */
     VD_CAMERA_FOLDER, /* new files in a folder are pictures */
+    VD_CAMERA_USB,    /* a Video4Linux device */
 } vd_camera_kind;
 typedef enum { VD_RTSP_TCP, VD_RTSP_UDP } vd_rtsp_transport;
 typedef enum {
@@ -53,17 +54,24 @@ typedef enum {
     VD_DECODE_KEY,  /* key pictures only */
 } vd_camera_decode;
 
+/* What is asked of a USB camera; the driver gives the nearest that it can. */
+typedef struct {
+    const char *format; /* "h264", "mjpeg", "nv12", "i420", "yuyv"; NULL: the best there is */
+    unsigned width_px, height_px, fps; /* 0: as is usual */
+} vd_usb_config;
+
 typedef struct {
     char id[VD_CAMERA_ID_MAX + 1]; /* a-z0-9- */
     vd_camera_kind kind;
     const char *url;      /* rtsp:// or http(s)://host[:port]/path without user and password, or the
-                             path of a file or folder */
+                             path of a file, folder or device */
     const char *user;     /* NULL: none */
     const char *password; /* travels to the child over the socket, never in an argument or a log */
     vd_rtsp_transport transport;
     vd_camera_pace pace;
     bool loop; /* files: start again at the end; otherwise the state becomes VD_CAMERA_ENDED */
     vd_folder_config folder;
+    vd_usb_config usb;
     unsigned max_fps;  /* pictures per second handed out at most; 0: every picture */
     bool packets_only; /* no decoding at all */
     vd_camera_decode decode;

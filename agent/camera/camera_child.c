@@ -73,6 +73,26 @@ static vd_err file_open(const vd_camera *camera, int *ret_fd, vd_why *why)
     return VD_INVALID;
 }
 
+/* Likewise: a device may be opened by its group only. */
+static vd_err device_open(const vd_camera *camera, int *ret_fd, vd_why *why)
+{
+    const char *path = camera->config.url;
+    *ret_fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (*ret_fd >= 0) return VD_OK;
+    const int error = errno;
+    const vd_err err = vd_fail_errno(why, error == ENOENT || error == ENODEV || error == ENXIO
+                                              ? "there is no such camera: it is not plugged in"
+                                          : error == EBUSY ? "another program uses the camera"
+                                                           : "the camera cannot be opened");
+    vd_why_detail(why, "%.200s: %s", path, strerror(error));
+    vd_why_hint(why, "%s",
+                error == EACCES || error == EPERM
+                    ? "put the agent's user into the group `video`"
+                    : "plug it in, it is found by itself; a path under "
+                      "/dev/v4l/by-id stays the same");
+    return err;
+}
+
 static bool child_spawn(const char *path, int socket_fd, pid_t *ret_pid)
 {
     /* Name look-ups must not outlast the watchdog. Nothing else of our environment goes along. */
@@ -117,6 +137,11 @@ static bool config_send(const vd_camera *camera, int socket_fd, int file_fd)
                             .decode = folder ? VD_DECODE_ALL : config->decode };
     snprintf(message.hwaccel, sizeof message.hwaccel, "%s",
              config->hwaccel && !camera->hw_off && !folder ? config->hwaccel : "off");
+    message.usb_width = config->usb.width_px;
+    message.usb_height = config->usb.height_px;
+    message.usb_fps = config->usb.fps;
+    snprintf(message.usb_format, sizeof message.usb_format, "%s",
+             config->usb.format ? config->usb.format : "");
     snprintf(message.url, sizeof message.url, "%s", config->url);
     snprintf(message.user, sizeof message.user, "%s", config->user ? config->user : "");
     snprintf(message.password, sizeof message.password, "%s",
@@ -159,6 +184,7 @@ vd_err camera_child_start(vd_camera *camera, vd_why *why)
     int file_fd = -1;
     vd_err err = VD_OK;
     if (camera->config.kind == VD_CAMERA_FILE) err = file_open(camera, &file_fd, why);
+    if (camera->config.kind == VD_CAMERA_USB) err = device_open(camera, &file_fd, why);
     if (camera->config.kind == VD_CAMERA_FOLDER) err = camera_folder_open(camera, why);
     if (!err) err = child_connect(camera, file_fd, why);
     if (file_fd >= 0) close(file_fd);

@@ -5,7 +5,7 @@
  * version tells a stale child). The parent believes nothing: see camera_read.c.
  *
  *   agent                                child
- *     CONFIG (+ the file's fd) ----------->        once, first
+ *     CONFIG (+ file's or device's fd) --->        once, first
  *     <------------------------------ HELLO        once, sandboxed, before any foreign byte
  *     <------------------------------- BEAT        at least every WIRE_BEAT_MS, whatever happens
  *     <----------------------------- STREAM        decoder parameters; a new serial
@@ -38,6 +38,7 @@
 #define WIRE_USER_MAX      64
 #define WIRE_PASSWORD_MAX  120
 #define WIRE_HWACCEL_MAX   15
+#define WIRE_FORMAT_MAX    7
 
 typedef enum {
     WIRE_CONFIG = 1,
@@ -68,6 +69,8 @@ typedef struct {
     int32_t parent_pid;
     uint32_t kind, transport, pace, loop, max_fps, packets_only, decode;
     char hwaccel[WIRE_HWACCEL_MAX + 1];
+    uint32_t usb_width, usb_height, usb_fps;
+    char usb_format[WIRE_FORMAT_MAX + 1];
     char url[WIRE_URL_MAX + 1], user[WIRE_USER_MAX + 1], password[WIRE_PASSWORD_MAX + 1];
 } wire_config;
 

@@ -203,6 +203,8 @@ void input_open(child_input *input)
         http_open(input);
     } else if (input->config->kind == VD_CAMERA_FOLDER) {
         still_open(input);
+    } else if (input->config->kind == VD_CAMERA_USB) {
+        usb_open(input);
     } else {
         media_open(input);
     }
@@ -265,6 +267,10 @@ vd_err input_read(child_input *input, AVPacket *packet, vd_why *why)
     if (input->read) {
         const vd_err err = input->read(input, packet, why);
         if (!err) set_times(input, packet);
+        if (!err && input->recorded) {
+            input->recorded->pts = input->recorded->dts = packet->pts;
+            input->recorded->flags |= AV_PKT_FLAG_KEY;
+        }
         return err;
     }
     for (bool rewound = false;;) {

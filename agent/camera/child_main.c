@@ -118,8 +118,9 @@ static void play(child *self)
         if (err) break;
         keep_pace(self, packet);
         set_clock(self, packet);
-        if (stream_watch_changed(&self->watch, packet)) send_stream(self);
-        send_packet(self, packet);
+        const AVPacket *kept = self->input.recorded ? self->input.recorded : packet;
+        if (stream_watch_changed(&self->watch, kept)) send_stream(self);
+        send_packet(self, kept);
         if (!self->config.packets_only) late_put(&self->late, packet);
         av_packet_unref(packet);
     }
@@ -139,9 +140,12 @@ static void start(child *self)
     if (self->config.kind == VD_CAMERA_FILE)
         media_clock_file(&self->clock,
                          self->config.pace == VD_PACE_FAST ? FAST_START_UTC_US : vd_clock_utc_us());
-    self->clock.held = self->input.stream->codecpar->codec_id != AV_CODEC_ID_MJPEG;
+    self->clock.held = self->config.kind == VD_CAMERA_RTSP &&
+                       self->input.stream->codecpar->codec_id != AV_CODEC_ID_MJPEG;
     if (self->config.packets_only) return;
-    err = decoder_open(&self->decoder, self->input.stream->codecpar, &why);
+    err = decoder_open(&self->decoder,
+                       self->input.decoded ? self->input.decoded : self->input.stream->codecpar,
+                       &why);
     if (err) link_fail(&self->link, err, &why);
     late_open(&self->late, &self->decoder, &self->config);
 }
@@ -153,6 +157,18 @@ static bool started_by_agent(void)
     const bool ours = fstat(WIRE_FD, &about) == 0 && S_ISSOCK(about.st_mode);
     close_range(WIRE_FD + 1, ~0u, 0);
     return ours && fcntl(WIRE_FD, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+static unsigned needs_of(unsigned kind)
+{
+    switch ((vd_camera_kind)kind) {
+    case VD_CAMERA_RTSP:
+    case VD_CAMERA_HTTP: return SANDBOX_NETWORK;
+    case VD_CAMERA_USB: return SANDBOX_CAPTURE;
+    case VD_CAMERA_FILE:
+    case VD_CAMERA_FOLDER: return 0;
+    }
+    return 0;
 }
 
 int main(void)
@@ -172,10 +188,8 @@ int main(void)
     av_log_set_level(AV_LOG_QUIET); /* its lines may hold the address with the password */
 
     vd_why why = { 0 }, note = { 0 };
-    const bool on_network =
-        self->config.kind == VD_CAMERA_RTSP || self->config.kind == VD_CAMERA_HTTP;
     hw_open(&self->decoder.hw, self->config.packets_only ? "off" : self->config.hwaccel, &note);
-    const unsigned needs = (on_network ? (unsigned)SANDBOX_NETWORK : 0u) |
+    const unsigned needs = needs_of(self->config.kind) |
                            (self->decoder.hw.kind != HW_NONE ? (unsigned)SANDBOX_DRIVER : 0u);
     const vd_err err = sandbox_enter(needs, &why);
     if (err) link_fail(&self->link, err, &why);

@@ -18,6 +18,7 @@
 enum {
     SANDBOX_NETWORK = 1, /* sockets may be made (RTSP) */
     SANDBOX_DRIVER = 2, /* a hardware decoder's driver works in the process; see docs/decoding.md */
+    SANDBOX_CAPTURE = 4, /* the requests to Video4Linux that a camera needs */
 };
 VD_MUST_USE vd_err sandbox_enter(unsigned needs, vd_why *why);
 
@@ -112,8 +113,10 @@ struct child_input {
     const wire_config *config;
     /* A source of our own; NULL: FFmpeg's. Packets with pts and dts in microseconds. */
     vd_err (*read)(child_input *input, AVPacket *packet, vd_why *why);
-    void *source;       /* its own state */
-    int64_t capture_us; /* UTC, of the packet read last; 0: the clock says it */
+    void *source;               /* its own state */
+    AVPacket *recorded;         /* what goes to those who keep packets; NULL: the packet itself */
+    AVCodecParameters *decoded; /* what the decoder gets; NULL: the stream's */
+    int64_t capture_us;         /* UTC, of the packet read last; 0: the clock says it */
     AVFormatContext *format;
     AVIOContext *file; /* for a file camera: our own reader over the fd that the agent opened */
     int file_fd;
@@ -145,6 +148,8 @@ bool input_url_with_user(const wire_config *config, vd_buf *into);
 /* ---- child_http.c: JPEG behind JPEG over HTTP; child_still.c: files from a folder ---- */
 void http_open(child_input *input);
 void still_open(child_input *input);
+/* child_usb.c: a Video4Linux device. */
+void usb_open(child_input *input);
 
 /* ---- child_encode.c: pictures of any kind to JPEG, for those who keep packets ---- */
 typedef struct {

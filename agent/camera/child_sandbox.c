@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "child_priv.h"
+#include "child_usb_priv.h"
 
 #define NOBODY       65534
 #define MEMORY_MAX   (UINT64_C(3) << 30)
@@ -176,6 +177,17 @@ static int allow_network(scmp_filter_ctx filter)
     return error;
 }
 
+/* Of Video4Linux what a camera that is already open needs. */
+static int allow_capture(scmp_filter_ctx filter)
+{
+    static const unsigned long requests[] = { USB_REQUESTS };
+    int error = 0;
+    for (size_t i = 0; !error && i < VD_COUNT_OF(requests); i++)
+        error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                                 SCMP_A1(SCMP_CMP_EQ, requests[i]));
+    return error;
+}
+
 static int filter_load(unsigned needs)
 {
     const bool driver = needs & SANDBOX_DRIVER;
@@ -187,6 +199,7 @@ static int filter_load(unsigned needs)
     if (!error) error = allow_self(filter);
     if (!error) error = driver ? allow_driver(filter) : refuse_kindly(filter);
     if (!error && (needs & SANDBOX_NETWORK)) error = allow_network(filter);
+    if (!error && !driver && (needs & SANDBOX_CAPTURE)) error = allow_capture(filter);
     if (!error) error = seccomp_load(filter);
     seccomp_release(filter);
     return error;

@@ -23,7 +23,7 @@ static int status_of(bool network, deed try_it)
     int status = 0;
     const pid_t pid = fork();
     if (pid == 0) {
-        if (sandbox_enter(network, NULL)) _exit(NO_BOX);
+        if (sandbox_enter(network ? (unsigned)SANDBOX_NETWORK : 0u, NULL)) _exit(NO_BOX);
         _exit(try_it() ? SURVIVED : 0);
     }
     assert_true(pid > 0);
