@@ -227,7 +227,7 @@ static vd_err print_template(printer *p, const vd_config_node *templates,
                              const vd_config_node *entry)
 {
     static const char *const not_settings[] = { "parameters", NULL };
-    const vd_config_node *found;
+    const vd_config_node *found = NULL;
     const char *name = NULL;
 
     vd_err err = vd_config_text(entry, "template", &name, p->why);
