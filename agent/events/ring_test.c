@@ -2,10 +2,7 @@
 
 #include <libavcodec/codec_id.h>
 #include <stdlib.h>
-#include <sys/mount.h>
-#include <unistd.h>
 
-#include "clip.h"
 #include "vd/test.h"
 
 #define SECOND 1000000
@@ -112,50 +109,8 @@ VD_TEST(a_packet_outlives_its_ring)
     event_packet_unref(packet);
 }
 
-/* Writes a clip until the disk refuses; the packets are far larger than any buffer. */
-static vd_err fill_clip(vd_clip *c, feed *f, vd_why *why)
-{
-    for (int i = 0; i < 100; i++) {
-        event_packet *packet = add(f, true, 90000);
-        vd_err err = vd_clip_write(c, packet, why);
-        event_packet_unref(packet);
-        if (err) {
-            vd_clip_drop(c);
-            return err;
-        }
-    }
-    return vd_clip_close(c, why);
-}
-
-// covers: EVT-1
-VD_TEST(a_clip_that_the_disk_cannot_hold_is_refused_and_removed)
-{
-    char dir[] = "/tmp/vedette-clip-XXXXXX", path[64];
-    expect_true(mkdtemp(dir) != NULL);
-    if (mount("none", dir, "tmpfs", 0, "size=512k") != 0) {
-        rmdir(dir);
-        skip(); /* needs the right to mount */
-    }
-    snprintf(path, sizeof path, "%s/clip.mp4", dir);
-    VD_AUTO(feed) f = feed_of(100ll * SECOND, 64 << 20);
-    event_packet *first = add(&f, true, 100);
-    vd_clip *c = NULL;
-    vd_why why = { 0 };
-    vd_err opened = vd_clip_open(path, first, &c, &why);
-    vd_err filled = opened ? opened : fill_clip(c, &f, &why);
-    bool is_left = access(path, F_OK) == 0;
-    event_packet_unref(first);
-    umount(dir);
-    rmdir(dir);
-    expect_err(opened, VD_OK);
-    expect_err(filled, VD_FULL);
-    expect_true(strstr(why.detail, "No space") != NULL);
-    expect_false(is_left);
-}
-
 VD_TEST_MAIN(VD_RUN(the_ring_keeps_the_key_frame_before_its_seconds),
              VD_RUN(the_ring_never_holds_more_than_its_bytes),
              VD_RUN(a_group_larger_than_the_ring_leaves_it_empty_until_the_next_key),
              VD_RUN(the_pre_roll_is_found_in_the_newest_stream_only),
-             VD_RUN(a_packet_outlives_its_ring),
-             VD_RUN(a_clip_that_the_disk_cannot_hold_is_refused_and_removed))
+             VD_RUN(a_packet_outlives_its_ring))
