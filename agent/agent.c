@@ -159,6 +159,7 @@ static vd_err open_link(agent *a, const char *connection, vd_why *why)
     vd_device_sink sink = { .ctx = a,
                             .cameras = live_wish,
                             .rules = rulebook_from_hub,
+                            .arming = arming_wish,
                             .sampling = sampling_wish,
                             .model = swap_wish,
                             .picture = lane_preview,
@@ -202,6 +203,7 @@ vd_err agent_start(agent *a, const agent_config *config, vd_why *why)
     if (!err) err = open_outbox(a, why);
     if (!err) err = open_events(a, why);
     if (!err) err = recording_open(a, why);
+    if (!err) err = arming_open(a, connection[0] != '\0', why);
     if (!err) err = open_turns(a, why);
     if (!err && connection[0]) err = sampling_open(a, why);
     if (!err) err = live_open(a, connection[0] != '\0', why);
@@ -226,6 +228,7 @@ void agent_stop(agent *a)
     vd_models_stop(a->models);
     stop_cameras(a);
     analysis_stop(a);
+    a->history = vd_history_free(a->history);
     if (a->recording) vd_recording_stop(a->recording);
     a->port = vd_metrics_port_free(a->port);
     vd_samples_stop(a->samples);

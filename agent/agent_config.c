@@ -21,6 +21,10 @@ agent_config agent_config_default(void)
         .model_path = "",
         .model_library = "",
         .model_trial_ms = 120000,
+        .time_zone = "UTC",
+        .detections_keep = true,
+        .detections_mb = 512,
+        .detections_age_ms = 3 * DAY_MS,
         .pre_roll_ms = 5000,
         .post_roll_ms = 5000,
         .clip_max_ms = 60000,
@@ -419,9 +423,11 @@ static vd_err read_log(const vd_config_node *root, agent_config *c, vd_why *why)
 
 static vd_err read_all(const vd_config_node *root, agent_config *c, vd_why *why)
 {
-    static const char *const keys[] = { "hub",       "device", "state_dir", "model",     "cameras",
-                                        "templates", "rules",  "evidence",  "recording", "queue",
-                                        "upload",    "watch",  "local",     "log",       NULL };
+    static const char *const keys[] = { "hub",        "device",    "state_dir", "model",
+                                        "cameras",    "templates", "rules",     "evidence",
+                                        "recording",  "queue",     "upload",    "watch",
+                                        "local",      "log",       "time_zone", "arming",
+                                        "detections", NULL };
 
     vd_err err = vd_config_only(root, keys, why);
     if (!err) err = read_hub(root, c, why);
@@ -431,6 +437,7 @@ static vd_err read_all(const vd_config_node *root, agent_config *c, vd_why *why)
     if (!err) err = read_recording(root, c, why); /* before the cameras that take it over */
     if (!err) err = read_cameras(root, c, why);
     if (!err) err = read_rules(root, c, why);
+    if (!err) err = agent_rules_settings(root, c, why);
     if (!err) err = read_evidence(root, c, why);
     if (!err) err = read_queue(root, c, why);
     if (!err) err = read_upload(root, c, why);

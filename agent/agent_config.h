@@ -61,6 +61,10 @@ typedef struct {
     agent_refusal *refused;
     unsigned refused_count;
     const vd_config_node *rules; /* NULL: none */
+    const char *time_zone;
+    const vd_config_node *arming; /* NULL: none */
+    bool detections_keep;
+    int64_t detections_mb, detections_age_ms;
     int64_t pre_roll_ms, post_roll_ms, clip_max_ms, late_ms, ring_mb, snapshot_width,
         snapshot_quality;
     agent_recording recording; /* of cameras that do not say otherwise */
@@ -83,6 +87,9 @@ VD_MUST_USE vd_err agent_config_parse(vd_slice yaml, const char *name, agent_con
 VD_MUST_USE vd_err agent_config_whole(const agent_config *config, vd_why *why);
 void agent_config_done(agent_config *config);
 VD_AUTO_DEFINE(agent_config, agent_config_done)
+/* config_rules.c: time_zone, arming and detections. */
+VD_MUST_USE vd_err agent_rules_settings(const vd_config_node *root, agent_config *config,
+                                        vd_why *why);
 /* config_source.c: the settings that name a camera's source and are its own; id is known. */
 VD_MUST_USE vd_err agent_source_read(const vd_config_node *node, agent_camera *camera, vd_why *why);
 /* The same for vd_camera_start; texts are borrowed. The rest of the fields are the caller's. */

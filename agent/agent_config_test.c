@@ -32,6 +32,10 @@ VD_TEST(commented_default_says_what_the_program_does_without_it)
     expect_str(file.model_library, built_in.model_library);
     expect_i64(file.model_threads, built_in.model_threads);
     expect_u64(file.camera_count, 0);
+    expect_str(file.time_zone, built_in.time_zone);
+    expect_true(file.detections_keep == built_in.detections_keep);
+    expect_i64(file.detections_mb, built_in.detections_mb);
+    expect_i64(file.detections_age_ms, built_in.detections_age_ms);
     expect_i64(file.pre_roll_ms, built_in.pre_roll_ms);
     expect_i64(file.post_roll_ms, built_in.post_roll_ms);
     expect_i64(file.clip_max_ms, built_in.clip_max_ms);

@@ -12,6 +12,7 @@
  *   analysis.c      the one thread that looks at pictures                (analysis thread)
  *   rulebook.c      which rules hold for which camera: file, hub         (main, link thread)
  *   record.c        the continuous recording, opened, asked and told of
+ *   arming.c        which profile of rules is armed                      (main, link thread)
  *   watch.c         statistics of each camera's window, to the outbox     (main thread)
  *   figures.c       the local port and its figures                        (the port's thread)
  *   report.c        what the hub's page shows of us                      (main thread)
@@ -23,6 +24,7 @@
 
 #include "agent_config.h"
 #include "device.h"
+#include "history.h"
 #include "recording.h"
 #include "samples.h"
 #include "sketches.h"
@@ -120,7 +122,9 @@ struct agent {
     vd_why hub_why, file_why; /* why the whole of the hub's cameras, or of the file, is refused */
     char restart[200];        /* settings of the file that need a restart, or "" */
 
-    char *twin_rules; /* what the hub wants, JSON; NULL: nothing */
+    vd_arming arming;    /* under the lock: which profile holds */
+    vd_history *history; /* the analysis thread's; NULL: nothing is kept */
+    char *twin_rules;    /* what the hub wants, JSON; NULL: nothing */
     int64_t started_utc_us;
     vd_metrics_port *port; /* NULL: none wanted */
 };
@@ -228,6 +232,13 @@ vd_err rulebook_from_hub(void *agent, vd_slice json, vd_why *why);
 /* record.c */
 vd_err recording_open(agent *a, vd_why *why);
 vd_err recording_add(lane *l, vd_why *why);
+
+/* arming.c */
+/* Before the analysis starts: the site's time zone, what is armed, and what was seen before. */
+vd_err arming_open(agent *a, bool hub, vd_why *why);
+void arming_now(agent *a, int64_t utc_us, char into[VD_PROFILE_ROOM]); /* any thread */
+/* The shape of vd_device_sink.arming. */
+vd_err arming_wish(void *agent, vd_slice json, vd_why *why);
 
 /* watch.c */
 vd_err watch_add(lane *l);

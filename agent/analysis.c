@@ -11,6 +11,7 @@
 typedef struct {
     vd_detections detections;
     rule_set rules;
+    char profile[VD_PROFILE_ROOM];
 } looker;
 
 static void hand_over(lane *l, const vd_fact *facts, unsigned count, vd_frame *frame,
@@ -110,6 +111,9 @@ static void look_at(looker *me, lane *l, vd_frame *frame)
                      (double)(me->detections.preprocess_us + me->detections.run_us) / 1e6);
     vd_sketches_seen(l->sketches, &me->detections, l->words);
     vd_samples_seen(l->sampler, frame, &me->detections, l->words);
+    vd_history_seen(l->agent->history, l->config->id, &me->detections, l->words, utc_us);
+    arming_now(l->agent, utc_us, me->profile);
+    vd_scene_set_profile(l->scene, me->profile);
     vd_scene_step(l->scene, &me->detections, utc_us, &facts, &count);
     tell_tracks(l, utc_us);
     stay_awake(me, l, utc_us);

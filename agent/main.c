@@ -46,7 +46,9 @@ static vd_err check(const agent_config *config, vd_why *why)
 {
     vd_err err = agent_config_whole(config, why);
 
+    vd_arming arming;
     if (!err) err = rulebook_check(config, why);
+    if (!err) err = vd_arming_read(config->arming, &arming, why);
     return err ? err : agent_check_hub(config, why);
 }
 

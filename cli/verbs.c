@@ -56,6 +56,16 @@ static const vd_option rollout_list_options[] = {
 static const vd_option rollout_step_options[] = {
     { "note", 0, "TEXT", "What should be remembered.", false },
 };
+static const vd_option replay_options[] = {
+    { "against", 0, "FILE", "The rules as they were; left out: every alarm is a gain.", false },
+    { "detections", 0, "DIR",
+      "Where the agent keeps them, its state_dir/detections; /var/lib/vedette/detections when left "
+      "out.",
+      false },
+    { "camera", 0, "CAMERA", "Only this camera.", false },
+    { "since", 0, "DURATION", "How far back, such as 12h or 3d; 3d when left out.", false },
+    { "time-zone", 0, "ZONE", "What hours are meant in when FILE does not say; UTC.", false },
+};
 static const vd_option list_options[] = {
     { "models", 0, "DIR", "Where models are: ./var/models, else /var/lib/vedette/models.", false },
     { "hub", 0, NULL, "The models that the hub has registered.", false },
@@ -311,6 +321,11 @@ const cli_verb cli_verbs[] = {
       OPTIONS(rollout_step_options), run_rollout_return },
     { "release-key", "", 0, 0, "print the key that releases are signed with",
       "For hub.release_key in an agent's configuration.", NO_OPTIONS, run_release_key },
+    { "rules replay", "FILE", 1, 1, "show what changed rules would have said of the last days",
+      "FILE is an agent's configuration, a list of rules, or a map from camera to list. The rules "
+      "run over the detections that the agent kept; + is an alarm gained, - one lost against "
+      "--against.",
+      OPTIONS(replay_options), run_rules_replay },
     { "analyze", "VIDEO", 1, 1, "run the agent's own stages over a video file",
       "Every picture once, as fast as possible. Detections: a line a frame, frames from 1, boxes "
       "x, y, w, h in pixels, every detection above score 0.05. Tracks: frame,id,left,top,width,"

@@ -52,6 +52,8 @@ typedef struct {
     /* The twin's desired `model` as JSON, "null" when there is none; see vd_models_wish. Must not
      * block. May be NULL. */
     vd_err (*model)(void *ctx, vd_slice json, vd_why *why);
+    /* The twin's desired `arming` as JSON, "null" when there is none; as rules. May be NULL. */
+    vd_err (*arming)(void *ctx, vd_slice json, vd_why *why);
     /* The twin's desired `sampling` as JSON, "null" when there is none; as rules. May be NULL. */
     vd_err (*sampling)(void *ctx, vd_slice json, vd_why *why);
     /* The camera's next picture as JPEG, at most VD_DEVICE_PREVIEW_PX wide; may wait up to a

@@ -125,6 +125,22 @@ static void apply_sampling(vd_device *d)
     if (wish || err) report_wish(d, "sampling", err, &why);
 }
 
+static void apply_arming(vd_device *d)
+{
+    VD_AUTO(vd_buf) text = VD_BUF(REPORTED_BYTES);
+    const vd_json *wish = vd_json_get(d->desired, "arming");
+    vd_why why = { 0 };
+
+    if (!d->sink.arming) return;
+    vd_err err = VD_OK;
+    if (wish)
+        err = vd_json_print(wish, &text);
+    else
+        vd_buf_add_str(&text, "null");
+    if (!err) err = d->sink.arming(d->sink.ctx, vd_buf_slice(&text), &why);
+    if (wish || err) report_wish(d, "arming", err, &why);
+}
+
 static void apply_model(vd_device *d)
 {
     VD_AUTO(vd_buf) text = VD_BUF(REPORTED_BYTES);
@@ -157,6 +173,7 @@ static void twin_arrived(vd_device *d, vd_slice body)
     pthread_mutex_unlock(&d->lock);
     apply_cameras(d);
     apply_rules(d);
+    apply_arming(d);
     apply_sampling(d);
     apply_model(d);
 }
@@ -204,6 +221,7 @@ void twin_desired(vd_device *d, const vd_topic *topic, vd_slice body)
     d->desired_version = version;
     if (vd_json_get(patch, "cameras") || vd_json_get(patch, "templates")) apply_cameras(d);
     if (vd_json_get(patch, "rules")) apply_rules(d);
+    if (vd_json_get(patch, "arming")) apply_arming(d);
     if (vd_json_get(patch, "sampling")) apply_sampling(d);
     if (vd_json_get(patch, "model")) apply_model(d);
 }

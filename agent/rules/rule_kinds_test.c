@@ -95,6 +95,34 @@ VD_TEST(hours_and_profiles_are_read_and_printed)
     expect_str(again.version, rule.version);
 }
 
+static vd_err read_arming(const char *yaml, vd_arming *ret_arming, vd_why *why)
+{
+    VD_AUTO(vd_config_ptr) config = NULL;
+    vd_err err = vd_config_parse(vd_slice_str(yaml), "agent.yaml", &config, why);
+    if (!err) err = vd_arming_read(vd_config_root(config), ret_arming, why);
+    return err;
+}
+
+// covers: RULE-2
+VD_TEST(the_first_profile_whose_hours_hold_is_armed_unless_one_is_fixed)
+{
+    vd_arming arming;
+    vd_why why = { 0 };
+    const int64_t tuesday_22h_us = 1700000000000000, tuesday_noon_us = 1699963200000000;
+    expect_ok(read_arming("hours: {night: [daily 22:00-06:00], day: mon-fri 06:00-22:00}\n",
+                          &arming, NULL));
+    expect_str(vd_arming_at(&arming, tuesday_22h_us), "night");
+    expect_str(vd_arming_at(&arming, tuesday_noon_us), "day");
+    expect_str(vd_arming_at(&arming, tuesday_noon_us + 4 * 86400000000ll), ""); /* Saturday */
+    expect_ok(read_arming("profile: off\nhours: {night: [daily 22:00-06:00]}\n", &arming, NULL));
+    expect_str(vd_arming_at(&arming, tuesday_22h_us), "off");
+    expect_err(read_arming("hours: {night: [late]}\n", &arming, &why), VD_INVALID);
+    expect_true(strstr(why.detail, "line 1") && strstr(why.hint, "mon-fri"));
+    expect_err(read_arming("profile: a/b\n", &arming, &why), VD_INVALID);
+    expect_err(read_arming("profil: day\n", &arming, &why), VD_INVALID);
+    expect_true(strstr(why.hint, "profile") != NULL);
+}
+
 /* Reads the rules of one page's examples; each kind that is seen is marked. */
 static void read_examples(const char *page, bool seen[VD_RULE_KINDS])
 {
@@ -137,4 +165,5 @@ VD_TEST(each_example_in_the_documentation_is_a_rule)
 
 VD_TEST_MAIN(VD_RUN(what_is_wrong_with_a_rule_of_any_kind_is_told_with_line_and_remedy),
              VD_RUN(hours_and_profiles_are_read_and_printed),
+             VD_RUN(the_first_profile_whose_hours_hold_is_armed_unless_one_is_fixed),
              VD_RUN(each_example_in_the_documentation_is_a_rule))

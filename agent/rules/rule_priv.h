@@ -22,5 +22,7 @@ vd_err rule_read_point(const vd_config_node *node, const char *what, const char 
 vd_err rule_read_classes(const vd_config_node *node, const char *key, const vd_vocabulary *words,
                          char (*into)[VD_CLASS_NAME_ROOM], unsigned room, unsigned *ret_count,
                          vd_why *why);
+bool profile_name_good(const char *name);
+vd_err profile_name_fail(const vd_config_node *node, const char *name, vd_why *why);
 void hours_print(const vd_hours *hours, vd_buf *text);
 #endif

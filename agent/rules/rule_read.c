@@ -133,13 +133,9 @@ static vd_err read_profile(const vd_config_node *node, char into[VD_PROFILE_ROOM
     const char *name = "";
     vd_err err = vd_config_text(node, NULL, &name, why);
     if (err) return err;
-    bool good = *name && vd_slice_to_chars(vd_slice_str(name), into, VD_PROFILE_ROOM);
-    for (const char *c = name; good && *c; c++) good = id_char(*c);
-    if (good) return VD_OK;
-    err = vd_config_fail(node, why, "'%.40s' is no profile's name", name);
-    vd_why_hint(why, "1 to %d letters, digits, '-', '_' and '.'; for example 'night'",
-                VD_PROFILE_ROOM - 1);
-    return err;
+    if (!profile_name_good(name)) return profile_name_fail(node, name, why);
+    vd_slice_to_chars(vd_slice_str(name), into, VD_PROFILE_ROOM);
+    return VD_OK;
 }
 
 static vd_err read_profiles(const vd_config_node *node, vd_rule *rule, vd_why *why)

@@ -16,6 +16,7 @@
 #define VD_RULE_ITEMS_MAX   4
 #define VD_RULE_HOURS_MAX   8
 #define VD_PROFILES_MAX     4
+#define VD_ARMING_MAX       8
 #define VD_PROFILE_ROOM     32
 #define VD_PROPERTIES_MAX   8
 
@@ -147,6 +148,21 @@ VD_MUST_USE vd_err vd_hours_read(const vd_config_node *map, const char *key,
 bool vd_hours_hold(const vd_hours *hours, unsigned count, int64_t utc_us);
 /* Whether the rule holds at this time in this profile ("": none is named). */
 bool vd_rule_armed(const vd_rule *rule, const char *profile, int64_t utc_us);
+
+/* Which profile is armed: a fixed one, else the first whose hours hold, else none. */
+typedef struct {
+    char fixed[VD_PROFILE_ROOM]; /* "": by hours */
+    unsigned count;
+    struct {
+        char profile[VD_PROFILE_ROOM];
+        vd_hours hours[VD_RULE_HOURS_MAX];
+        unsigned hours_count;
+    } by[VD_ARMING_MAX];
+} vd_arming;
+/* {profile: NAME, hours: {NAME: [HOURS...]}}; NULL: nothing is said. */
+VD_MUST_USE vd_err vd_arming_read(const vd_config_node *node, vd_arming *ret_arming, vd_why *why);
+/* "" when none is armed. */
+const char *vd_arming_at(const vd_arming *arming, int64_t utc_us);
 
 typedef struct {
     uint32_t id; /* from 1, never reused in a scene; given when a track is confirmed */
