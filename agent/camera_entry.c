@@ -20,13 +20,14 @@ typedef struct {
     vd_why *why;
 } printer;
 
+/* "" too: in a twin a member that is null is a member that is not there. */
 static bool is_nothing(const vd_config_node *node)
 {
     const char *text = NULL;
 
     if (!node) return true;
     if (vd_config_is_list(node) || vd_config_is_map(node)) return false;
-    return vd_config_text(node, NULL, &text, NULL) || !text;
+    return vd_config_text(node, NULL, &text, NULL) || !text || !text[0];
 }
 
 static const vd_config_node *value_of(const printer *p, const char *name)

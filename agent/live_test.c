@@ -251,7 +251,7 @@ VD_TEST(the_hubs_entry_goes_before_the_files_until_it_takes_it_back)
 
     expect_ok(
         hub_says(&h,
-                 "{\"templates\": {\"slow\": {\"parameters\": {\"film\": null, \"fps\": 4},"
+                 "{\"templates\": {\"slow\": {\"parameters\": {\"film\": \"\", \"fps\": 4},"
                  " \"file\": \"${film}\", \"max_fps\": \"${fps}\"}},"
                  " \"cameras\": {"
                  "\"b\": {\"template\": \"slow\", \"with\": {\"film\": \"FILM\"}},"

@@ -35,7 +35,7 @@ static inline void sim_start(sim *self, const char *film, int port, const char *
                              const char *const *more)
 {
     char camera[256], port_text[16], line[512];
-    const char *arguments[24] = {
+    const char *arguments[48] = {
         getenv("VEDETTE_CAMERA_SIM"), "--port",   port_text, "--cache", cache, "--loop",
         "--end-with-stdin",           "--camera", camera
     };
@@ -44,7 +44,7 @@ static inline void sim_start(sim *self, const char *film, int port, const char *
     assert_non_null(arguments[0]);
     snprintf(camera, sizeof camera, "yard=%s", film);
     snprintf(port_text, sizeof port_text, "%d", port);
-    while (more && *more && count < 23) arguments[count++] = *more++;
+    while (more && *more && count < 47) arguments[count++] = *more++;
     assert_int_equal(sim_spawn(self, (char *const *)(uintptr_t)arguments), 0);
     do assert_non_null(fgets(line, sizeof line, self->from));
     while (sscanf(line, "camera-sim: ready %255s", self->url) != 1);

@@ -10,8 +10,9 @@
 #define LINE_MAX_BYTES 256
 #define ANSWER_ROOM    8192
 
-const char *const sim_fault_names[SIM_FAULTS] = { "none",  "stall",  "disconnect", "garbage",
-                                                  "black", "frozen", "blurred",    "wrong-clock" };
+const char *const sim_fault_names[SIM_FAULTS] = { "none",    "stall",       "disconnect",
+                                                  "garbage", "black",       "frozen",
+                                                  "blurred", "wrong-clock", "loss" };
 
 static sim_camera *camera_find(sim_house *house, const char *name)
 {

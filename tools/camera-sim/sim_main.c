@@ -45,7 +45,7 @@ static const vd_program program = {
         "When all cameras can be watched one line is printed: camera-sim: ready URL... "
         "Commands come a line each on standard input or the control socket, and are answered by "
         "one line that begins with ok or error: fault CAMERA none|stall|disconnect|garbage|black|"
-        "frozen|blurred|wrong-clock, list, quit.",
+        "frozen|blurred|wrong-clock|loss, list, quit.",
     .options = options,
     .option_count = VD_COUNT_OF(options),
     .see_also = "vedette-agent(8)",

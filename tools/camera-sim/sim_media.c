@@ -1,5 +1,5 @@
-/* sim_media.c - a GstRTSPMedia that lets us rewrite its RTCP sender reports, for the wrong clock.
- */
+/* sim_media.c - a GstRTSPMedia that lets us rewrite its RTCP sender reports, for the wrong clock,
+ * and lose its RTP packets. */
 #include <gst/rtp/gstrtcpbuffer.h>
 
 #include "sim_priv.h"
@@ -45,11 +45,43 @@ static GstPadProbeReturn on_report(GstPad *pad, GstPadProbeInfo *info, gpointer 
     return GST_PAD_PROBE_OK;
 }
 
+/* One in ten arrives; which one is the same in every run. */
+static bool is_lost(sim_camera *camera)
+{
+    camera->dice = camera->dice * 1664525u + 1013904223u;
+    return (camera->dice >> 16) % 10 != 0;
+}
+
+static gboolean lose_one(GstBuffer **buffer, guint index, gpointer data)
+{
+    (void)index;
+    if (!is_lost(data)) return TRUE;
+    gst_buffer_unref(*buffer);
+    *buffer = NULL; /* taken out of the list */
+    return TRUE;
+}
+
+static GstPadProbeReturn on_packets(GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+    sim_camera *camera = data;
+    (void)pad;
+    if (g_atomic_int_get(&camera->fault) != SIM_LOSS) return GST_PAD_PROBE_OK;
+    if (info->type & GST_PAD_PROBE_TYPE_BUFFER)
+        return is_lost(camera) ? GST_PAD_PROBE_DROP : GST_PAD_PROBE_OK;
+    GstBufferList *list = gst_buffer_list_make_writable(GST_PAD_PROBE_INFO_BUFFER_LIST(info));
+    gst_buffer_list_foreach(list, lose_one, camera);
+    info->data = list;
+    return gst_buffer_list_length(list) ? GST_PAD_PROBE_OK : GST_PAD_PROBE_DROP;
+}
+
 static void on_pad(GstElement *rtpbin, GstPad *pad, gpointer data)
 {
     (void)rtpbin;
-    if (!g_str_has_prefix(GST_PAD_NAME(pad), "send_rtcp_src")) return;
-    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_report, data, NULL);
+    if (g_str_has_prefix(GST_PAD_NAME(pad), "send_rtcp_src"))
+        gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_report, data, NULL);
+    if (g_str_has_prefix(GST_PAD_NAME(pad), "send_rtp_src"))
+        gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST,
+                          on_packets, data, NULL);
 }
 
 static GstElement *create_rtpbin(GstRTSPMedia *media)

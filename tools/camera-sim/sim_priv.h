@@ -24,6 +24,7 @@ typedef enum {
     SIM_FROZEN,
     SIM_BLURRED,
     SIM_WRONG_CLOCK, /* RTCP reports say an hour later */
+    SIM_LOSS,        /* nine of ten RTP packets are lost */
     SIM_FAULTS,
 } sim_fault;
 extern const char *const sim_fault_names[SIM_FAULTS];
@@ -75,7 +76,8 @@ typedef struct {
     const sim_film *film;
     int64_t start_us; /* where in the film the camera is when the program starts */
     bool loop;
-    gint fault; /* sim_fault, atomic */
+    gint fault;    /* sim_fault, atomic */
+    uint32_t dice; /* loss: the streaming thread's */
 } sim_camera;
 /* Mounts the camera at /NAME. `user` NULL: anyone may watch. */
 void sim_camera_mount(GstRTSPServer *server, sim_camera *camera, const char *user);
