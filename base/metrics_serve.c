@@ -68,8 +68,7 @@ static vd_err bind_failed(int fd, const char *address, uint16_t port, vd_why *wh
     return vd_fail(why, VD_CONFLICT, "port %u is taken by another program", port);
 }
 
-static vd_err listen_on(const char *address, uint16_t port, int *ret_fd, uint16_t *ret_port,
-                        vd_why *why)
+vd_err vd_listen(const char *address, uint16_t port, int *ret_fd, uint16_t *ret_port, vd_why *why)
 {
     char service[8];
     struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_PASSIVE | AI_NUMERICSERV,
@@ -99,7 +98,7 @@ vd_err vd_metrics_serve(const char *address, uint16_t port, vd_metrics_fn fill, 
     if (!p) return vd_fail(why, VD_FULL, "no memory");
     p->fill = fill;
     p->ctx = ctx;
-    vd_err err = listen_on(address, port, &fd, &p->port, why);
+    vd_err err = vd_listen(address, port, &fd, &p->port, why);
     if (!err) {
         p->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL | MHD_USE_ITC,
                                      p->port, NULL, NULL, on_request, p, MHD_OPTION_LISTEN_SOCKET,

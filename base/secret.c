@@ -9,11 +9,18 @@
 #include <fcntl.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { KEY_BYTES = 32, NONCE_BYTES = 12, TAG_BYTES = 16, CLEAR_MAX = 1 << 20 };
+enum {
+    KEY_BYTES = 32,
+    NONCE_BYTES = 12,
+    TAG_BYTES = 16,
+    CLEAR_MAX = 1 << 20,
+    SIGNED_MAX = 1 << 20
+};
 
 struct vd_secret_key {
     uint8_t bytes[KEY_BYTES];
@@ -168,4 +175,40 @@ vd_err vd_secret_unseal(const vd_secret_key *key, const char *purpose, vd_slice 
     if (!vd_base64_decode(sealed, &raw))
         return vd_fail(why, VD_CORRUPT, "a sealed value is no base64, or too long");
     return unseal_raw(key, vd_slice_str(purpose), vd_buf_slice(&raw), into, why);
+}
+
+/* ---- secrets of others ---- */
+
+vd_err vd_secret_line(const char *path, char *into, size_t room, vd_why *why)
+{
+    struct stat st;
+    FILE *file = fopen(path, "re");
+
+    if (!file) {
+        vd_fail_errno(why, "%s cannot be read", path);
+        return VD_INVALID;
+    }
+    bool got = fgets(into, (int)room, file) != NULL;
+    bool open_to_others = fstat(fileno(file), &st) == 0 && (st.st_mode & 0077);
+    fclose(file);
+    into[got ? strcspn(into, "\r\n") : 0] = '\0';
+    if (!into[0]) return vd_fail(why, VD_INVALID, "%s is empty", path);
+    if (open_to_others) {
+        vd_fail(why, VD_OK, "others can read the secret in %s", path);
+        vd_why_hint(why, "chmod 600 %s", path);
+    }
+    return VD_OK;
+}
+
+vd_err vd_webhook_sign(const char *key, int64_t unix_s, vd_slice body, vd_buf *into)
+{
+    uint8_t mac[32];
+    VD_AUTO(vd_buf) text = VD_BUF(SIGNED_MAX);
+    if (!vd_buf_addf(&text, "%lld.", (long long)unix_s) || !vd_buf_add(&text, body)) return VD_FULL;
+    vd_err err = vd_hmac_sha256(vd_slice_str(key), vd_buf_slice(&text), mac);
+    if (err) return err;
+    return vd_buf_addf(into, "t=%lld,v1=", (long long)unix_s) &&
+                   vd_hex_encode(vd_slice_of(mac, sizeof mac), into)
+               ? VD_OK
+               : VD_FULL;
 }

@@ -17,4 +17,8 @@ VD_MUST_USE vd_err vd_metrics_serve(const char *address, uint16_t port, vd_metri
 uint16_t vd_metrics_port_number(const vd_metrics_port *port);
 /* After it returns `fill` does not run. Returns NULL; NULL is fine. */
 vd_metrics_port *vd_metrics_port_free(vd_metrics_port *port);
+/* A TCP socket that listens, for a port that serves something else as well. `address` and `port` as
+ * above. Owner: caller, close(). */
+VD_MUST_USE vd_err vd_listen(const char *address, uint16_t port, int *ret_fd, uint16_t *ret_port,
+                             vd_why *why);
 #endif

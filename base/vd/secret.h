@@ -14,4 +14,10 @@ VD_MUST_USE vd_err vd_secret_seal(const vd_secret_key *key, const char *purpose,
 VD_MUST_USE vd_err vd_secret_unseal(const vd_secret_key *key, const char *purpose, vd_slice sealed,
                                     vd_buf *into, vd_why *why);
 void vd_wipe(void *bytes, size_t len);
+/* The first line of a secret's file; a file that others can read is taken with a warning in `why`
+ * but VD_OK (a program says so and goes on). VD_INVALID when it cannot be read or is empty. */
+VD_MUST_USE vd_err vd_secret_line(const char *path, char *into, size_t room, vd_why *why);
+/* "t=<unix>,v1=<hex>" with v1 = HMAC-SHA256(key, "<unix>.<body>"): the value of a webhook's header
+ * X-Vedette-Signature. */
+VD_MUST_USE vd_err vd_webhook_sign(const char *key, int64_t unix_s, vd_slice body, vd_buf *into);
 #endif

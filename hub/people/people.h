@@ -150,6 +150,4 @@ VD_MUST_USE vd_err vd_notify_opened(vd_store *store, const vd_notify_config *con
 VD_MUST_USE vd_err vd_notify_write(vd_store *store, const char *incident, const char *cursor,
                                    unsigned limit, vd_json_w *w, char ret_next[VD_ULID_LEN + 1],
                                    vd_why *why);
-/* Signs as the header says: hex HMAC-SHA256 of "t.body". */
-VD_MUST_USE vd_err vd_webhook_sign(const char *key, int64_t unix_s, vd_slice body, vd_buf *into);
 #endif

@@ -2,6 +2,7 @@
 #include "scene.h"
 
 #include "vd/clock.h"
+#include "vd/secret.h"
 
 static const vd_sql *const tables[] = { incident_sql, people_sql, NULL };
 

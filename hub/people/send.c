@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "vd/clock.h"
+#include "vd/secret.h"
 
 #define SEND_TIMEOUT_S    30l
 #define CONNECT_TIMEOUT_S 10l
@@ -220,19 +221,6 @@ bool mail_send(const vd_notify_config *config, vd_blobs *blobs, const message *m
     }
     if (!sending_init(&s, stopping) || !mail_prepare(&s, config, blobs, m)) return false;
     return answer_of(&s, curl_easy_perform(s.curl), answer, room);
-}
-
-vd_err vd_webhook_sign(const char *key, int64_t unix_s, vd_slice body, vd_buf *into)
-{
-    uint8_t mac[32];
-    VD_AUTO(vd_buf) text = VD_BUF(VD_LIMIT_REQUEST_BYTES);
-    if (!vd_buf_addf(&text, "%lld.", (long long)unix_s) || !vd_buf_add(&text, body)) return VD_FULL;
-    vd_err err = vd_hmac_sha256(vd_slice_str(key), vd_buf_slice(&text), mac);
-    if (err) return err;
-    return vd_buf_addf(into, "t=%lld,v1=", (long long)unix_s) &&
-                   vd_hex_encode(vd_slice_of(mac, sizeof mac), into)
-               ? VD_OK
-               : VD_FULL;
 }
 
 bool webhook_body(const vd_notify_config *config, const message *m, vd_buf *into)
