@@ -4,6 +4,7 @@
 #ifndef VD_FRAMES_H
 #define VD_FRAMES_H
 #include "camera.h"
+#include "event.h"
 
 typedef struct vd_frame vd_frame;
 /* Wraps a camera's picture with one reference; the slot goes back to the camera at the last unref.
@@ -19,6 +20,9 @@ const vd_picture *vd_frame_picture(const vd_frame *frame);
 /* JPEG (libjpeg-turbo), width_px 0 keeps the size, smaller scales down by area; quality 1..100. */
 VD_MUST_USE vd_err vd_frame_jpeg(const vd_frame *frame, int width_px, int quality, vd_buf *into,
                                  vd_why *why);
+/* A JPEG of a copy with the boxes drawn in, the first on top, each class in its colour. */
+VD_MUST_USE vd_err vd_frame_jpeg_boxes(const vd_frame *frame, const vd_event_box *boxes,
+                                       unsigned count, vd_buf *into, vd_why *why);
 /* Decodes a baseline or progressive JPEG of at most 64 megapixels into an own frame. */
 VD_MUST_USE vd_err vd_frame_from_jpeg(vd_slice jpeg, vd_frame **ret_frame, vd_why *why);
 
@@ -56,6 +60,10 @@ typedef struct {
 typedef struct {
     float dx_px, dy_px, sx, sy;
 } vd_tensor_map;
+/* The picture, whole and in its proportions, in the middle of a grey frame of this size (even, 16
+ * to 4096); the map leads from the frame's pixels back. */
+VD_MUST_USE vd_err vd_frame_letterbox(const vd_frame *frame, int width_px, int height_px,
+                                      vd_frame **ret_frame, vd_tensor_map *ret_map, vd_why *why);
 /* One pass: YUV -> bilinear sample -> RGB -> normalised float, 3 * width * height floats into
  * `tensor`. */
 void vd_frame_tensor(const vd_frame *frame, const vd_tensor_spec *spec, float *tensor,

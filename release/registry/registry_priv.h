@@ -90,6 +90,4 @@ VD_MUST_USE vd_err reference_look(vd_model *model, vd_slice jpeg, double score_m
                                   vd_reference_picture *ret_picture, vd_why *why);
 VD_MUST_USE vd_err scorer_new(vd_registry *registry, scorer **ret_scorer, vd_why *why);
 scorer *scorer_free(scorer *s);
-VD_MUST_USE vd_err draw_boxes(const vd_frame *frame, const vd_event_box *boxes, unsigned count,
-                              vd_buf *into, vd_why *why);
 #endif

@@ -146,7 +146,7 @@ vd_err vd_registry_score(vd_registry *registry, const vd_score_ask *ask, vd_scor
         err = score_frame(registry, ask, frame, ret_score, why);
     }
     if (!err && ask->annotated)
-        err = draw_boxes(frame, ret_score->boxes, ret_score->count, ask->annotated, why);
+        err = vd_frame_jpeg_boxes(frame, ret_score->boxes, ret_score->count, ask->annotated, why);
     vd_frame_unref(frame);
     if (err) vd_score_done(ret_score);
     return err;

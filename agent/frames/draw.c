@@ -1,5 +1,5 @@
 /* draw.c - boxes into a copy of a picture, for people who want to see rather than read. */
-#include "registry_priv.h"
+#include "frames.h"
 
 #include <stdlib.h>
 
@@ -59,8 +59,8 @@ static void draw_one(vd_picture *p, uint8_t *planes[3], const vd_event_box *box)
     fill(p, planes, (rect){ r.right - thick, r.top, r.right, r.bottom }, colour);
 }
 
-vd_err draw_boxes(const vd_frame *frame, const vd_event_box *boxes, unsigned count, vd_buf *into,
-                  vd_why *why)
+vd_err vd_frame_jpeg_boxes(const vd_frame *frame, const vd_event_box *boxes, unsigned count,
+                           vd_buf *into, vd_why *why)
 {
     vd_picture p = *vd_frame_picture(frame);
     vd_frame *drawn = NULL;
