@@ -59,6 +59,30 @@ VD_MUST_USE vd_err vd_model_descriptor_check(vd_slice yaml, const char *name, vd
 VD_MUST_USE vd_err vd_model_run(vd_model *model, const vd_frame *frame,
                                 vd_detections *ret_detections, vd_why *why);
 
+/* Somebody else's model behind HTTP (docs/scorer.md): the same to all who use it, but a run may say
+ * VD_RETRY, when the scorer is busy, away or answers nonsense; it is then left alone for a while,
+ * and a run costs nothing. */
+typedef struct {
+    const char *url;            /* http(s), where pictures are posted */
+    const char *name;           /* for events; NULL: the address */
+    const char *token;          /* for an Authorization header; NULL: none */
+    const char *const *classes; /* the names that count; others in an answer are passed over */
+    unsigned class_count;
+    int width_px, height_px; /* of the JPEG; height 0: as wide at most; both 0: as the picture */
+    int quality;             /* 1 to 100 */
+    int64_t timeout_ms;
+    float score_min;
+} vd_scorer_config;
+/* Everything is copied. Nothing is asked yet: a scorer may come later than the agent. */
+VD_MUST_USE vd_err vd_model_scorer(const vd_scorer_config *config, vd_model **ret_model,
+                                   vd_why *why);
+
+/* An answer of a scorer about a whole picture, as vd_model_run reads it. VD_INVALID names the first
+ * thing that is not as it should be, and nothing is taken. */
+VD_MUST_USE vd_err vd_scorer_answer(vd_slice answer, const char *const *classes,
+                                    unsigned class_count, vd_detections *ret_detections,
+                                    vd_why *why);
+
 /* What a descriptor says, for those who train, measure or change its model. No model is loaded. */
 typedef struct vd_descriptor vd_descriptor;
 typedef struct {

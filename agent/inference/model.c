@@ -2,6 +2,7 @@
 
 #include "decode_priv.h"
 #include "ort_priv.h"
+#include "scorer_priv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,8 @@
 #include "limits.h"
 #include "vd/clock.h"
 
-#define NAME_ROOM 256
+#define NAME_ROOM    256
+#define LABELS_BYTES (256u << 10) /* of a scorer's names */
 
 struct vd_model {
     const ort *ort;
@@ -24,6 +26,7 @@ struct vd_model {
     char output_name[ROLES][NAME_ROOM];
     unsigned output_count;
     output_role role[ROLES]; /* of the i-th output asked for */
+    remote *remote;          /* somebody else's model: everything above but names is empty */
 };
 
 /* "x.onnx" -> "x.model.yaml"; a descriptor's own path stays. */
@@ -291,9 +294,47 @@ vd_err vd_model_load(const char *path, const vd_model_options *options, vd_model
     return err;
 }
 
+/* Its names live in m->descriptor.labels, one after another with their NULs. */
+static bool name_remote(vd_model *m, const vd_scorer_config *config)
+{
+    model_descriptor *d = &m->descriptor;
+    const char *name = config->name ? config->name : config->url;
+    bool good = true;
+    size_t at = strlen(name) + 1;
+    d->labels = VD_BUF(LABELS_BYTES);
+    d->class_name = calloc(config->class_count + 1u, sizeof(*d->class_name));
+    good = d->class_name && vd_buf_add(&d->labels, vd_slice_of(name, at));
+    for (unsigned i = 0; good && i < config->class_count; i++)
+        good =
+            vd_buf_add(&d->labels, vd_slice_of(config->classes[i], strlen(config->classes[i]) + 1));
+    if (!good) return false;
+    m->digest = vd_sha256(vd_buf_slice(&d->labels)); /* of who is asked, and for what */
+    d->name = d->labels.data;
+    for (unsigned i = 0; i < config->class_count; at += strlen(config->classes[i++]) + 1)
+        d->class_name[i] = d->labels.data + at;
+    d->class_count = config->class_count;
+    d->score_min = config->score_min;
+    return true;
+}
+
+vd_err vd_model_scorer(const vd_scorer_config *config, vd_model **ret_model, vd_why *why)
+{
+    vd_model *m = calloc(1, sizeof(*m));
+    if (!m) return vd_fail(why, VD_FULL, "there is no memory for a model");
+    vd_err err = remote_new(config, &m->remote, why);
+    if (!err && !name_remote(m, config))
+        err = vd_fail(why, VD_FULL, "the names of a scorer's classes are too long");
+    if (err)
+        vd_model_free(m);
+    else
+        *ret_model = m;
+    return err;
+}
+
 vd_model *vd_model_free(vd_model *m)
 {
     if (!m) return NULL;
+    remote_free(m->remote);
     if (m->input) m->ort->api->ReleaseValue(m->input);
     if (m->session) m->ort->api->ReleaseSession(m->session);
     decoder_done(&m->decoder);
@@ -361,6 +402,7 @@ vd_err vd_model_run(vd_model *model, const vd_frame *frame, vd_detections *ret_d
                     vd_why *why)
 {
     vd_tensor_map map;
+    if (model->remote) return remote_run(model->remote, frame, ret_detections, why);
     int64_t begin = vd_clock_mono_us();
     vd_frame_tensor(frame, &model->descriptor.tensor, model->tensor, &map);
     int64_t middle = vd_clock_mono_us();
