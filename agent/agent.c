@@ -23,7 +23,7 @@ static void log_event(const vd_event *event)
            event->camera, "rule", event->rule_id, "class", event->class_name, NULL);
 }
 
-/* vd_events_sink.accept: the outbox, and a word in the log. */
+/* vd_events_sink.accept: the outbox, a word in the log, and whoever is told beside the cameras. */
 static vd_err on_accept(void *ctx, const vd_event *event, vd_why *why)
 {
     agent *a = ctx;
@@ -35,6 +35,7 @@ static vd_err on_accept(void *ctx, const vd_event *event, vd_why *why)
                    event->id.text, "camera", event->camera, NULL);
     else
         log_event(event);
+    if (!err) vd_alerts_event(a->alerts, event);
     if (err && why) *why = own;
     return err;
 }
@@ -148,7 +149,7 @@ static vd_err open_events(agent *a, vd_why *why)
 
 static vd_err open_turns(agent *a, vd_why *why)
 {
-    vd_err err = vd_turns_new(AGENT_CAMERAS_MAX, &a->turns);
+    vd_err err = vd_turns_new(AGENT_CAMERAS_MAX + 1, &a->turns);
 
     return err ? vd_fail(why, err, "no memory for the cameras' turns") : VD_OK;
 }
@@ -178,6 +179,7 @@ static void agent_init(agent *a, const agent_config *config)
     pthread_mutex_init(&a->lock, NULL);
     pthread_mutex_init(&a->wishes_use, NULL);
     swap_init(a);
+    port_init(a);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&a->changed, &attr);
@@ -188,7 +190,7 @@ static vd_err start_work(agent *a, vd_why *why)
 {
     vd_err err = swap_start(a, why);
     if (!err) err = analysis_start(a, why);
-    if (!err) err = figures_serve(a, why);
+    if (!err) err = port_open(a, why);
     if (!err) live_apply(a);
     return err;
 }
@@ -200,6 +202,7 @@ vd_err agent_start(agent *a, const agent_config *config, vd_why *why)
     agent_init(a, config);
     vd_err err = read_connection(config, connection, why);
     if (!err) err = name_device(a, connection, why);
+    if (!err) err = port_alerts(a, why);
     if (!err) err = open_outbox(a, why);
     if (!err) err = open_events(a, why);
     if (!err) err = recording_open(a, why);
@@ -230,7 +233,7 @@ void agent_stop(agent *a)
     analysis_stop(a);
     a->history = vd_history_free(a->history);
     if (a->recording) vd_recording_stop(a->recording);
-    a->port = vd_metrics_port_free(a->port);
+    port_close(a);
     vd_samples_stop(a->samples);
     if (a->outbox) watch_finish(a);
     if (a->events) vd_events_stop(a->events);
@@ -249,6 +252,7 @@ void agent_stop(agent *a)
     a->models = vd_models_free(a->models);
     if (a->model) vd_model_free(a->model);
     if (a->outbox) vd_outbox_free(a->outbox);
+    port_done(a);
     pthread_cond_destroy(&a->changed);
     pthread_mutex_destroy(&a->lock);
     pthread_mutex_destroy(&a->wishes_use);

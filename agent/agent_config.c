@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "vd/secret.h"
 
@@ -20,6 +19,7 @@ agent_config agent_config_default(void)
         .state_dir = "var/agent",
         .model_path = "",
         .model_library = "",
+        .scorer = { .url = "" },
         .model_trial_ms = 120000,
         .time_zone = "UTC",
         .detections_keep = true,
@@ -39,6 +39,7 @@ agent_config agent_config_default(void)
         .upload = { .always = 4, .score_max = 1 },
         .window_ms = 3600000,
         .local_address = "127.0.0.1",
+        .local_token_file = "",
         .local_port = -1,
         .log_level = VD_LOG_INFO,
         .log_format = VD_LOG_AUTO,
@@ -69,7 +70,7 @@ static vd_err read_hub(const vd_config_node *root, agent_config *c, vd_why *why)
 
 static vd_err read_model(const vd_config_node *root, agent_config *c, vd_why *why)
 {
-    static const char *const keys[] = { "path", "threads", "library", "trial", NULL };
+    static const char *const keys[] = { "path", "threads", "library", "trial", "scorer", NULL };
     const vd_config_node *model;
 
     vd_err err = section(root, "model", keys, &model, why);
@@ -77,6 +78,7 @@ static vd_err read_model(const vd_config_node *root, agent_config *c, vd_why *wh
     if (!err) err = vd_config_text(model, "library", &c->model_library, why);
     if (!err) err = vd_config_int(model, "threads", 0, 256, &c->model_threads, why);
     if (!err) err = vd_config_duration_ms(model, "trial", 1, 7 * DAY_MS, &c->model_trial_ms, why);
+    if (!err) err = agent_config_scorer(vd_config_get(model, "scorer"), &c->scorer, why);
     return err;
 }
 
@@ -399,12 +401,13 @@ static vd_err read_watch(const vd_config_node *root, agent_config *c, vd_why *wh
 
 static vd_err read_local(const vd_config_node *root, agent_config *c, vd_why *why)
 {
-    static const char *const keys[] = { "address", "port", NULL };
+    static const char *const keys[] = { "address", "port", "token_file", NULL };
     const vd_config_node *node;
 
     vd_err err = section(root, "local", keys, &node, why);
     if (!err) err = vd_config_text(node, "address", &c->local_address, why);
     if (!err) err = vd_config_int(node, "port", -1, 65535, &c->local_port, why);
+    if (!err) err = vd_config_text(node, "token_file", &c->local_token_file, why);
     return err;
 }
 
@@ -423,11 +426,10 @@ static vd_err read_log(const vd_config_node *root, agent_config *c, vd_why *why)
 
 static vd_err read_all(const vd_config_node *root, agent_config *c, vd_why *why)
 {
-    static const char *const keys[] = { "hub",        "device",    "state_dir", "model",
-                                        "cameras",    "templates", "rules",     "evidence",
-                                        "recording",  "queue",     "upload",    "watch",
-                                        "local",      "log",       "time_zone", "arming",
-                                        "detections", NULL };
+    static const char *const keys[] = { "hub",       "device", "state_dir",  "model",     "cameras",
+                                        "templates", "rules",  "evidence",   "recording", "queue",
+                                        "upload",    "watch",  "alerts",     "local",     "log",
+                                        "time_zone", "arming", "detections", NULL };
 
     vd_err err = vd_config_only(root, keys, why);
     if (!err) err = read_hub(root, c, why);
@@ -442,6 +444,7 @@ static vd_err read_all(const vd_config_node *root, agent_config *c, vd_why *why)
     if (!err) err = read_queue(root, c, why);
     if (!err) err = read_upload(root, c, why);
     if (!err) err = read_watch(root, c, why);
+    c->alerts = vd_config_get(root, "alerts");
     if (!err) err = read_local(root, c, why);
     if (!err) err = read_log(root, c, why);
     return err;
@@ -489,21 +492,5 @@ void agent_config_done(agent_config *config)
 
 vd_err agent_secret_read(const char *path, char *into, size_t room, vd_why *why)
 {
-    struct stat st;
-    FILE *file = fopen(path, "re");
-
-    if (!file) {
-        vd_fail_errno(why, "%s cannot be read", path);
-        return VD_INVALID;
-    }
-    bool got = fgets(into, (int)room, file) != NULL;
-    bool open_to_others = fstat(fileno(file), &st) == 0 && (st.st_mode & 0077);
-    fclose(file);
-    into[got ? strcspn(into, "\r\n") : 0] = '\0';
-    if (!into[0]) return vd_fail(why, VD_INVALID, "%s is empty", path);
-    if (open_to_others) {
-        vd_fail(why, VD_OK, "others can read the secret in %s", path);
-        vd_why_hint(why, "chmod 600 %s", path);
-    }
-    return VD_OK;
+    return vd_secret_line(path, into, room, why);
 }

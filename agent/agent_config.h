@@ -48,6 +48,17 @@ typedef struct {
     vd_why why;
 } agent_refusal;
 
+/* Somebody else's model behind HTTP, in place of one of our own. */
+#define AGENT_SCORER_CLASSES_MAX 128
+typedef struct {
+    const char *url; /* "": none */
+    const char *name, *token_file;
+    const char *classes[AGENT_SCORER_CLASSES_MAX];
+    unsigned class_count;
+    int64_t width, height, quality, timeout_ms;
+    double score_min;
+} agent_scorer;
+
 typedef struct {
     vd_config *text;  /* owns all strings; NULL: the defaults */
     const char *path; /* of the file; NULL: none. Borrowed from whoever loaded it */
@@ -56,6 +67,7 @@ typedef struct {
     const char *device, *state_dir;
     const char *model_path, *model_library;
     int64_t model_threads, model_trial_ms;
+    agent_scorer scorer;
     agent_camera camera[AGENT_CAMERAS_MAX];
     unsigned camera_count;
     agent_refusal *refused;
@@ -71,8 +83,9 @@ typedef struct {
     int64_t recording_min_free_gb, recording_fragment_ms;
     int64_t quota_mb, max_age_ms;
     agent_upload upload;
-    int64_t window_ms; /* of the watch */
-    const char *local_address;
+    int64_t window_ms;            /* of the watch */
+    const vd_config_node *alerts; /* NULL: none; see vd_alerts_read */
+    const char *local_address, *local_token_file;
     int64_t local_port; /* -1: no local port; 0: any free one */
     int log_level, log_format;
 } agent_config;
@@ -110,6 +123,10 @@ VD_AUTO_DEFINE(agent_camera, agent_camera_done)
 VD_MUST_USE vd_err agent_node_print(const vd_config_node *node, const char *without, vd_buf *into);
 /* Whether a camera must start again to become the other: anything but its rules differs. */
 bool agent_camera_same(const agent_camera *a, const agent_camera *b);
+
+/* config_scorer.c: NULL leaves it as it is. */
+VD_MUST_USE vd_err agent_config_scorer(const vd_config_node *node, agent_scorer *ret_scorer,
+                                       vd_why *why);
 /* The first line of a secret's file; refuses one that others can read with a warning in `why`
  * but VD_OK (the agent says so and goes on). VD_INVALID when it cannot be read or is empty. */
 VD_MUST_USE vd_err agent_secret_read(const char *path, char *into, size_t room, vd_why *why);

@@ -31,6 +31,11 @@ VD_TEST(commented_default_says_what_the_program_does_without_it)
     expect_str(file.model_path, built_in.model_path);
     expect_str(file.model_library, built_in.model_library);
     expect_i64(file.model_threads, built_in.model_threads);
+    expect_str(file.scorer.url, built_in.scorer.url);
+    expect_str(file.local_address, built_in.local_address);
+    expect_i64(file.local_port, built_in.local_port);
+    expect_str(file.local_token_file, built_in.local_token_file);
+    expect_u64(vd_config_len(file.alerts), 0);
     expect_u64(file.camera_count, 0);
     expect_str(file.time_zone, built_in.time_zone);
     expect_true(file.detections_keep == built_in.detections_keep);
@@ -233,6 +238,59 @@ VD_TEST(decoding_is_automatic_unless_the_camera_says_otherwise)
     assert_non_null(strstr(why.detail, "line 1"));
 }
 
+/* The scorer's example: what stands behind "  # " from its name on. */
+static void uncommented_scorer(vd_buf *into)
+{
+    vd_slice rest = vd_slice_str(strstr(agent_default_yaml, "  # scorer:")), line;
+
+    vd_buf_add_str(into, "model:\n");
+    while (vd_slice_starts(line = vd_slice_cut(rest, '\n', &rest), VD_STR("  # "))) {
+        vd_buf_add_str(into, "  ");
+        vd_buf_add(into, vd_slice_from(line, 4));
+        vd_buf_add_byte(into, '\n');
+    }
+}
+
+// covers: INF-5
+VD_TEST(example_scorer_in_the_manual_is_a_good_one_with_the_defaults)
+{
+    VD_AUTO(vd_buf) yaml = VD_BUF(65536);
+    VD_AUTO(agent_config) config = { 0 }, least = { 0 };
+
+    uncommented_scorer(&yaml);
+    expect_ok(parse(yaml.data, &config, NULL));
+    expect_ok(parse("model: {scorer: {url: 'http://127.0.0.1:9000/score', classes: [person]}}",
+                    &least, NULL));
+    expect_str(config.scorer.url, least.scorer.url);
+    expect_u64(config.scorer.class_count, 1);
+    expect_i64(config.scorer.timeout_ms, least.scorer.timeout_ms);
+    expect_i64(config.scorer.quality, least.scorer.quality);
+    expect_i64(config.scorer.width, least.scorer.width);
+    expect_near(config.scorer.score_min, least.scorer.score_min, 1e-9);
+}
+
+// covers: INF-5
+VD_TEST(scorer_without_classes_or_with_a_password_is_refused)
+{
+    static const char *const bad[] = {
+        "model: {scorer: {url: 'http://h/score'}}",
+        "model: {scorer: {url: 'http://h/score', classes: []}}",
+        "model: {scorer: {url: 'file:///etc/passwd', classes: [a]}}",
+        "model: {scorer: {url: 'http://me:hunter2@h/score', classes: [a]}}",
+        "model: {scorer: {url: 'http://h/score', classes: [a], height: 7}}",
+        "model: {scorer: {url: 'http://h/score', classes: [a], colour: 7}}",
+    };
+
+    for (unsigned i = 0; i < VD_COUNT_OF(bad); i++) {
+        VD_AUTO(agent_config) config = { 0 };
+        vd_why why = { 0 };
+        char line[1024];
+        expect_err(parse(bad[i], &config, &why), VD_INVALID);
+        assert_non_null(strstr(why.detail, "line 1"));
+        assert_null(strstr(vd_why_line(&why, line, sizeof line), "hunter2"));
+    }
+}
+
 VD_TEST(password_in_an_address_is_refused_and_not_repeated)
 {
     VD_AUTO(agent_config) config = { 0 };
@@ -416,6 +474,8 @@ VD_TEST_MAIN(VD_RUN(commented_default_says_what_the_program_does_without_it),
              VD_RUN(a_setting_of_another_source_is_refused),
              VD_RUN(camera_needs_exactly_one_source),
              VD_RUN(decoding_is_automatic_unless_the_camera_says_otherwise),
+             VD_RUN(example_scorer_in_the_manual_is_a_good_one_with_the_defaults),
+             VD_RUN(scorer_without_classes_or_with_a_password_is_refused),
              VD_RUN(password_in_an_address_is_refused_and_not_repeated),
              VD_RUN(the_manuals_template_makes_a_camera),
              VD_RUN(the_example_in_the_docs_is_a_good_one),

@@ -14,7 +14,8 @@
  *   record.c        the continuous recording, opened, asked and told of
  *   arming.c        which profile of rules is armed                      (main, link thread)
  *   watch.c         statistics of each camera's window, to the outbox     (main thread)
- *   figures.c       the local port and its figures                        (the port's thread)
+ *   figures.c       figures for Prometheus                                (the port's threads)
+ *   port.c          the local port, scoring for others, local alerts      (the port's threads)
  *   report.c        what the hub's page shows of us                      (main thread)
  *
  * One lock (`lock`) guards what threads share of the lanes. */
@@ -23,16 +24,18 @@
 #include <pthread.h>
 
 #include "agent_config.h"
+#include "alerts.h"
 #include "device.h"
 #include "history.h"
+#include "local.h"
 #include "recording.h"
 #include "samples.h"
 #include "sketches.h"
 #include "turns.h"
 #include "vd/iothub.h"
-#include "vd/metrics_serve.h"
 
 #define SECRET_ROOM 1024
+#define PORT_TURN   AGENT_CAMERAS_MAX /* the number of the port's own turn */
 
 typedef struct agent agent;
 
@@ -60,6 +63,7 @@ typedef struct {
     unsigned holders;
     bool leaving; /* nobody gets hold of it any more */
     uint64_t analysis_errors;
+    vd_why analysis_why; /* why the last picture was not looked at */
     bool rules_changed;
     rule_set *rules;  /* what shall hold */
     char *rules_text; /* JSON list for the twin */
@@ -126,7 +130,13 @@ struct agent {
     vd_history *history; /* the analysis thread's; NULL: nothing is kept */
     char *twin_rules;    /* what the hub wants, JSON; NULL: nothing */
     int64_t started_utc_us;
-    vd_metrics_port *port; /* NULL: none wanted */
+    vd_alerts *alerts;
+    vd_local *port;            /* NULL: none wanted */
+    pthread_mutex_t port_one;  /* one picture of others at a time; taken before port_lock */
+    pthread_mutex_t port_lock; /* guards what follows */
+    pthread_cond_t port_done;  /* monotonic clock */
+    struct port_ask *port_ask; /* who waits; NULL: nobody */
+    bool port_closing;
 };
 
 /* agent.c */
@@ -252,7 +262,19 @@ vd_err sampling_wish(void *agent, vd_slice json, vd_why *why);
 
 /* figures.c */
 void figures_init(lane *l);
-vd_err figures_serve(agent *a, vd_why *why);
+void figures_fill(agent *a, vd_metrics *m);
+
+/* port.c */
+void port_init(agent *a);
+/* Alerts begin before the events do. */
+vd_err port_alerts(agent *a, vd_why *why);
+vd_err port_open(agent *a, vd_why *why);
+/* Somebody's picture has its turn; model_use is held. `scratch` is the looker's. */
+void port_turn(agent *a, vd_frame *frame, vd_detections *scratch);
+void port_close(agent *a); /* nobody asks any more */
+void port_done(agent *a);  /* after the events */
+/* The local port and the alerts. For --check-config. */
+vd_err port_check(const agent_config *config, vd_why *why);
 
 /* report.c */
 typedef struct {

@@ -83,13 +83,22 @@ static vd_err scene_ready(looker *me, lane *l)
     return vd_scene_new(me->rules.rule, me->rules.count, l->words, &l->scene);
 }
 
-static void note_failure(lane *l, const vd_why *why)
+/* VD_RETRY: a scorer that is busy or away says so for each picture. */
+static void note_failure(lane *l, vd_err err, const vd_why *why)
 {
     pthread_mutex_lock(&l->agent->lock);
     l->analysis_errors++;
+    l->analysis_why = *why;
     pthread_mutex_unlock(&l->agent->lock);
-    vd_log_why(VD_LOG_ERROR, "model.failed", "a picture could not be looked at", why, "camera",
-               l->config->id, NULL);
+    vd_log_why(err == VD_RETRY ? VD_LOG_WARN : VD_LOG_ERROR, "model.failed",
+               "a picture could not be looked at", why, "camera", l->config->id, NULL);
+}
+
+static void note_success(lane *l)
+{
+    pthread_mutex_lock(&l->agent->lock);
+    l->analysis_why.fact[0] = '\0';
+    pthread_mutex_unlock(&l->agent->lock);
 }
 
 static void look_at(looker *me, lane *l, vd_frame *frame)
@@ -104,9 +113,10 @@ static void look_at(looker *me, lane *l, vd_frame *frame)
     if (!err) err = vd_model_run(l->agent->model, frame, &me->detections, &why);
     vd_models_picture(l->agent->models, err ? &why : NULL);
     if (err) {
-        note_failure(l, &why);
+        note_failure(l, err, &why);
         return;
     }
+    note_success(l);
     vd_histogram_add(&l->inference,
                      (double)(me->detections.preprocess_us + me->detections.run_us) / 1e6);
     vd_sketches_seen(l->sketches, &me->detections, l->words);
@@ -141,7 +151,9 @@ static void *analysis_run(void *arg)
             tried_us = vd_clock_mono_us();
         }
         pthread_rwlock_rdlock(&a->model_use);
-        if (!turn.frame)
+        if (turn.camera == PORT_TURN)
+            port_turn(a, turn.frame, &me->detections);
+        else if (!turn.frame)
             analysis_end_scene(a->lane[turn.camera]);
         else if (a->model)
             look_at(me, a->lane[turn.camera], turn.frame);

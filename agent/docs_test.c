@@ -63,4 +63,15 @@ VD_TEST(every_source_has_an_example_that_the_agent_takes)
     rmdir(dir);
 }
 
-VD_TEST_MAIN(VD_RUN(every_source_has_an_example_that_the_agent_takes))
+// covers: AGT-1
+VD_TEST(agent_that_stands_alone_has_an_example_that_it_takes)
+{
+    char dir[] = "/tmp/vedette-docs-XXXXXX";
+
+    assert_non_null(mkdtemp(dir));
+    expect_u64(check_examples("local.md", dir), 2);
+    rmdir(dir);
+}
+
+VD_TEST_MAIN(VD_RUN(agent_that_stands_alone_has_an_example_that_it_takes),
+             VD_RUN(every_source_has_an_example_that_the_agent_takes))

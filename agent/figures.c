@@ -155,24 +155,30 @@ static void hub_figures(agent *a, vd_metrics *m)
     vd_metrics_int(m, VD_LABELS("what", "failed"), (int64_t)s.blob_errors);
 }
 
-static void fill(void *ctx, vd_metrics *m)
+static void local_figures(agent *a, vd_metrics *m)
 {
-    agent *a = ctx;
+    uint64_t scored = 0, busy = 0;
+    if (a->port) vd_local_scored(a->port, &scored, &busy);
+    vd_metrics_family(m, "vedette_agent_scored_total", VD_METRIC_COUNTER,
+                      "Pictures of others that were scored, and told to come back.");
+    vd_metrics_int(m, VD_LABELS("what", "scored"), (int64_t)scored);
+    vd_metrics_int(m, VD_LABELS("what", "busy"), (int64_t)busy);
+    vd_metrics_family(m, "vedette_agent_alerts_total", VD_METRIC_COUNTER,
+                      "Local alerts delivered, attempts that failed, alerts given up.");
+    for (unsigned i = 0; i < vd_alerts_count(a->alerts); i++) {
+        vd_alert_status s;
+        vd_alerts_get_status(a->alerts, i, &s);
+        vd_metrics_int(m, VD_LABELS("alert", s.id, "what", "sent"), (int64_t)s.sent);
+        vd_metrics_int(m, VD_LABELS("alert", s.id, "what", "failed"), (int64_t)s.failed);
+        vd_metrics_int(m, VD_LABELS("alert", s.id, "what", "dropped"), (int64_t)s.dropped);
+    }
+}
+
+void figures_fill(agent *a, vd_metrics *m)
+{
     vd_metrics_process(m, "agent", a->started_utc_us);
     camera_figures(a, m);
     queue_figures(a, m);
     hub_figures(a, m);
-}
-
-vd_err figures_serve(agent *a, vd_why *why)
-{
-    char port[24];
-    if (a->config->local_port < 0) return VD_OK;
-    vd_err err = vd_metrics_serve(a->config->local_address, (uint16_t)a->config->local_port, fill,
-                                  a, &a->port, why);
-    if (!err)
-        vd_log(VD_LOG_INFO, "local.ready", "figures are served on the local port", "address",
-               a->config->local_address, "port", vd_text_i64(vd_metrics_port_number(a->port), port),
-               NULL);
-    return err;
+    local_figures(a, m);
 }

@@ -49,6 +49,7 @@ static vd_err check(const agent_config *config, vd_why *why)
     vd_arming arming;
     if (!err) err = rulebook_check(config, why);
     if (!err) err = vd_arming_read(config->arming, &arming, why);
+    if (!err) err = port_check(config, why);
     return err ? err : agent_check_hub(config, why);
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent_priv.h"
+#include "vd/secret.h"
 
 static const char *own_path(const agent_config *config)
 {
@@ -25,11 +26,38 @@ vd_model_options swap_options(const agent_config *config)
     };
 }
 
+static vd_err load_scorer(const agent_scorer *s, vd_model **ret_model, vd_why *why)
+{
+    char token[SECRET_ROOM] = "";
+    vd_scorer_config config = {
+        .url = s->url,
+        .name = s->name[0] ? s->name : NULL,
+        .token = token,
+        .classes = s->classes,
+        .class_count = s->class_count,
+        .width_px = (int)s->width,
+        .height_px = (int)s->height,
+        .quality = (int)s->quality,
+        .timeout_ms = s->timeout_ms,
+        .score_min = (float)s->score_min,
+    };
+    vd_err err = VD_OK;
+
+    if (s->token_file[0]) err = vd_secret_line(s->token_file, token, sizeof token, why);
+    if (!err) err = vd_model_scorer(&config, ret_model, why);
+    vd_wipe(token, sizeof token);
+    return err;
+}
+
+/* `path` NULL: our own, a file or somebody else's behind HTTP. */
 static vd_err load(agent *a, const char *path, vd_model **ret_model, vd_why *why)
 {
     vd_model_options options = swap_options(a->config);
-    const char *from = path ? path : own_path(a->config);
-    vd_err err = vd_model_load(from, &options, ret_model, why);
+    const agent_scorer *scorer = &a->config->scorer;
+    bool remote = !path && scorer->url[0];
+    const char *from = path ? path : remote ? scorer->url : own_path(a->config);
+    vd_err err = remote ? load_scorer(scorer, ret_model, why)
+                        : vd_model_load(from, &options, ret_model, why);
 
     if (err)
         vd_log_why(VD_LOG_ERROR, "model.refused", "the model cannot be used", why, "model", from,
