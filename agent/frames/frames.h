@@ -68,4 +68,11 @@ VD_MUST_USE vd_err vd_frame_letterbox(const vd_frame *frame, int width_px, int h
  * `tensor`. */
 void vd_frame_tensor(const vd_frame *frame, const vd_tensor_spec *spec, float *tensor,
                      vd_tensor_map *ret_map);
+typedef struct {
+    int left, top, width, height;
+} vd_part_px;
+/* The same for a part of the picture, at least one pixel and all inside: no copy is made, and no
+ * pixel outside is seen. The map leads to the full picture. */
+void vd_frame_tensor_part(const vd_frame *frame, const vd_part_px *part, const vd_tensor_spec *spec,
+                          float *tensor, vd_tensor_map *ret_map);
 #endif

@@ -11,11 +11,18 @@ typedef struct {
     int left, top, width, height; /* where the picture lies in the tensor */
 } area;
 
+/* What one axis of a plane shows: samples `first` to `last`, which `from` and `size` name in pixels
+ * of the picture. `shrink` is 2 for chroma. */
+typedef struct {
+    int from, size, shrink, first, last;
+} span;
+
 typedef struct {
     x_table x[2];                        /* luma, chroma */
     int16_t row[3][SOURCE_SIDE_MAX + 4]; /* one more sample than the plane, twice the last */
     float line[3][TENSOR_SIDE_MAX];      /* only for NHWC */
     const vd_picture *picture;
+    vd_part_px part; /* what of the picture is seen */
     const vd_tensor_spec *spec;
     const tensor_kernel *kernel;
     area area;
@@ -30,15 +37,15 @@ static const tensor_kernel *best_kernel(void)
     return kernel ? kernel : tensor_kernel_plain();
 }
 
-static area place(const vd_picture *picture, const vd_tensor_spec *spec)
+static area place(const vd_part_px *part, const vd_tensor_spec *spec)
 {
     area a = { 0, 0, spec->width_px, spec->height_px };
     if (spec->fit == VD_FIT_STRETCH) return a;
-    float wide = (float)spec->width_px / (float)picture->width_px;
-    float high = (float)spec->height_px / (float)picture->height_px;
+    float wide = (float)spec->width_px / (float)part->width;
+    float high = (float)spec->height_px / (float)part->height;
     float scale = wide < high ? wide : high;
-    a.width = (int)lroundf((float)picture->width_px * scale);
-    a.height = (int)lroundf((float)picture->height_px * scale);
+    a.width = (int)lroundf((float)part->width * scale);
+    a.height = (int)lroundf((float)part->height * scale);
     a.width = a.width < 1 ? 1 : a.width > spec->width_px ? spec->width_px : a.width;
     a.height = a.height < 1 ? 1 : a.height > spec->height_px ? spec->height_px : a.height;
     if (spec->pad_top_left) return a;
@@ -47,23 +54,30 @@ static area place(const vd_picture *picture, const vd_tensor_spec *spec)
     return a;
 }
 
-/* Where output sample `to` of `to_size` falls in a plane of `size` samples: whole part and
- * fraction. `shrink` is 2 for chroma. */
-static int source_at(int to, int to_size, int size, int full_size, int shrink, float *ret_part)
+static span span_of(int from, int size, int plane)
 {
-    float at = ((float)to + 0.5f) * (float)full_size / (float)to_size / (float)shrink - 0.5f;
-    float last = (float)(size - 1);
+    int shrink = plane ? 2 : 1;
+    return (span){ from, size, shrink, from / shrink, (from + size - 1) / shrink };
+}
+
+/* Where output sample `to` of `to_size` falls in the span: whole part, from the span's first
+ * sample on, and fraction. */
+static int source_at(int to, int to_size, const span *s, float *ret_part)
+{
+    float pixel = (float)(s->from - s->first * s->shrink) +
+                  ((float)to + 0.5f) * (float)s->size / (float)to_size;
+    float at = pixel / (float)s->shrink - 0.5f, last = (float)(s->last - s->first);
     at = at < 0 ? 0 : at > last ? last : at;
     int whole = (int)at;
     *ret_part = at - (float)whole;
     return whole;
 }
 
-static void fill_table(x_table *table, int width, int size, int full_size, int shrink)
+static void fill_table(x_table *table, int width, const span *s)
 {
     for (int x = 0; x < width; x++) {
         float part;
-        table->at[x] = source_at(x, width, size, full_size, shrink, &part);
+        table->at[x] = source_at(x, width, s, &part);
         int right = (int)lroundf(part * WEIGHT_ONE);
         table->weights[x] = (int32_t)((uint32_t)right << 16 | (uint32_t)(WEIGHT_ONE - right));
     }
@@ -95,15 +109,14 @@ static void fill_colour(pass *p)
 
 static void blend_plane(pass *p, int plane, int y)
 {
-    const vd_picture *picture = p->picture;
-    int shrink = plane ? 2 : 1;
-    int width = (picture->width_px + shrink - 1) / shrink;
-    int height = (picture->height_px + shrink - 1) / shrink;
+    const span across = span_of(p->part.left, p->part.width, plane);
+    const span down = span_of(p->part.top, p->part.height, plane);
+    int width = across.last - across.first + 1;
     float part;
-    int at = source_at(y, p->area.height, height, picture->height_px, shrink, &part);
-    int below = at + 1 < height ? at + 1 : at;
-    const uint8_t *rows = picture->plane[plane];
-    ptrdiff_t stride = picture->stride[plane];
+    int at = down.first + source_at(y, p->area.height, &down, &part);
+    int below = at < down.last ? at + 1 : at;
+    const uint8_t *rows = p->picture->plane[plane] + across.first;
+    ptrdiff_t stride = p->picture->stride[plane];
     int16_t *out = p->row[plane];
     p->kernel->blend(rows + at * stride, rows + below * stride, (int16_t)(part * 32767.0f), width,
                      out);
@@ -175,23 +188,44 @@ static void run_pass(pass *p, float *tensor)
     }
 }
 
-void vd_frame_tensor(const vd_frame *frame, const vd_tensor_spec *spec, float *tensor,
-                     vd_tensor_map *ret_map)
+/* x_picture = (x_tensor - dx) * sx, for a part that begins at `from` and is `size` of `whole`. */
+static void map_axis(int from, int size, int whole, int to, int to_size, float *ret_d, float *ret_s)
+{
+    double scale = (double)size / whole / to_size;
+    *ret_s = (float)scale;
+    *ret_d = (float)(to - (double)from / whole / scale);
+}
+
+void vd_frame_tensor_part(const vd_frame *frame, const vd_part_px *part, const vd_tensor_spec *spec,
+                          float *tensor, vd_tensor_map *ret_map)
 {
     const vd_picture *picture = vd_frame_picture(frame);
     assert(spec->width_px > 0 && spec->width_px <= TENSOR_SIDE_MAX && spec->height_px > 0);
     assert(picture->width_px > 0 && picture->width_px <= SOURCE_SIDE_MAX);
+    assert(part->left >= 0 && part->width > 0 && part->left + part->width <= picture->width_px);
+    assert(part->top >= 0 && part->height > 0 && part->top + part->height <= picture->height_px);
     pass p; /* about 300 KB, left uninitialised on purpose */
     p.picture = picture;
+    p.part = *part;
     p.spec = spec;
     p.kernel = best_kernel();
-    p.area = place(picture, spec);
-    fill_table(&p.x[0], p.area.width, picture->width_px, picture->width_px, 1);
-    fill_table(&p.x[1], p.area.width, (picture->width_px + 1) / 2, picture->width_px, 2);
+    p.area = place(part, spec);
+    for (int i = 0; i < 2; i++) {
+        span across = span_of(part->left, part->width, i);
+        fill_table(&p.x[i], p.area.width, &across);
+    }
     fill_colour(&p);
     run_pass(&p, tensor);
-    *ret_map = (vd_tensor_map){ .dx_px = (float)p.area.left,
-                                .dy_px = (float)p.area.top,
-                                .sx = 1.0f / (float)p.area.width,
-                                .sy = 1.0f / (float)p.area.height };
+    map_axis(part->left, part->width, picture->width_px, p.area.left, p.area.width, &ret_map->dx_px,
+             &ret_map->sx);
+    map_axis(part->top, part->height, picture->height_px, p.area.top, p.area.height,
+             &ret_map->dy_px, &ret_map->sy);
+}
+
+void vd_frame_tensor(const vd_frame *frame, const vd_tensor_spec *spec, float *tensor,
+                     vd_tensor_map *ret_map)
+{
+    const vd_picture *picture = vd_frame_picture(frame);
+    const vd_part_px all = { 0, 0, picture->width_px, picture->height_px };
+    vd_frame_tensor_part(frame, &all, spec, tensor, ret_map);
 }

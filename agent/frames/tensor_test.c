@@ -35,20 +35,26 @@ static vd_frame *noise_frame(int width, int height, bool full_range, bool bt709)
     return frame;
 }
 
+/* What of the picture may be seen; the reference reads nothing else. */
+static vd_part_px whole_of(const vd_picture *p)
+{
+    return (vd_part_px){ 0, 0, p->width_px, p->height_px };
+}
+
 static double clip(double value, double least, double most)
 {
     return value < least ? least : value > most ? most : value;
 }
 
 /* The plain reference: bilinear at one point, in doubles. */
-static double plane_at(const vd_picture *p, int plane, double x, double y)
+static double plane_at(const vd_picture *p, const vd_part_px *part, int plane, double x, double y)
 {
-    int width = plane ? (p->width_px + 1) / 2 : p->width_px;
-    int height = plane ? (p->height_px + 1) / 2 : p->height_px;
-    x = clip(plane ? x / 2 - 0.5 : x - 0.5, 0, width - 1);
-    y = clip(plane ? y / 2 - 0.5 : y - 0.5, 0, height - 1);
-    int x0 = (int)x, y0 = (int)y, x1 = x0 + 1 < width ? x0 + 1 : x0;
-    int y1 = y0 + 1 < height ? y0 + 1 : y0;
+    int shrink = plane ? 2 : 1;
+    int right = (part->left + part->width - 1) / shrink;
+    int bottom = (part->top + part->height - 1) / shrink;
+    x = clip(plane ? x / 2 - 0.5 : x - 0.5, part->left / shrink, right);
+    y = clip(plane ? y / 2 - 0.5 : y - 0.5, part->top / shrink, bottom);
+    int x0 = (int)x, y0 = (int)y, x1 = x0 < right ? x0 + 1 : x0, y1 = y0 < bottom ? y0 + 1 : y0;
     const uint8_t *top = p->plane[plane] + y0 * p->stride[plane];
     const uint8_t *low = p->plane[plane] + y1 * p->stride[plane];
     double fx = x - x0, fy = y - y0;
@@ -56,10 +62,10 @@ static double plane_at(const vd_picture *p, int plane, double x, double y)
            (low[x0] * (1 - fx) + low[x1] * fx) * fy;
 }
 
-static double colour_at(const vd_picture *p, int c, double x, double y)
+static double colour_at(const vd_picture *p, const vd_part_px *part, int c, double x, double y)
 {
-    double luma = plane_at(p, 0, x, y), u = plane_at(p, 1, x, y) - 128;
-    double v = plane_at(p, 2, x, y) - 128;
+    double luma = plane_at(p, part, 0, x, y), u = plane_at(p, part, 1, x, y) - 128;
+    double v = plane_at(p, part, 2, x, y) - 128;
     double kr = p->bt709 ? 0.2126 : 0.299, kb = p->bt709 ? 0.0722 : 0.114;
     if (!p->full_range) {
         luma = (luma - 16) * 255 / 219;
@@ -71,10 +77,19 @@ static double colour_at(const vd_picture *p, int c, double x, double y)
     return clip(rgb[c], 0, 255);
 }
 
-static float *tensor_of(const vd_frame *frame, const vd_tensor_spec *spec, vd_tensor_map *map)
+static float *tensor_of_part(const vd_frame *frame, const vd_part_px *part,
+                             const vd_tensor_spec *spec, vd_tensor_map *map)
 {
     static float tensor[MOST];
     memset(tensor, 0x7f, sizeof(tensor)); /* what is not written shows */
+    vd_frame_tensor_part(frame, part, spec, tensor, map);
+    return tensor;
+}
+
+static float *tensor_of(const vd_frame *frame, const vd_tensor_spec *spec, vd_tensor_map *map)
+{
+    static float tensor[MOST];
+    memset(tensor, 0x7f, sizeof(tensor));
     vd_frame_tensor(frame, spec, tensor, map);
     return tensor;
 }
@@ -85,23 +100,34 @@ static float at(const float *tensor, const vd_tensor_spec *spec, int c, int x, i
     return spec->layout == VD_LAYOUT_NCHW ? tensor[c * plane + pixel] : tensor[pixel * 3 + c];
 }
 
-static void expect_like_reference(const vd_frame *frame, const vd_tensor_spec *spec)
+static void expect_part_like_reference(const vd_frame *frame, const vd_part_px *part,
+                                       const vd_tensor_spec *spec)
 {
     vd_tensor_map map;
     const vd_picture *p = vd_frame_picture(frame);
-    const float *tensor = tensor_of(frame, spec, &map);
+    const float *tensor = tensor_of_part(frame, part, spec, &map);
+    const double edge = 1e-3;
     double worst = 0;
     for (int y = 0; y < spec->height_px; y++)
         for (int x = 0; x < spec->width_px; x++)
             for (int c = 0; c < 3; c++) {
                 double px = (x + 0.5 - map.dx_px) * map.sx * p->width_px;
                 double py = (y + 0.5 - map.dy_px) * map.sy * p->height_px;
-                bool inside = px >= 0 && py >= 0 && px <= p->width_px && py <= p->height_px;
-                double want = inside ? colour_at(p, spec->bgr ? 2 - c : c, px, py) : spec->pad;
+                bool inside = px >= part->left - edge && py >= part->top - edge &&
+                              px <= part->left + part->width + edge &&
+                              py <= part->top + part->height + edge;
+                double want =
+                    inside ? colour_at(p, part, spec->bgr ? 2 - c : c, px, py) : spec->pad;
                 double have = at(tensor, spec, c, x, y) / spec->scale[c] + spec->mean[c];
                 if (!(fabs(have - want) <= worst)) worst = fabs(have - want);
             }
     expect_near(worst, 0, 0.06);
+}
+
+static void expect_like_reference(const vd_frame *frame, const vd_tensor_spec *spec)
+{
+    vd_part_px all = whole_of(vd_frame_picture(frame));
+    expect_part_like_reference(frame, &all, spec);
 }
 
 static const vd_tensor_spec plain = {
@@ -148,6 +174,38 @@ VD_TEST(a_letterbox_keeps_the_shape_and_pads_the_rest)
         expect_like_reference(frame, &spec);
         vd_frame_unref(frame);
     }
+}
+
+// covers: INF-3
+VD_TEST(a_part_of_a_picture_is_like_the_reference_that_sees_nothing_else)
+{
+    static const vd_part_px parts[] = { { 0, 0, 97, 63 },  { 1, 0, 96, 63 },  { 31, 17, 40, 33 },
+                                        { 32, 18, 7, 45 }, { 96, 62, 1, 1 },  { 0, 61, 97, 2 },
+                                        { 13, 5, 1, 57 },  { 60, 30, 37, 33 } };
+    for (unsigned i = 0; i < VD_COUNT_OF(parts); i++)
+        for (int kind = 0; kind < 4; kind++) {
+            vd_frame *frame = noise_frame(97, 63, kind & 1, false);
+            vd_tensor_spec spec = plain;
+            spec.fit = kind & 2 ? VD_FIT_LETTERBOX : VD_FIT_STRETCH;
+            spec.layout = kind & 1 ? VD_LAYOUT_NHWC : VD_LAYOUT_NCHW;
+            spec.pad = 114;
+            expect_part_like_reference(frame, &parts[i], &spec);
+            vd_frame_unref(frame);
+        }
+}
+
+// covers: INF-3
+VD_TEST(the_map_of_a_part_leads_to_the_full_picture)
+{
+    vd_frame *frame = noise_frame(200, 100, true, false);
+    vd_tensor_map map;
+    const vd_part_px part = { 50, 20, 100, 40 };
+    tensor_of_part(frame, &part, &plain, &map);
+    expect_near((0 - map.dx_px) * map.sx, 0.25, 1e-6);
+    expect_near((96 - map.dx_px) * map.sx, 0.75, 1e-6);
+    expect_near((0 - map.dy_px) * map.sy, 0.2, 1e-6);
+    expect_near((64 - map.dy_px) * map.sy, 0.6, 1e-6);
+    vd_frame_unref(frame);
 }
 
 VD_TEST(the_map_leads_back_to_the_picture)
@@ -230,5 +288,8 @@ VD_TEST(every_kernel_of_this_machine_agrees_with_the_plain_one)
 VD_TEST_MAIN(VD_RUN(a_tensor_is_like_a_plain_bilinear_reference),
              VD_RUN(layout_order_mean_and_scale_are_the_descriptors),
              VD_RUN(a_letterbox_keeps_the_shape_and_pads_the_rest),
-             VD_RUN(the_map_leads_back_to_the_picture), VD_RUN(known_colours_come_out_right),
+             VD_RUN(the_map_leads_back_to_the_picture),
+             VD_RUN(a_part_of_a_picture_is_like_the_reference_that_sees_nothing_else),
+             VD_RUN(the_map_of_a_part_leads_to_the_full_picture),
+             VD_RUN(known_colours_come_out_right),
              VD_RUN(every_kernel_of_this_machine_agrees_with_the_plain_one))
