@@ -103,7 +103,7 @@ static void decode_finish(decoder *d, const vd_tensor_map *map, vd_detections *i
     unsigned count = d->count < CANDIDATES_SORTED ? d->count : CANDIDATES_SORTED;
     bool whole = d->descriptor->decode == DECODE_CLASSIFICATION;
     if (!whole) count = suppress(d->candidates, count, d->descriptor->nms_iou);
-    into->count = 0;
+    into->count = into->blind_count = 0;
     for (unsigned i = 0; i < count && into->count < VD_DETECTIONS_MAX; i++) {
         vd_detection *item = &into->item[into->count];
         *item =

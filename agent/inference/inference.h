@@ -23,16 +23,41 @@ typedef struct {
     int16_t parent;    /* index of the detection in whose crop this one was found; -1: none */
 } vd_detection;
 typedef struct {
+    unsigned first, count;
+} vd_class_range;
+typedef struct {
     unsigned count;
-    vd_detection item[VD_DETECTIONS_MAX]; /* best score first */
+    vd_detection item[VD_DETECTIONS_MAX]; /* each model's best first */
     int64_t preprocess_us, run_us;
+    /* Classes that no model looked for in this picture: that there is none means nothing. */
+    unsigned blind_count;
+    vd_class_range blind[VD_VOCABULARY_MODELS_MAX];
 } vd_detections;
+static inline bool vd_detections_blind(const vd_detections *d, unsigned class_id)
+{
+    for (unsigned i = 0; i < d->blind_count; i++)
+        if (class_id - d->blind[i].first < d->blind[i].count) return true;
+    return false;
+}
+
+/* What runs a model. The CPU is always there; the others where the library has them. */
+typedef enum {
+    VD_PROVIDER_CPU,
+    VD_PROVIDER_AUTO, /* CUDA, else OpenVINO, else the CPU */
+    VD_PROVIDER_CUDA,
+    VD_PROVIDER_TENSORRT,
+    VD_PROVIDER_OPENVINO,
+    VD_PROVIDER_XNNPACK,
+    VD_PROVIDERS
+} vd_provider;
+const char *vd_provider_name(vd_provider provider); /* "cpu", "auto", ... */
 
 typedef struct {
     const char
         *library; /* path of libonnxruntime.so; NULL: $VEDETTE_ORT, then the built-in places */
     int threads;  /* 0: as many as cores */
     bool spin;    /* let idle worker threads spin: lower latency, wasted CPU; default false */
+    vd_provider provider; /* one that cannot be used is no failure: the CPU takes its place */
 } vd_model_options;
 
 typedef struct vd_model vd_model;
@@ -49,8 +74,13 @@ const char *vd_model_class_name(const vd_model *model, unsigned class_id); /* NU
 /* -1 when unknown */
 int vd_model_class_find(const vd_model *model, const char *name);
 float vd_model_score_min(const vd_model *model); /* the descriptor's working threshold */
+/* What runs it. `ret_why`: why it is not what was asked for; its fact is empty when it is. */
+vd_provider vd_model_provider(const vd_model *model, vd_why *ret_why);
+bool vd_model_classifies(const vd_model *model); /* it names the whole picture, it has no boxes */
 /* The vocabulary of this model alone, under the id "main"; it outlives the model. */
 VD_MUST_USE vd_err vd_model_vocabulary(const vd_model *model, vd_vocabulary **ret_words);
+/* What the model gives to a vocabulary; borrowed from the model and `id`. */
+vd_vocabulary_part vd_model_part(const vd_model *model, const char *id);
 /* Reads a descriptor without its model; `name` is for messages. No disk is touched: a descriptor
  * with a classes_file is VD_INVALID here. */
 VD_MUST_USE vd_err vd_model_descriptor_check(vd_slice yaml, const char *name, vd_why *why);
@@ -58,6 +88,9 @@ VD_MUST_USE vd_err vd_model_descriptor_check(vd_slice yaml, const char *name, vd
  * picture. */
 VD_MUST_USE vd_err vd_model_run(vd_model *model, const vd_frame *frame,
                                 vd_detections *ret_detections, vd_why *why);
+/* The same for a part of the picture; boxes are of the full picture, and cut to it. */
+VD_MUST_USE vd_err vd_model_run_part(vd_model *model, const vd_frame *frame, const vd_part_px *part,
+                                     vd_detections *ret_detections, vd_why *why);
 
 /* Somebody else's model behind HTTP (docs/scorer.md): the same to all who use it, but a run may say
  * VD_RETRY, when the scorer is busy, away or answers nonsense; it is then left alone for a while,

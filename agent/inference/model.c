@@ -1,7 +1,7 @@
 #include "model_priv.h"
 
 #include "decode_priv.h"
-#include "ort_priv.h"
+#include "provider_priv.h"
 #include "scorer_priv.h"
 
 #include <stdio.h>
@@ -26,7 +26,9 @@ struct vd_model {
     char output_name[ROLES][NAME_ROOM];
     unsigned output_count;
     output_role role[ROLES]; /* of the i-th output asked for */
-    remote *remote;          /* somebody else's model: everything above but names is empty */
+    vd_provider provider;
+    vd_why provider_why; /* why it is not the one asked for */
+    remote *remote;      /* somebody else's model: everything above but names is empty */
 };
 
 /* "x.onnx" -> "x.model.yaml"; a descriptor's own path stays. */
@@ -58,7 +60,7 @@ static vd_err model_path(const char *descriptor, const char *file, char *into, s
 }
 
 static vd_err make_session(vd_model *m, const char *path, const vd_model_options *options,
-                           vd_why *why)
+                           vd_provider provider, vd_why *why)
 {
     const OrtApi *api = m->ort->api;
     OrtSessionOptions *session_options = NULL;
@@ -75,9 +77,13 @@ static vd_err make_session(vd_model *m, const char *path, const vd_model_options
     if (!status)
         status =
             api->AddSessionConfigEntry(session_options, "session.inter_op.allow_spinning", "0");
-    if (!status) status = api->CreateSession(m->ort->env, path, session_options, &m->session);
+    err = ort_check(m->ort, status, VD_FULL, "preparing the model", why);
+    if (!err) err = provider_add(m->ort, provider, options->threads, session_options, why);
+    if (!err)
+        err = ort_check(m->ort, api->CreateSession(m->ort->env, path, session_options, &m->session),
+                        VD_INVALID, "loading the model", why);
     api->ReleaseSessionOptions(session_options);
-    return ort_check(m->ort, status, VD_INVALID, "loading the model", why);
+    return err;
 }
 
 /* The name of the index-th input or output; false when there is none. */
@@ -258,26 +264,63 @@ vd_err model_run_tensor(vd_model *m, const vd_tensor_map *map, vd_detections *in
     return err;
 }
 
+static void close_session(vd_model *m)
+{
+    if (m->input) m->ort->api->ReleaseValue(m->input);
+    if (m->session) m->ort->api->ReleaseSession(m->session);
+    free(m->tensor);
+    m->input = NULL;
+    m->session = NULL;
+    m->tensor = NULL;
+    m->output_count = 0;
+}
+
+static vd_err warm_up(vd_model *m, vd_why *why)
+{
+    vd_tensor_map map = { 0, 0, 1, 1 };
+    vd_detections *detections = malloc(sizeof(*detections));
+    if (!detections) return vd_fail(why, VD_FULL, "there is no memory for detections");
+    vd_err err = model_run_tensor(m, &map, detections, why);
+    free(detections);
+    return err;
+}
+
+static vd_err open_session(vd_model *m, const char *file, const vd_model_options *options,
+                           vd_provider provider, vd_why *why)
+{
+    vd_err err = make_session(m, file, options, provider, why);
+    if (!err) err = check_input(m, why);
+    if (!err) err = check_outputs(m, why);
+    if (!err) err = make_input(m, why);
+    if (!err) err = warm_up(m, why);
+    if (err) close_session(m);
+    m->provider = provider;
+    return err;
+}
+
+/* A provider that is there may still fail on this machine, or on this model: the CPU is last. */
+static vd_err open_first(vd_model *m, const char *file, const vd_model_options *options,
+                         vd_why *why)
+{
+    vd_provider tries[PROVIDER_TRIES];
+    unsigned count = provider_tries(options->provider, tries);
+    for (unsigned i = 0; i + 1 < count; i++) {
+        vd_why *failure = options->provider == VD_PROVIDER_AUTO ? NULL : &m->provider_why;
+        if (!open_session(m, file, options, tries[i], failure)) return VD_OK;
+    }
+    return open_session(m, file, options, VD_PROVIDER_CPU, why);
+}
+
 static vd_err load(vd_model *m, const char *path, const vd_model_options *options, vd_why *why)
 {
     char descriptor[1024], file[1024];
-    vd_tensor_map map = { 0, 0, 1, 1 };
     vd_err err = descriptor_path(path, descriptor, sizeof(descriptor), why);
     if (!err) err = model_descriptor_load(descriptor, &m->descriptor, why);
     if (!err) err = model_path(descriptor, m->descriptor.file, file, sizeof(file), why);
     if (!err) err = vd_sha256_file(file, &m->digest, why);
     if (!err) err = decoder_init(&m->decoder, &m->descriptor, why);
     if (!err) err = ort_open(options->library, &m->ort, why);
-    if (!err) err = make_session(m, file, options, why);
-    if (!err) err = check_input(m, why);
-    if (!err) err = check_outputs(m, why);
-    if (!err) err = make_input(m, why);
-    if (err) return err;
-    vd_detections *warm_up = malloc(sizeof(*warm_up));
-    if (!warm_up) return vd_fail(why, VD_FULL, "there is no memory for detections");
-    err = model_run_tensor(m, &map, warm_up, why);
-    free(warm_up);
-    return err;
+    return err ? err : open_first(m, file, options, why);
 }
 
 vd_err vd_model_load(const char *path, const vd_model_options *options, vd_model **ret_model,
@@ -335,11 +378,9 @@ vd_model *vd_model_free(vd_model *m)
 {
     if (!m) return NULL;
     remote_free(m->remote);
-    if (m->input) m->ort->api->ReleaseValue(m->input);
-    if (m->session) m->ort->api->ReleaseSession(m->session);
+    close_session(m);
     decoder_done(&m->decoder);
     model_descriptor_done(&m->descriptor);
-    free(m->tensor);
     free(m);
     return NULL;
 }
@@ -376,15 +417,31 @@ float vd_model_score_min(const vd_model *model)
     return model->descriptor.score_min;
 }
 
-vd_err vd_model_vocabulary(const vd_model *model, vd_vocabulary **ret_words)
+vd_provider vd_model_provider(const vd_model *model, vd_why *ret_why)
+{
+    *ret_why = model->provider_why;
+    return model->provider;
+}
+
+bool vd_model_classifies(const vd_model *model)
+{
+    return model->descriptor.decode == DECODE_CLASSIFICATION;
+}
+
+vd_vocabulary_part vd_model_part(const vd_model *model, const char *id)
 {
     const model_descriptor *d = &model->descriptor;
-    const vd_vocabulary_part part = { .id = "main",
-                                      .name = d->name,
-                                      .digest = model->digest,
-                                      .score_min = d->score_min,
-                                      .classes = d->class_name,
-                                      .class_count = d->class_count };
+    return (vd_vocabulary_part){ .id = id,
+                                 .name = d->name,
+                                 .digest = model->digest,
+                                 .score_min = d->score_min,
+                                 .classes = d->class_name,
+                                 .class_count = d->class_count };
+}
+
+vd_err vd_model_vocabulary(const vd_model *model, vd_vocabulary **ret_words)
+{
+    vd_vocabulary_part part = vd_model_part(model, "main");
     return vd_vocabulary_new(&part, 1, ret_words);
 }
 
@@ -398,17 +455,26 @@ const vd_tensor_spec *model_tensor_spec(const vd_model *model)
     return &model->descriptor.tensor;
 }
 
-vd_err vd_model_run(vd_model *model, const vd_frame *frame, vd_detections *ret_detections,
-                    vd_why *why)
+vd_err vd_model_run_part(vd_model *model, const vd_frame *frame, const vd_part_px *part,
+                         vd_detections *ret_detections, vd_why *why)
 {
     vd_tensor_map map;
-    if (model->remote) return remote_run(model->remote, frame, ret_detections, why);
+    if (model->remote) return vd_fail(why, VD_INVALID, "a scorer looks at whole pictures");
     int64_t begin = vd_clock_mono_us();
-    vd_frame_tensor(frame, &model->descriptor.tensor, model->tensor, &map);
+    vd_frame_tensor_part(frame, part, &model->descriptor.tensor, model->tensor, &map);
     int64_t middle = vd_clock_mono_us();
     vd_err err = model_run_tensor(model, &map, ret_detections, why);
     if (err) return err;
     ret_detections->preprocess_us = middle - begin;
     ret_detections->run_us = vd_clock_mono_us() - middle;
     return VD_OK;
+}
+
+vd_err vd_model_run(vd_model *model, const vd_frame *frame, vd_detections *ret_detections,
+                    vd_why *why)
+{
+    if (model->remote) return remote_run(model->remote, frame, ret_detections, why);
+    const vd_picture *picture = vd_frame_picture(frame);
+    const vd_part_px all = { 0, 0, picture->width_px, picture->height_px };
+    return vd_model_run_part(model, frame, &all, ret_detections, why);
 }

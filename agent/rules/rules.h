@@ -205,7 +205,8 @@ VD_MUST_USE vd_err vd_scene_new(const vd_rule *rules, unsigned rule_count,
 vd_scene *vd_scene_free(vd_scene *scene);
 /* One picture's detections in, tracks and facts out; both are borrowed until the next call.
  * Pictures' times must not go back: an older one is ignored (no facts); a jump of more than 10 s,
- * either way, ends all tracks and visits first. Allocates nothing. */
+ * either way, ends all tracks and visits first. A track of a class that nobody looked for (blind)
+ * is not taken for lost. Allocates nothing. */
 void vd_scene_step(vd_scene *scene, const vd_detections *detections, int64_t utc_us,
                    const vd_fact **ret_facts, unsigned *ret_fact_count);
 void vd_scene_tracks(const vd_scene *scene, const vd_track **ret_tracks, unsigned *ret_count);

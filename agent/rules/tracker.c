@@ -15,7 +15,8 @@
 #define LIMIT_HIGH   0.90f /* greatest 1 - IoU of a pair: high scores, low scores, new tracks */
 #define LIMIT_LOW    0.60f
 #define LIMIT_NEW    0.75f
-#define WEIGHT_FLOOR 0.80f /* how much the score may take from a pair's IoU */
+#define BLIND_US     12000000 /* two looks of the slowest model there may be, and some */
+#define WEIGHT_FLOOR 0.80f    /* how much the score may take from a pair's IoU */
 
 struct vd_tracker {
     vd_tracker_config config;
@@ -208,15 +209,22 @@ static bool out_of_sight(const vd_box *box)
     return box->l >= 1 || box->t >= 1 || box->l + box->w <= 0 || box->t + box->h <= 0;
 }
 
+/* An unseen track of a class that nobody looked for in this picture waits, but not for ever. */
+static bool waits(const vd_tracker *tracker, const vd_tracked *t, const vd_detections *detections)
+{
+    return tracker->utc_us - t->as.last_utc_us <= BLIND_US &&
+           vd_detections_blind(detections, t->as.class_id);
+}
+
 /* Unseen tracks become LOST or go; the order of the rest stays. */
-static void settle(vd_tracker *tracker)
+static void settle(vd_tracker *tracker, const vd_detections *detections)
 {
     unsigned kept = 0;
     for (unsigned i = 0; i < tracker->active_count; i++) {
         uint16_t slot = tracker->active[i];
         vd_tracked *t = &tracker->slot[slot];
         bool gone = false;
-        if (!t->as.seen) {
+        if (!t->as.seen && !waits(tracker, t, detections)) {
             gone = t->state == VD_TRACK_NEW || out_of_sight(&t->as.box) ||
                    tracker->utc_us - t->as.last_utc_us > tracker->config.lost_us;
             t->state = gone ? VD_TRACK_FREE : VD_TRACK_LOST;
@@ -248,7 +256,7 @@ void vd_tracker_step(vd_tracker *tracker, const vd_detections *detections, int64
           LIMIT_HIGH);
     stage(tracker, detections, config->low, config->high, 1u << VD_TRACK_TRACKED, LIMIT_LOW);
     stage(tracker, detections, config->high, INFINITY, 1u << VD_TRACK_NEW, LIMIT_NEW);
-    settle(tracker);
+    settle(tracker, detections);
     for (unsigned d = 0; d < detections->count; d++) {
         if (!tracker->used[d] && detections->item[d].score >= config->high)
             track_open(tracker, &detections->item[d], (int)d);

@@ -231,7 +231,32 @@ VD_TEST(pairs_are_the_cheapest_there_are)
     vd_matcher_free(matcher);
 }
 
-VD_TEST_MAIN(VD_RUN(a_track_is_confirmed_by_its_second_picture),
+// covers: INF-3
+VD_TEST(a_class_that_is_looked_for_now_and_then_keeps_its_tracks)
+{
+    for (int blind = 0; blind < 2; blind++) {
+        VD_AUTO(yard) y = yard_new();
+        uint32_t first = 0, last = 0;
+        for (int picture = 0; picture < 100; picture++) {
+            bool looked = picture % 25 == 0; /* each 2.5 seconds */
+            y.seen.blind_count = blind && !looked;
+            y.seen.blind[0] = (vd_class_range){ .first = 5, .count = 1 };
+            if (looked) see(&y, 0.5f, 0.5f, 0.9f, 5);
+            step(&y);
+            if (looked && !first) first = id_of(&y, 0);
+            if (looked) last = id_of(&y, 0);
+        }
+        expect_true(blind ? first != 0 && first == last : last == 0);
+        for (int picture = 0; picture < 130; picture++) { /* never looked for again */
+            y.seen.blind_count = 1;
+            step(&y);
+        }
+        expect_u64(tracks_of(&y), 0);
+    }
+}
+
+VD_TEST_MAIN(VD_RUN(a_class_that_is_looked_for_now_and_then_keeps_its_tracks),
+             VD_RUN(a_track_is_confirmed_by_its_second_picture),
              VD_RUN(a_single_flash_leaves_no_track), VD_RUN(low_scores_never_open_a_track),
              VD_RUN(low_scores_carry_a_track_on), VD_RUN(people_who_cross_keep_their_names),
              VD_RUN(a_hidden_person_comes_out_with_the_same_name),

@@ -49,7 +49,7 @@ static void expect_stats(vd_turns *turns, unsigned camera, uint64_t looked, uint
     expect_u64(stats.stale, stale);
 }
 
-// covers: INF-1
+// covers: INF-1, INF-3
 VD_TEST(a_picture_that_nobody_looked_at_is_dropped_for_the_next_and_counted)
 {
     vd_turns *turns = turns_of(1);
@@ -64,7 +64,7 @@ VD_TEST(a_picture_that_nobody_looked_at_is_dropped_for_the_next_and_counted)
     vd_turns_free(turns);
 }
 
-// covers: INF-1
+// covers: INF-1, INF-3
 VD_TEST(between_cameras_never_looked_at_the_freshest_goes_first)
 {
     vd_turns *turns = turns_of(3);
@@ -78,7 +78,7 @@ VD_TEST(between_cameras_never_looked_at_the_freshest_goes_first)
     vd_turns_free(turns);
 }
 
-// covers: INF-1
+// covers: INF-1, INF-3
 VD_TEST(a_busy_camera_takes_no_turn_from_the_others)
 {
     enum { CAMERAS = 4, ROUNDS = 25 };
