@@ -251,6 +251,7 @@ void agent_stop(agent *a)
     live_done(a);
     a->models = vd_models_free(a->models);
     if (a->model) vd_model_free(a->model);
+    looks_close(a);
     if (a->outbox) vd_outbox_free(a->outbox);
     port_done(a);
     pthread_cond_destroy(&a->changed);

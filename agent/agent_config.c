@@ -17,7 +17,8 @@ agent_config agent_config_default(void)
         .https_port = 8443,
         .device = "agent",
         .state_dir = "var/agent",
-        .model_path = "",
+        .model = { { .path = "", .step = { .id = "main" } } },
+        .model_count = 1,
         .model_library = "",
         .scorer = { .url = "" },
         .model_trial_ms = 120000,
@@ -65,20 +66,6 @@ static vd_err read_hub(const vd_config_node *root, agent_config *c, vd_why *why)
     if (!err) err = vd_config_text(hub, "ca_file", &c->ca_file, why);
     if (!err) err = vd_config_int(hub, "https_port", 1, 65535, &c->https_port, why);
     if (!err) err = vd_config_text(hub, "release_key", &c->release_key, why);
-    return err;
-}
-
-static vd_err read_model(const vd_config_node *root, agent_config *c, vd_why *why)
-{
-    static const char *const keys[] = { "path", "threads", "library", "trial", "scorer", NULL };
-    const vd_config_node *model;
-
-    vd_err err = section(root, "model", keys, &model, why);
-    if (!err) err = vd_config_text(model, "path", &c->model_path, why);
-    if (!err) err = vd_config_text(model, "library", &c->model_library, why);
-    if (!err) err = vd_config_int(model, "threads", 0, 256, &c->model_threads, why);
-    if (!err) err = vd_config_duration_ms(model, "trial", 1, 7 * DAY_MS, &c->model_trial_ms, why);
-    if (!err) err = agent_config_scorer(vd_config_get(model, "scorer"), &c->scorer, why);
     return err;
 }
 
@@ -150,12 +137,12 @@ static vd_err read_camera_decoding(const vd_config_node *node, agent_camera *cam
 
 static vd_err read_camera(const vd_config_node *node, agent_config *c, vd_why *why)
 {
-    static const char *const keys[] = {
-        "id",        "url",   "file",    "folder",    "device",  "user",  "password_file",
-        "transport", "loop",  "max_fps", "recording", "enabled", "rules", "pattern",
-        "after",     "order", "time",    "format",    "size",    "fps",   "decode",
-        "hwaccel",   NULL
-    };
+    static const char *const keys[] = { "id",     "url",     "file",          "folder",
+                                        "device", "user",    "password_file", "transport",
+                                        "loop",   "max_fps", "recording",     "enabled",
+                                        "rules",  "pattern", "after",         "order",
+                                        "time",   "format",  "size",          "fps",
+                                        "decode", "hwaccel", "models",        NULL };
     static const char *const transports[] = { "tcp", "udp", NULL };
     agent_camera camera = { .url = "",
                             .file = "",
@@ -187,6 +174,7 @@ static vd_err read_camera(const vd_config_node *node, agent_config *c, vd_why *w
     if (!err) err = read_camera_recording(node, &camera.recording, why);
     if (!err) err = vd_config_bool(node, "enabled", &camera.enabled, why);
     if (!err) err = own_rules(node, &camera, why);
+    if (!err) err = config_camera_models(node, &camera, why);
     if (err) return err;
     camera.line = vd_config_line(node);
     c->camera[c->camera_count++] = camera;
@@ -201,6 +189,8 @@ vd_err agent_camera_read(vd_slice text, const char *name, const agent_config *de
 
     vd_err err = vd_config_parse(text, name, &own, why);
     if (!err) err = read_camera(vd_config_root(own), &one, why);
+    if (!err && defaults->model_count)
+        err = config_camera_check(vd_config_root(own), &one.camera[0], defaults, why);
     char *entry = err ? NULL : strndup((const char *)text.data, text.len);
     if (!err && !entry) err = vd_fail(why, VD_FULL, "memory ends");
     if (err) {
@@ -429,13 +419,13 @@ static vd_err read_all(const vd_config_node *root, agent_config *c, vd_why *why)
     static const char *const keys[] = { "hub",       "device", "state_dir",  "model",     "cameras",
                                         "templates", "rules",  "evidence",   "recording", "queue",
                                         "upload",    "watch",  "alerts",     "local",     "log",
-                                        "time_zone", "arming", "detections", NULL };
+                                        "time_zone", "arming", "detections", "models",    NULL };
 
     vd_err err = vd_config_only(root, keys, why);
     if (!err) err = read_hub(root, c, why);
     if (!err) err = vd_config_text(root, "device", &c->device, why);
     if (!err) err = vd_config_text(root, "state_dir", &c->state_dir, why);
-    if (!err) err = read_model(root, c, why);
+    if (!err) err = config_models_read(root, c, why);
     if (!err) err = read_recording(root, c, why); /* before the cameras that take it over */
     if (!err) err = read_cameras(root, c, why);
     if (!err) err = read_rules(root, c, why);

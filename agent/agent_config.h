@@ -3,11 +3,20 @@
 #ifndef VEDETTE_AGENT_CONFIG_H
 #define VEDETTE_AGENT_CONFIG_H
 #include "camera.h"
+#include "lineup.h"
 #include "vd/config.h"
 #include "vd/log.h"
 
 #define AGENT_CAMERAS_MAX 64
 #define AGENT_RULES_MAX   32 /* per camera */
+#define AGENT_MODELS_MAX  VD_VOCABULARY_MODELS_MAX
+
+typedef struct {
+    const char *path;
+    int64_t threads;
+    int provider;        /* vd_provider */
+    vd_lineup_step step; /* its id, when it looks, and at what */
+} agent_model;
 
 typedef struct {
     bool enabled;
@@ -31,8 +40,10 @@ typedef struct {
     int transport; /* vd_rtsp_transport */
     bool loop;
     int64_t max_fps;
-    int decode;          /* vd_camera_decode */
-    const char *hwaccel; /* "auto", "off", a name */
+    int decode;                          /* vd_camera_decode */
+    const char *hwaccel;                 /* "auto", "off", a name */
+    const char *model[AGENT_MODELS_MAX]; /* ids of those that look at it */
+    unsigned model_count;                /* 0: the main one looks */
     agent_recording recording;
     bool enabled;
     bool sent;                   /* by the hub: password_file is a name in state_dir/secrets */
@@ -65,8 +76,10 @@ typedef struct {
     const char *connection_string_file, *ca_file, *release_key;
     int64_t https_port;
     const char *device, *state_dir;
-    const char *model_path, *model_library;
-    int64_t model_threads, model_trial_ms;
+    agent_model model[AGENT_MODELS_MAX]; /* the first is the main one */
+    unsigned model_count;
+    const char *model_library;
+    int64_t model_trial_ms;
     agent_scorer scorer;
     agent_camera camera[AGENT_CAMERAS_MAX];
     unsigned camera_count;
@@ -103,6 +116,16 @@ VD_AUTO_DEFINE(agent_config, agent_config_done)
 /* config_rules.c: time_zone, arming and detections. */
 VD_MUST_USE vd_err agent_rules_settings(const vd_config_node *root, agent_config *config,
                                         vd_why *why);
+/* config_models.c: the sections `model` and `models`, and the `models` of a camera. */
+VD_MUST_USE vd_err config_models_read(const vd_config_node *root, agent_config *config,
+                                      vd_why *why);
+VD_MUST_USE vd_err config_camera_models(const vd_config_node *entry, agent_camera *camera,
+                                        vd_why *why);
+/* The models that the camera names are in `config`, and one of them looks at whole pictures. */
+VD_MUST_USE vd_err config_camera_check(const vd_config_node *entry, const agent_camera *camera,
+                                       const agent_config *config, vd_why *why);
+/* Whether the index-th model of `config` looks at the camera. */
+bool config_camera_wants(const agent_camera *camera, const agent_config *config, unsigned index);
 /* config_source.c: the settings that name a camera's source and are its own; id is known. */
 VD_MUST_USE vd_err agent_source_read(const vd_config_node *node, agent_camera *camera, vd_why *why);
 /* The same for vd_camera_start; texts are borrowed. The rest of the fields are the caller's. */

@@ -28,9 +28,13 @@ VD_TEST(commented_default_says_what_the_program_does_without_it)
     expect_i64(file.https_port, built_in.https_port);
     expect_str(file.device, built_in.device);
     expect_str(file.state_dir, built_in.state_dir);
-    expect_str(file.model_path, built_in.model_path);
+    expect_u64(file.model_count, built_in.model_count);
+    expect_str(file.model[0].path, built_in.model[0].path);
+    expect_i64(file.model[0].threads, built_in.model[0].threads);
+    expect_i64(file.model[0].provider, built_in.model[0].provider);
+    expect_i64(file.model[0].step.every_us, built_in.model[0].step.every_us);
+    expect_u64(file.model[0].step.hours.to, built_in.model[0].step.hours.to);
     expect_str(file.model_library, built_in.model_library);
-    expect_i64(file.model_threads, built_in.model_threads);
     expect_str(file.scorer.url, built_in.scorer.url);
     expect_str(file.local_address, built_in.local_address);
     expect_i64(file.local_port, built_in.local_port);
@@ -187,6 +191,92 @@ VD_TEST(upload_policy_is_read_and_a_senseless_one_refused)
         expect_err(parse(bad[i], &refused, &why), VD_INVALID);
         assert_non_null(strstr(why.detail, "line 1"));
     }
+}
+
+static const char two_models[] = "models:\n"
+                                 "  helmet: {path: h.onnx, rate: 2, schedule: '06:00-22:00',\n"
+                                 "           on: {classes: [person], max_per_picture: 4}}\n"
+                                 "  night: {path: n.onnx, provider: openvino}\n";
+
+// covers: INF-3
+VD_TEST(a_camera_names_the_models_that_look_at_it)
+{
+    VD_AUTO(vd_buf) yaml = VD_BUF(4096);
+    VD_AUTO(agent_config) config = { 0 };
+    vd_buf_addf(&yaml,
+                "%scameras:\n- {id: a, file: a.mp4}\n"
+                "- {id: b, file: b.mp4, models: [helmet, main]}\n"
+                "- {id: c, file: c.mp4, models: [night]}\n",
+                two_models);
+    expect_ok(parse(yaml.data, &config, NULL));
+    expect_u64(config.model_count, 3);
+    for (unsigned i = 0; i < 9; i++)
+        expect_true(config_camera_wants(&config.camera[i / 3], &config, i % 3) ==
+                    (i == 0 || i == 3 || i == 4 || i == 8));
+    const vd_lineup_step *helmet = &config.model[1].step;
+    expect_str(helmet->id, "helmet");
+    expect_i64(helmet->every_us, 500000);
+    expect_u64(helmet->hours.from, 360);
+    expect_str(helmet->on[0], "person");
+    expect_near(helmet->margin, 0.1, 1e-6);
+    expect_i64(helmet->min_px, 24);
+    expect_u64(helmet->crops, 4);
+    expect_i64(config.model[2].provider, VD_PROVIDER_OPENVINO);
+}
+
+// covers: INF-3
+VD_TEST(models_that_cannot_be_meant_are_refused_with_line_and_reason)
+{
+    static const struct {
+        const char *yaml, *line, *word;
+    } bad[] = {
+        { "models: {main: {path: x}}", "line 1", "no id of a model" },
+        { "models:\n  a: {rate: 2}", "line 2", "no path" },
+        { "models: {a: {path: x, rate: 0.1}}", "line 1", "too slow" },
+        { "models: {a: {path: x, schedule: 6-22}}", "line 1", "no schedule" },
+        { "models: {a: {path: x, on: {margin: 1}}}", "line 1", "classes" },
+        { "models: {a: {path: x, provider: gpu}}", "line 1", "gpu" },
+        { "models: {a: {path: x, trial: 1s}}", "line 1", "trial" },
+        { "models: [a]", "line 1", "map" },
+        { "cameras: [{id: a, file: x, models: []}]", "line 1", "model ids" },
+        { "cameras: [{id: a, file: x, models: [main, main]}]", "line 1", "twice" },
+        { "models: {helmet: {path: x}}\ncameras: [{id: a, file: x, models: [helmt]}]", "line 2",
+          "helmt" },
+        { "models: {a: {path: x, on: {classes: [b]}}}\n"
+          "cameras: [{id: a, file: x, models: [a]}]",
+          "line 2", "whole picture" },
+    };
+
+    for (unsigned i = 0; i < VD_COUNT_OF(bad); i++) {
+        VD_AUTO(agent_config) config = { 0 };
+        vd_why why = { 0 };
+        char line[1024];
+        expect_err(parse(bad[i].yaml, &config, &why), VD_INVALID);
+        vd_why_line(&why, line, sizeof line);
+        if (!strstr(line, bad[i].word)) print_error("'%s' does not say '%s'\n", line, bad[i].word);
+        assert_non_null(strstr(why.detail, bad[i].line));
+        assert_non_null(strstr(line, bad[i].word));
+    }
+}
+
+// covers: INF-3
+VD_TEST(example_model_in_the_manual_is_a_good_one)
+{
+    VD_AUTO(vd_buf) yaml = VD_BUF(65536);
+    VD_AUTO(agent_config) config = { 0 };
+    vd_slice rest = vd_slice_str(agent_default_yaml), line;
+    bool example = false;
+
+    vd_buf_add_str(&yaml, "models:\n");
+    while (rest.len) {
+        line = vd_slice_cut(rest, '\n', &rest);
+        if (vd_slice_starts(line, VD_STR("#   helmet:"))) example = true;
+        if (!vd_slice_starts(line, VD_STR("#"))) example = false;
+        if (example) vd_buf_add(&yaml, vd_slice_from(line, 1)), vd_buf_add_byte(&yaml, '\n');
+    }
+    expect_ok(parse(yaml.data, &config, NULL));
+    expect_u64(config.model_count, 2);
+    expect_u64(config.model[1].step.on_count, 1);
 }
 
 // covers: BASE-4
@@ -469,6 +559,9 @@ VD_TEST_MAIN(VD_RUN(commented_default_says_what_the_program_does_without_it),
              VD_RUN(example_camera_in_the_manual_is_a_good_one),
              VD_RUN(camera_is_recorded_as_the_section_says_unless_it_says_otherwise),
              VD_RUN(upload_policy_is_read_and_a_senseless_one_refused),
+             VD_RUN(a_camera_names_the_models_that_look_at_it),
+             VD_RUN(models_that_cannot_be_meant_are_refused_with_line_and_reason),
+             VD_RUN(example_model_in_the_manual_is_a_good_one),
              VD_RUN(unknown_setting_is_refused_with_line_and_nearest_known_one),
              VD_RUN(an_address_says_by_its_scheme_what_source_it_is),
              VD_RUN(a_setting_of_another_source_is_refused),

@@ -9,6 +9,7 @@
  *   live.c          which cameras there shall be: file, hub; makes it so  (main, link thread)
  *   reload.c        the file changes while we run                         (main thread)
  *   swap.c          which model looks, and how another takes over       (updater, main thread)
+ *   looks.c         which models look at which camera                   (analysis thread)
  *   analysis.c      the one thread that looks at pictures                (analysis thread)
  *   rulebook.c      which rules hold for which camera: file, hub         (main, link thread)
  *   record.c        the continuous recording, opened, asked and told of
@@ -22,6 +23,7 @@
 #ifndef VEDETTE_AGENT_PRIV_H
 #define VEDETTE_AGENT_PRIV_H
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "agent_config.h"
 #include "alerts.h"
@@ -50,6 +52,7 @@ typedef struct {
     agent_camera own;           /* what it was started with */
     const agent_camera *config; /* that, for all who ask */
     unsigned number;            /* its place in agent.lane and in the turns */
+    _Atomic int64_t next_us;    /* no model is due for pictures before this time */
     char password[SECRET_ROOM];
     vd_camera *camera; /* NULL: could not be started, see `why`; ask lane_status */
     vd_event_camera *events;
@@ -76,7 +79,8 @@ typedef struct {
 
     /* under model_use: the looker's, or the swap's while nobody looks */
     vd_scene *scene;
-    vd_vocabulary *words; /* what the scene's class ids mean; NULL: to be made */
+    vd_lineup *lineup;      /* NULL: to be made */
+    uint64_t models_serial; /* the agent's, when the line-up was told of its models */
     int64_t last_utc_us;
 } lane;
 
@@ -105,6 +109,8 @@ struct agent {
     vd_turns *turns; /* each lane's newest picture waits here; a camera's number is its lane's */
     pthread_t analysis;
     bool analysing;
+    int64_t extra_tried_us[AGENT_MODELS_MAX]; /* the analysis thread's, as extra_loads */
+    unsigned extra_loads;
 
     pthread_mutex_t lock;
     pthread_cond_t changed; /* monotonic clock */
@@ -112,10 +118,12 @@ struct agent {
     /* Read with `lock` or model_use held, changed with both; run by the analysis thread. */
     vd_model *model;
     vd_why model_why;
+    vd_model *extra[AGENT_MODELS_MAX]; /* the other models, by their place in config->model */
+    vd_why extra_why[AGENT_MODELS_MAX];
+    uint64_t models_serial;        /* rises with each change of them */
     pthread_rwlock_t model_use;    /* reading: somebody uses the model; taken before `lock` */
     vd_models *models;             /* NULL: no hub that could send one */
     vd_model *next_model;          /* the updater's: loaded, not yet in use */
-    vd_vocabulary *next_words;     /* of next_model */
     lane *lane[AGENT_CAMERAS_MAX]; /* by number, NULL: free; main's, changed with `lock` held */
     /* One change of cameras and rules at a time; taken before all other locks. Guards: */
     pthread_mutex_t wishes_use;
@@ -195,7 +203,6 @@ vd_err swap_open(agent *a, bool hub, vd_why *why);
 vd_err swap_start(agent *a, vd_why *why);
 /* Tries to load the model; the reason is kept for the twin when it cannot. */
 void swap_load(agent *a);
-vd_model_options swap_options(const agent_config *config);
 /* The shape of vd_device_sink.model. */
 vd_err swap_wish(void *agent, vd_slice json, vd_why *why);
 
@@ -224,6 +231,26 @@ void reload_open(reload *r, const char *path); /* as soon as the file was read; 
  * be used changes nothing. Main thread. */
 void reload_tick(reload *r, agent *a);
 void reload_done(reload *r);
+
+/* looks.c */
+vd_model_options looks_options(const agent_config *config, unsigned index);
+/* Loads `path` to run as the index-th model shall, and logs what came of it. */
+vd_err looks_open(const agent_config *config, unsigned index, const char *path,
+                  vd_model **ret_model, vd_why *why);
+/* Logs what came of loading a model; NULL: it failed, see `why`. */
+void looks_tell(const agent_config *config, unsigned index, const char *from, const vd_model *model,
+                const vd_why *why);
+/* Loads what cameras want and is not there; what failed is tried again after a while. The analysis
+ * thread's, and before it starts. */
+void looks_load(agent *a);
+void looks_close(agent *a);
+/* The lane's line-up knows the models that are there. Visits end when their classes no longer mean
+ * what they meant. The analysis thread's, with model_use held. */
+vd_err looks_ready(lane *l);
+/* What a camera's classes are, with `main` as the main model (NULL: none). NULL words: no model is
+ * there; not whole: one is missing, and its classes with it. model_use is held. */
+vd_err looks_words(const agent *a, const agent_camera *camera, vd_model *main,
+                   vd_vocabulary **ret_words, bool *ret_whole);
 
 /* rulebook.c */
 /* Reads the rules that hold for a camera: those of a list (each entry names its cameras or holds

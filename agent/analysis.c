@@ -6,18 +6,21 @@
 
 #define MODEL_RETRY_US 30000000
 #define AWAKE_US       3000000 /* every picture is decoded for this long after somebody was seen */
+#define MODEL_ASK_US   1000000
 #define BACK_JUMP_US   2000000 /* pictures this much older than the last: the clock was set back */
 
 typedef struct {
     vd_detections detections;
     rule_set rules;
     char profile[VD_PROFILE_ROOM];
+    int64_t tried_us, asked_us; /* monotonic: for the main model, for the others */
 } looker;
 
 static void hand_over(lane *l, const vd_fact *facts, unsigned count, vd_frame *frame,
                       const vd_detections *detections)
 {
-    if (count) vd_events_facts(l->events, facts, count, frame, detections, l->words);
+    if (count)
+        vd_events_facts(l->events, facts, count, frame, detections, vd_lineup_words(l->lineup));
 }
 
 static void tell_tracks(lane *l, int64_t utc_us)
@@ -69,7 +72,8 @@ static void heed_clock(lane *l, int64_t utc_us)
 /* The scene with the rules that hold now. They are copied: the hub may change them meanwhile. */
 static vd_err scene_ready(looker *me, lane *l)
 {
-    if (!l->words && vd_model_vocabulary(l->agent->model, &l->words)) return VD_FULL;
+    const vd_vocabulary *words = vd_lineup_words(l->lineup);
+
     pthread_mutex_lock(&l->agent->lock);
     bool changed = l->rules_changed || !l->scene;
     l->rules_changed = false;
@@ -79,8 +83,8 @@ static vd_err scene_ready(looker *me, lane *l)
         me->rules.count = 0;
     pthread_mutex_unlock(&l->agent->lock);
     if (!changed) return VD_OK;
-    if (l->scene) return vd_scene_set_rules(l->scene, me->rules.rule, me->rules.count, l->words);
-    return vd_scene_new(me->rules.rule, me->rules.count, l->words, &l->scene);
+    if (l->scene) return vd_scene_set_rules(l->scene, me->rules.rule, me->rules.count, words);
+    return vd_scene_new(me->rules.rule, me->rules.count, words, &l->scene);
 }
 
 /* VD_RETRY: a scorer that is busy or away says so for each picture. */
@@ -101,33 +105,60 @@ static void note_success(lane *l)
     pthread_mutex_unlock(&l->agent->lock);
 }
 
-static void look_at(looker *me, lane *l, vd_frame *frame)
+/* The camera's first model is the one that statistics, samples and the trial of a release are
+ * about. */
+static void note_first(looker *me, lane *l, vd_frame *frame, const vd_lineup_look *look)
+{
+    bool looked = look->looked & 1, failed = look->failed & 1;
+    bool is_main = config_camera_wants(l->config, l->agent->config, 0);
+    const vd_vocabulary *words = vd_lineup_words(l->lineup);
+
+    if (looked && is_main) vd_models_picture(l->agent->models, failed ? &look->why : NULL);
+    if (!looked || failed) return;
+    vd_sketches_seen(l->sketches, &me->detections, words);
+    vd_samples_seen(l->sampler, frame, &me->detections, words);
+}
+
+static void step_scene(looker *me, lane *l, vd_frame *frame)
 {
     int64_t utc_us = vd_frame_picture(frame)->utc_us;
-    vd_why why = { 0 };
     const vd_fact *facts;
     unsigned count;
 
-    heed_clock(l, utc_us);
-    vd_err err = scene_ready(me, l);
-    if (!err) err = vd_model_run(l->agent->model, frame, &me->detections, &why);
-    vd_models_picture(l->agent->models, err ? &why : NULL);
-    if (err) {
-        note_failure(l, err, &why);
-        return;
-    }
-    note_success(l);
     vd_histogram_add(&l->inference,
                      (double)(me->detections.preprocess_us + me->detections.run_us) / 1e6);
-    vd_sketches_seen(l->sketches, &me->detections, l->words);
-    vd_samples_seen(l->sampler, frame, &me->detections, l->words);
-    vd_history_seen(l->agent->history, l->config->id, &me->detections, l->words, utc_us);
+    vd_history_seen(l->agent->history, l->config->id, &me->detections, vd_lineup_words(l->lineup),
+                    utc_us);
     arming_now(l->agent, utc_us, me->profile);
     vd_scene_set_profile(l->scene, me->profile);
     vd_scene_step(l->scene, &me->detections, utc_us, &facts, &count);
     tell_tracks(l, utc_us);
     stay_awake(me, l, utc_us);
     hand_over(l, facts, count, frame, &me->detections);
+}
+
+static void look_at(looker *me, lane *l, vd_frame *frame)
+{
+    vd_lineup_look look;
+
+    heed_clock(l, vd_frame_picture(frame)->utc_us);
+    vd_err err = looks_ready(l);
+    if (!err && !vd_lineup_words(l->lineup)) return; /* no model is there */
+    if (!err) err = scene_ready(me, l);
+    if (err) {
+        vd_why why = { 0 };
+        vd_fail(&why, err, "memory ends");
+        note_failure(l, err, &why);
+        return;
+    }
+    vd_lineup_run(l->lineup, frame, &me->detections, &look);
+    atomic_store(&l->next_us, vd_lineup_next_us(l->lineup));
+    if (look.failed)
+        note_failure(l, look.err, &look.why);
+    else if (look.looked)
+        note_success(l);
+    note_first(me, l, frame, &look);
+    if (look.looked & ~look.failed) step_scene(me, l, frame);
 }
 
 static bool model_there(agent *a)
@@ -138,24 +169,36 @@ static bool model_there(agent *a)
     return there;
 }
 
+/* A model that is missing is tried again now and then; one that a new camera needs, soon. */
+static void keep_models(agent *a, looker *me)
+{
+    int64_t now_us = vd_clock_mono_us();
+
+    if (!model_there(a) && now_us - me->tried_us > MODEL_RETRY_US) {
+        swap_load(a);
+        me->tried_us = vd_clock_mono_us();
+    }
+    if (now_us - me->asked_us > MODEL_ASK_US) {
+        looks_load(a);
+        me->asked_us = vd_clock_mono_us();
+    }
+}
+
 static void *analysis_run(void *arg)
 {
     agent *a = arg;
     looker *me = calloc(1, sizeof *me);
-    int64_t tried_us = vd_clock_mono_us();
     vd_turn turn;
 
+    if (me) me->tried_us = me->asked_us = vd_clock_mono_us();
     while (me && vd_turns_take(a->turns, &turn)) {
-        if (!model_there(a) && vd_clock_mono_us() - tried_us > MODEL_RETRY_US) {
-            swap_load(a);
-            tried_us = vd_clock_mono_us();
-        }
+        keep_models(a, me);
         pthread_rwlock_rdlock(&a->model_use);
         if (turn.camera == PORT_TURN)
             port_turn(a, turn.frame, &me->detections);
         else if (!turn.frame)
             analysis_end_scene(a->lane[turn.camera]);
-        else if (a->model)
+        else
             look_at(me, a->lane[turn.camera], turn.frame);
         pthread_rwlock_unlock(&a->model_use);
         vd_frame_unref(turn.frame);

@@ -20,6 +20,14 @@ static void on_packet(void *ctx, const vd_packet *packet)
     if (l->recording) vd_recording_packet(l->recording, packet);
 }
 
+/* A picture that no model of the camera is due for would only take a turn from the others. */
+static bool nobody_due(lane *l, int64_t utc_us)
+{
+    int64_t wait_us = atomic_load(&l->next_us) - utc_us;
+
+    return wait_us > 0 && wait_us <= VD_LINEUP_EVERY_MAX; /* more: the clock was set back */
+}
+
 static void on_picture(void *ctx, const vd_picture *picture)
 {
     lane *l = ctx;
@@ -38,7 +46,10 @@ static void on_picture(void *ctx, const vd_picture *picture)
     }
     pthread_mutex_unlock(&a->lock);
     vd_sketches_picture(l->sketches, frame);
-    vd_turns_put(a->turns, l->number, frame);
+    if (nobody_due(l, picture->utc_us))
+        vd_frame_unref(frame);
+    else
+        vd_turns_put(a->turns, l->number, frame);
 }
 
 static vd_log_level level_of(vd_camera_state state)
@@ -178,7 +189,7 @@ void lane_free(lane *l)
     if (!l) return;
     vd_frame_unref(l->preview);
     vd_scene_free(l->scene);
-    vd_vocabulary_free(l->words);
+    vd_lineup_free(l->lineup);
     vd_sketches_free(l->sketches); /* before the camera: it may hold a picture */
     if (l->camera) vd_camera_free(l->camera);
     free(l->rules);

@@ -96,7 +96,7 @@ static void say_step(const char *step)
 /* In a process of its own: it ends with the agent, and gives way to it. */
 static vd_err self_test(const agent_config *config, const char *folder, vd_why *why)
 {
-    vd_model_options model_options = swap_options(config);
+    vd_model_options model_options = looks_options(config, 0);
     char line[800];
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -201,10 +201,12 @@ static vd_err choose(lane *l, const vd_config_node *hub, rule_set *set, vd_why *
     agent *a = l->agent;
     const vd_config_node *file = a->file ? a->file->rules : a->config->rules;
     vd_vocabulary *words = NULL;
+    bool whole;
 
     set->count = 0;
-    if (a->model && vd_model_vocabulary(a->model, &words))
+    if (looks_words(a, l->config, a->model, &words, &whole))
         return vd_fail(why, VD_FULL, "memory ends");
+    if (!whole) words = vd_vocabulary_free(words); /* a class may be of what is missing */
     vd_err err = vd_config_get(hub, l->config->id)
                      ? read_more(hub, l->config->id, words, set, why)
                      : rulebook_read(file, &l->newest, words, set, why);

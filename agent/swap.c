@@ -14,16 +14,8 @@ static const char *own_path(const agent_config *config)
     static const char *const places[] = { "var/models/centernet.onnx",
                                           "/var/lib/vedette/models/centernet.onnx" };
 
-    if (config->model_path[0]) return config->model_path;
+    if (config->model[0].path[0]) return config->model[0].path;
     return access(places[0], R_OK) == 0 || access(places[1], R_OK) != 0 ? places[0] : places[1];
-}
-
-vd_model_options swap_options(const agent_config *config)
-{
-    return (vd_model_options){
-        .library = config->model_library[0] ? config->model_library : NULL,
-        .threads = (int)config->model_threads,
-    };
 }
 
 static vd_err load_scorer(const agent_scorer *s, vd_model **ret_model, vd_why *why)
@@ -52,19 +44,12 @@ static vd_err load_scorer(const agent_scorer *s, vd_model **ret_model, vd_why *w
 /* `path` NULL: our own, a file or somebody else's behind HTTP. */
 static vd_err load(agent *a, const char *path, vd_model **ret_model, vd_why *why)
 {
-    vd_model_options options = swap_options(a->config);
     const agent_scorer *scorer = &a->config->scorer;
-    bool remote = !path && scorer->url[0];
-    const char *from = path ? path : remote ? scorer->url : own_path(a->config);
-    vd_err err = remote ? load_scorer(scorer, ret_model, why)
-                        : vd_model_load(from, &options, ret_model, why);
 
-    if (err)
-        vd_log_why(VD_LOG_ERROR, "model.refused", "the model cannot be used", why, "model", from,
-                   NULL);
-    else
-        vd_log(VD_LOG_INFO, "model.loaded", "the model is ready", "model",
-               vd_model_name(*ret_model), "digest", vd_model_digest(*ret_model)->hex, NULL);
+    if (path || !scorer->url[0])
+        return looks_open(a->config, 0, path ? path : own_path(a->config), ret_model, why);
+    vd_err err = load_scorer(scorer, ret_model, why);
+    looks_tell(a->config, 0, scorer->url, err ? NULL : *ret_model, why);
     return err;
 }
 
@@ -73,6 +58,7 @@ static void set_model(agent *a, vd_model *model, const vd_why *why)
     pthread_mutex_lock(&a->lock);
     a->model = model;
     a->model_why = *why;
+    a->models_serial++;
     pthread_mutex_unlock(&a->lock);
 }
 
@@ -98,31 +84,43 @@ void swap_load(agent *a)
 
 /* ---- the sink of vd_models ---- */
 
-static vd_err lane_fits(const lane *l, const vd_vocabulary *words, vd_why *why)
+static vd_err rule_fits(const lane *l, const vd_rule *rule, const vd_model *next,
+                        const vd_vocabulary *words, vd_why *why)
 {
-    const rule_set *set = l->rules;
-
-    for (unsigned r = 0; set && r < set->count; r++)
-        for (unsigned c = 0; c < set->rule[r].class_count; c++) {
-            const char *name = set->rule[r].class_name[c];
-            if (vd_vocabulary_find(words, name) >= 0) continue;
-            vd_fail(why, VD_INVALID, "rule '%s' needs class '%s', which the model does not know",
-                    set->rule[r].id, name);
-            vd_why_detail(why, "camera '%s', model '%.60s' with %u classes", l->config->id,
-                          vd_vocabulary_main(words)->name, vd_vocabulary_count(words));
-            vd_why_hint(why, "change the rule first, or train the model with this class");
-            return VD_INVALID;
-        }
+    for (unsigned c = 0; c < rule->class_count; c++) {
+        const char *name = rule->class_name[c];
+        if (vd_vocabulary_find(words, name) >= 0) continue;
+        vd_fail(why, VD_INVALID, "rule '%s' needs class '%s', which the model does not know",
+                rule->id, name);
+        vd_why_detail(why, "camera '%s', model '%.60s' with %u classes", l->config->id,
+                      vd_model_name(next), vd_model_class_count(next));
+        vd_why_hint(why, "change the rule first, or train the model with this class");
+        return VD_INVALID;
+    }
     return VD_OK;
 }
 
-static vd_err fits_rules(agent *a, const vd_vocabulary *words, vd_why *why)
+/* With `lock` held. While another model is missing nobody can say which classes it would know. */
+static vd_err lane_fits(const lane *l, vd_model *next, vd_why *why)
+{
+    vd_vocabulary *words = NULL;
+    bool whole;
+    vd_err err = looks_words(l->agent, l->config, next, &words, &whole);
+
+    if (err) return vd_fail(why, err, "memory ends");
+    for (unsigned r = 0; whole && !err && l->rules && r < l->rules->count; r++)
+        err = rule_fits(l, &l->rules->rule[r], next, words, why);
+    vd_vocabulary_free(words);
+    return err;
+}
+
+static vd_err fits_rules(agent *a, vd_model *next, vd_why *why)
 {
     VD_AUTO(lane_list) all = agent_lanes(a);
     vd_err err = VD_OK;
 
     pthread_mutex_lock(&a->lock);
-    for (unsigned i = 0; !err && i < all.count; i++) err = lane_fits(all.lane[i], words, why);
+    for (unsigned i = 0; !err && i < all.count; i++) err = lane_fits(all.lane[i], next, why);
     pthread_mutex_unlock(&a->lock);
     return err;
 }
@@ -133,7 +131,6 @@ static void on_drop(void *ctx)
 
     vd_model_free(a->next_model);
     a->next_model = NULL;
-    a->next_words = vd_vocabulary_free(a->next_words);
 }
 
 static vd_err on_prepare(void *ctx, const char *path, vd_why *why)
@@ -141,39 +138,20 @@ static vd_err on_prepare(void *ctx, const char *path, vd_why *why)
     agent *a = ctx;
     vd_err err = load(a, path, &a->next_model, why);
 
-    if (!err && vd_model_vocabulary(a->next_model, &a->next_words))
-        err = vd_fail(why, VD_FULL, "memory ends");
-    if (!err && path) err = fits_rules(a, a->next_words, why);
+    if (!err && path) err = fits_rules(a, a->next_model, why);
     if (err) on_drop(a);
     return err;
 }
 
-static bool same_classes(const vd_vocabulary *a, const vd_vocabulary *b)
-{
-    return a && vd_vocabulary_count(a) == vd_vocabulary_count(b) && vd_vocabulary_extends(a, b);
-}
-
-/* With the same classes in the same order, tracks and visits go on; else they end with the model
- * that began them. */
 static void on_swap(void *ctx)
 {
     static const vd_why none;
     agent *a = ctx;
-    vd_model *old;
-    VD_AUTO(lane_list) all = agent_lanes(a);
 
     pthread_rwlock_wrlock(&a->model_use);
-    old = a->model;
-    for (unsigned i = 0; i < all.count; i++) {
-        if (!same_classes(all.lane[i]->words, a->next_words)) analysis_end_scene(all.lane[i]);
-        all.lane[i]->words = vd_vocabulary_free(all.lane[i]->words);
-        pthread_mutex_lock(&a->lock);
-        all.lane[i]->rules_changed = true; /* classes are found anew */
-        pthread_mutex_unlock(&a->lock);
-    }
+    vd_model *old = a->model;
     set_model(a, a->next_model, &none);
     a->next_model = NULL;
-    a->next_words = vd_vocabulary_free(a->next_words);
     pthread_rwlock_unlock(&a->model_use);
     vd_log(VD_LOG_INFO, "model.switched", "another model looks from the next picture on", "model",
            vd_model_name(a->model), "digest", vd_model_digest(a->model)->hex, NULL);
@@ -236,6 +214,7 @@ vd_err swap_open(agent *a, bool hub, vd_why *why)
     vd_err err = hub ? open_models(a, why) : VD_OK;
 
     if (!err) swap_load(a);
+    if (!err) looks_load(a);
     return err;
 }
 
