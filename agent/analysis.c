@@ -37,12 +37,13 @@ static void stay_awake(const looker *me, lane *l, int64_t utc_us)
 {
     const vd_track *tracks;
     unsigned count;
-    float least = vd_model_score_min(l->agent->model);
+    const vd_vocabulary *words = vd_lineup_words(l->lineup);
 
     vd_scene_tracks(l->scene, &tracks, &count);
     bool seen = count > 0;
     for (unsigned i = 0; !seen && i < me->detections.count; i++)
-        seen = me->detections.item[i].score >= least;
+        seen = me->detections.item[i].score >=
+               vd_vocabulary_model_of(words, me->detections.item[i].class_id)->score_min;
     if (seen) vd_camera_awake(l->camera, utc_us + AWAKE_US);
 }
 

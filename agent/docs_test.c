@@ -73,5 +73,16 @@ VD_TEST(agent_that_stands_alone_has_an_example_that_it_takes)
     rmdir(dir);
 }
 
+// covers: INF-3
+VD_TEST(the_example_of_several_models_is_one_that_the_agent_takes)
+{
+    char dir[] = "/tmp/vedette-docs-XXXXXX";
+
+    assert_non_null(mkdtemp(dir));
+    expect_u64(check_examples("camera-models.md", dir), 1);
+    rmdir(dir);
+}
+
 VD_TEST_MAIN(VD_RUN(agent_that_stands_alone_has_an_example_that_it_takes),
-             VD_RUN(every_source_has_an_example_that_the_agent_takes))
+             VD_RUN(every_source_has_an_example_that_the_agent_takes),
+             VD_RUN(the_example_of_several_models_is_one_that_the_agent_takes))

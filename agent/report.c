@@ -59,20 +59,45 @@ static void report_agent(agent *a)
     report(a, "agent", &w, &text);
 }
 
+static void model_members(vd_json_w *w, const vd_model *model, const vd_why *why)
+{
+    char line[800];
+    vd_why provider_why = { 0 };
+
+    if (!model) {
+        vd_json_w_kv_text(w, "missing", vd_why_line(why, line, sizeof line));
+        return;
+    }
+    vd_provider provider = vd_model_provider(model, &provider_why);
+    vd_json_w_kv_text(w, "name", vd_model_name(model));
+    vd_json_w_kv_text(w, "digest", vd_model_digest(model)->hex);
+    vd_json_w_kv_text(w, "provider", vd_provider_name(provider));
+}
+
+/* The models beside the main one that some camera wants. With the lock held. */
+static void other_models(const agent *a, vd_json_w *w)
+{
+    vd_json_w_key(w, "others");
+    vd_json_w_object(w);
+    for (unsigned i = 1; i < a->config->model_count; i++) {
+        if (!a->extra[i] && !a->extra_why[i].fact[0]) continue;
+        vd_json_w_key(w, a->config->model[i].step.id);
+        vd_json_w_object(w);
+        model_members(w, a->extra[i], &a->extra_why[i]);
+        vd_json_w_object_end(w);
+    }
+    vd_json_w_object_end(w);
+}
+
 void report_model(agent *a)
 {
-    VD_AUTO(vd_buf) text = VD_BUF(4096);
+    VD_AUTO(vd_buf) text = VD_BUF(16384);
     vd_json_w w = vd_json_writer(&text);
-    char line[800];
 
     pthread_mutex_lock(&a->lock);
     vd_json_w_object(&w);
-    if (a->model) {
-        vd_json_w_kv_text(&w, "name", vd_model_name(a->model));
-        vd_json_w_kv_text(&w, "digest", vd_model_digest(a->model)->hex);
-    } else {
-        vd_json_w_kv_text(&w, "missing", vd_why_line(&a->model_why, line, sizeof line));
-    }
+    model_members(&w, a->model, &a->model_why);
+    if (a->config->model_count > 1) other_models(a, &w);
     pthread_mutex_unlock(&a->lock);
     if (a->models) vd_models_report(a->models, &w);
     report(a, "model", &w, &text);
