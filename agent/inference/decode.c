@@ -37,11 +37,30 @@ vd_err decode_misfit(const decode_tensor *tensor, vd_why *why, const char *expec
 
 void decode_add(decoder *d, float l, float t, float r, float b, float score, int64_t class_id)
 {
+    decode_add_from(d, l, t, r, b, score, class_id, -1);
+}
+
+void decode_add_from(decoder *d, float l, float t, float r, float b, float score, int64_t class_id,
+                     int32_t source)
+{
     if (!(score >= VD_SCORE_FLOOR) || !isfinite(l + t + r + b)) return;
     if (class_id < 0 || class_id >= d->descriptor->class_count || d->count == CANDIDATES_MAX)
         return;
     d->candidates[d->count++] =
-        (candidate){ l, t, r, b, score > 1 ? 1 : score, (uint16_t)class_id };
+        (candidate){ l, t, r, b, score > 1 ? 1 : score, (uint16_t)class_id, source };
+}
+
+vd_err decode_best_room(decoder *d, int64_t count, vd_why *why)
+{
+    size_t room = (size_t)count;
+    if (room <= d->best_room) return VD_OK;
+    float *best = realloc(d->best, room * sizeof(*best));
+    if (best) d->best = best;
+    uint16_t *best_class = realloc(d->best_class, room * sizeof(*best_class));
+    if (best_class) d->best_class = best_class;
+    if (!best || !best_class) return vd_fail(why, VD_FULL, "there is no memory for detections");
+    d->best_room = room;
+    return VD_OK;
 }
 
 void decode_activate(activation how, float *scores, size_t count)
@@ -97,18 +116,22 @@ static bool map_box(const candidate *c, const vd_tensor_map *map, vd_box *ret_bo
     return r > l && b > t;
 }
 
-static void decode_finish(decoder *d, const vd_tensor_map *map, vd_detections *into)
+static void decode_finish(decoder *d, const decode_tensor tensors[ROLES], const vd_tensor_map *map,
+                          vd_detections *into)
 {
     qsort(d->candidates, d->count, sizeof(*d->candidates), better_first);
     unsigned count = d->count < CANDIDATES_SORTED ? d->count : CANDIDATES_SORTED;
-    bool whole = d->descriptor->decode == DECODE_CLASSIFICATION;
+    decode_kind kind = d->descriptor->decode;
+    bool whole = kind == DECODE_CLASSIFICATION || kind == DECODE_EMBEDDING;
     if (!whole) count = suppress(d->candidates, count, d->descriptor->nms_iou);
-    into->count = into->blind_count = 0;
+    into->count = into->blind_count = into->side_used = 0;
     for (unsigned i = 0; i < count && into->count < VD_DETECTIONS_MAX; i++) {
+        const candidate *c = &d->candidates[i];
         vd_detection *item = &into->item[into->count];
-        *item =
-            (vd_detection){ { 0, 0, 1, 1 }, d->candidates[i].score, d->candidates[i].class_id, -1 };
-        if (whole || map_box(&d->candidates[i], map, &item->box)) into->count++;
+        *item = (vd_detection){ { 0, 0, 1, 1 }, c->score, c->class_id, -1, .side = VD_SIDE_NONE };
+        if (!whole && !map_box(c, map, &item->box)) continue;
+        decode_side(d, tensors, c, map, into, item);
+        into->count++;
     }
 }
 
@@ -124,9 +147,12 @@ vd_err decoder_run(decoder *d, const decode_tensor tensors[ROLES], const vd_tens
     case DECODE_NANODET:
     case DECODE_FCOS: err = decode_cells(d, tensors, why); break;
     case DECODE_DETR: err = decode_detr(d, tensors, why); break;
+    case DECODE_SEGMENTS:
+    case DECODE_ANOMALY: err = decode_regions(d, tensors, why); break;
+    case DECODE_EMBEDDING: err = decode_embedding(d, tensors, why); break;
     default: err = decode_yolo(d, tensors, why); break;
     }
-    if (!err) decode_finish(d, map, into);
+    if (!err) decode_finish(d, tensors, map, into);
     return err;
 }
 
@@ -142,5 +168,8 @@ void decoder_done(decoder *d)
     free(d->candidates);
     free(d->best);
     free(d->best_class);
+    free(d->region);
+    free(d->border);
+    free(d->area);
     *d = (decoder){ 0 };
 }

@@ -142,3 +142,14 @@ vd_err decode_classification(decoder *d, const decode_tensor tensors[ROLES], vd_
     free(scores);
     return VD_OK;
 }
+
+/* A vector, in any shape with batch 1: the picture is the thing. */
+vd_err decode_embedding(decoder *d, const decode_tensor tensors[ROLES], vd_why *why)
+{
+    const decode_tensor *in = &tensors[ROLE_MAIN];
+    int64_t count = decode_elements(in);
+    if (in->type != TENSOR_F32 || count < 2 || count > VD_SIDE_MAX)
+        return decode_misfit(in, why, "a vector of 2 to 4096 numbers is");
+    decode_add(d, 0, 0, 1, 1, 1, 0);
+    return VD_OK;
+}

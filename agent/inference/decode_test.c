@@ -314,6 +314,119 @@ VD_TEST(detr_queries_that_say_nothing_are_left_out)
     bench_free(b);
 }
 
+// covers: INF-4
+VD_TEST(key_points_follow_the_box_that_stays)
+{
+    bench *b = bench_of(HEAD "output: {decode: yolov8-pose, points: 2}\nclasses: [person]\n");
+    const float rows[] = { 32, 16, 32, 16, 0.6f, 0,  0, 0,    0,  0,  0, /* the same, less sure */
+                           32, 16, 32, 16, 0.9f, 16, 8, 0.8f, 80, 24, 0.25f };
+    b->tensors[ROLE_MAIN] = floats(rows, 1, 2, 11);
+    expect_ok(run(b));
+    expect_u64(b->found->count, 1);
+    expect_item(b, 0, 0, 0.9, 0.25, 0.25, 0.5, 0.5);
+    const vd_detection *d = &b->found->item[0];
+    const float *side = vd_detections_side(b->found, d);
+    expect_i64(d->side, VD_SIDE_POINTS);
+    expect_u64(d->side_count, 6);
+    const float want[6] = { 0.25f, 0.25f, 0.8f, 1, 0.75f, 0.25f }; /* the second ends at the edge */
+    for (unsigned i = 0; i < 6; i++) expect_near(side[i], want[i], 1e-6);
+    bench_free(b);
+}
+
+/* 8 x 4 pixels for a tensor of 64 x 32. */
+static const float mask[32] = { 0, 0, 0,    0,    0, 0, 0,    0, /**/
+                                0, 0, 0.9f, 0.9f, 0, 0, 0.8f, 0, /**/
+                                0, 0, 0.9f, 0,    0, 0, 0.8f, 0, /**/
+                                0, 0, 0,    0.6f, 0, 0, 0,    0 };
+
+// covers: INF-4
+VD_TEST(pixels_of_a_class_that_touch_are_one_thing_with_a_mask)
+{
+    bench *b = bench_of(HEAD "output: {decode: segments, area_min: 0.05}\nclasses: [stain]\n");
+    b->tensors[ROLE_MAIN] = (decode_tensor){ TENSOR_F32, mask, 4, { 1, 1, 4, 8 } };
+    expect_ok(run(b));
+    expect_u64(b->found->count, 2); /* a corner is no side: the pixel of 0.6 is too small alone */
+    expect_item(b, 0, 0, 0.9, 0.25, 0.25, 0.25, 0.5);
+    expect_item(b, 1, 0, 0.8, 0.75, 0.25, 0.125, 0.5);
+    const vd_detection *d = &b->found->item[0];
+    const float *side = vd_detections_side(b->found, d);
+    expect_i64(d->side, VD_SIDE_MASK);
+    expect_u64(d->side_count, VD_SIDE_GRID * VD_SIDE_GRID);
+    expect_near(side[0], 1, 0);
+    expect_near(side[VD_SIDE_GRID - 1], 1, 0);
+    expect_near(side[VD_SIDE_GRID * VD_SIDE_GRID - 1], 0, 0); /* right below is missing */
+    expect_near(side[VD_SIDE_GRID * (VD_SIDE_GRID - 1)], 1, 0);
+    bench_free(b);
+}
+
+VD_TEST(segments_come_in_any_layout_and_without_the_background)
+{
+    bench *b =
+        bench_of(HEAD "output: {decode: segments, activation: softmax, background: true}\n" TWO);
+    float last[2 * 2 * 3] = { 9, 0, 0, /**/ 0, 0, 9, /**/ 0, 9, 0, /**/ 0, 0, 9 };
+    const int32_t numbers[4] = { 0, 2, 1, 7 };
+    b->tensors[ROLE_MAIN] = (decode_tensor){ TENSOR_F32, last, 4, { 1, 2, 2, 3 } };
+    expect_ok(run(b));
+    expect_u64(b->found->count, 2);
+    expect_i64(b->found->item[0].class_id, 0); /* a cat in the left lower quarter */
+    expect_item(b, 1, 1, b->found->item[0].score, 0.5, 0, 0.5, 1);
+    b->tensors[ROLE_MAIN] = (decode_tensor){ TENSOR_I32, numbers, 3, { 1, 2, 2 } };
+    expect_ok(run(b));
+    expect_u64(b->found->count, 2);
+    expect_item(b, 0, 0, 1, 0, 0.5, 0.5, 0.5);
+    expect_item(b, 1, 1, 1, 0.5, 0, 0.5, 0.5);
+    b->tensors[ROLE_MAIN] = (decode_tensor){ TENSOR_F32, last, 4, { 1, 2, 3, 2 } };
+    expect_err(run(b), VD_INVALID);
+    bench_free(b);
+}
+
+// covers: INF-4
+VD_TEST(an_anomaly_is_as_bad_as_its_worst_pixel_and_shows_where)
+{
+    bench *b = bench_of(HEAD "output: {decode: anomaly, pixel_min: 0.7}\nclasses: [defect]\n");
+    b->tensors[ROLE_MAIN] = (decode_tensor){ TENSOR_F32, mask, 3, { 1, 4, 8 } };
+    expect_ok(run(b));
+    expect_u64(b->found->count, 2);
+    expect_item(b, 0, 0, 0.9, 0.25, 0.25, 0.25, 0.5);
+    const float *side = vd_detections_side(b->found, &b->found->item[0]);
+    expect_i64(b->found->item[0].side, VD_SIDE_MAP);
+    expect_near(side[0], 0.9, 1e-6);
+    expect_near(side[VD_SIDE_GRID * VD_SIDE_GRID - 1], 0, 1e-6);
+    bench_free(b);
+}
+
+// covers: INF-4
+VD_TEST(an_embedding_is_a_vector_of_length_one)
+{
+    bench *b = bench_of(HEAD "output: {decode: embedding}\nclasses: [picture]\n");
+    const float vector[4] = { 3, 0, -4, NAN };
+    b->tensors[ROLE_MAIN] = floats(vector, 1, 4, 0);
+    expect_ok(run(b));
+    expect_u64(b->found->count, 1);
+    expect_item(b, 0, 0, 1, 0, 0, 1, 1);
+    const float *side = vd_detections_side(b->found, &b->found->item[0]),
+                want[4] = { 0.6f, 0, -0.8f, 0 };
+    for (unsigned i = 0; i < 4; i++) expect_near(side[i], want[i], 1e-6);
+    bench_free(b);
+}
+
+VD_TEST(what_is_said_beside_a_box_moves_with_it_while_there_is_room)
+{
+    vd_detections *from = calloc(1, sizeof *from), *into = calloc(1, sizeof *into);
+    vd_detection d = { .score = 1, .side = VD_SIDE_EMBEDDING, .side_at = 2, .side_count = 2 };
+    from->side[2] = 5;
+    from->side[3] = 6;
+    into->side_used = VD_SIDE_MAX - 3;
+    vd_detections_take_side(into, from, &d);
+    expect_u64(into->side_used, VD_SIDE_MAX - 1);
+    expect_near(vd_detections_side(into, &d)[1], 6, 0);
+    vd_detections_take_side(into, into, &d); /* one number is left */
+    expect_true(vd_detections_side(into, &d) == NULL);
+    expect_i64(d.side, VD_SIDE_NONE);
+    free(from);
+    free(into);
+}
+
 VD_TEST_MAIN(VD_RUN(centernet_rows_become_detections_best_first),
              VD_RUN(overlap_is_suppressed_within_a_class_only),
              VD_RUN(yolox_cells_get_their_place_and_stride),
@@ -325,4 +438,10 @@ VD_TEST_MAIN(VD_RUN(centernet_rows_become_detections_best_first),
              VD_RUN(more_detections_than_fit_keep_the_best),
              VD_RUN(nanodet_distances_are_means_of_shares_in_strides),
              VD_RUN(fcos_distances_begin_in_the_middle_of_a_cell),
-             VD_RUN(detr_queries_that_say_nothing_are_left_out))
+             VD_RUN(detr_queries_that_say_nothing_are_left_out),
+             VD_RUN(key_points_follow_the_box_that_stays),
+             VD_RUN(pixels_of_a_class_that_touch_are_one_thing_with_a_mask),
+             VD_RUN(segments_come_in_any_layout_and_without_the_background),
+             VD_RUN(an_anomaly_is_as_bad_as_its_worst_pixel_and_shows_where),
+             VD_RUN(an_embedding_is_a_vector_of_length_one),
+             VD_RUN(what_is_said_beside_a_box_moves_with_it_while_there_is_room))

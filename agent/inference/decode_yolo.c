@@ -3,6 +3,7 @@
  *   yolox    cx cy w h object class...   raw: a grid cell and a stride are still to be applied
  *   yolov5   cx cy w h object class...   pixels of the tensor
  *   yolov8   cx cy w h class...          pixels of the tensor, usually [1, fields, anchors]
+ *   yolov8-pose   the same, then x y score of each key point
  *
  * Any of them may be the other way round; the descriptor's number of classes tells which. */
 #include "decode_priv.h"
@@ -18,13 +19,16 @@ typedef struct {
 
 static vd_err read_form(const decoder *d, const decode_tensor *in, grid *ret_grid, vd_why *why)
 {
-    int first_class = d->descriptor->decode == DECODE_YOLOV8 ? 4 : 5;
+    bool pose = d->descriptor->decode == DECODE_YOLOV8_POSE;
+    int first_class = pose || d->descriptor->decode == DECODE_YOLOV8 ? 4 : 5;
     int64_t fields = first_class + (int64_t)d->descriptor->class_count;
+    if (pose) fields += 3 * (int64_t)d->descriptor->points;
     if (in->type != TENSOR_F32 || in->rank != 3 || in->dim[0] != 1 ||
         (in->dim[1] != fields && in->dim[2] != fields))
         return decode_misfit(in, why,
-                             first_class == 4 ? "[1,N,4+classes] or [1,4+classes,N] is"
-                                              : "[1,N,5+classes] or [1,5+classes,N] is");
+                             pose ? "[1,N,4+classes+3*points], or the other way round, is"
+                             : first_class == 4 ? "[1,N,4+classes] or [1,4+classes,N] is"
+                                                : "[1,N,5+classes] or [1,5+classes,N] is");
     bool rows = in->dim[2] == fields;
     *ret_grid = (grid){ .data = in->data,
                         .anchors = rows ? in->dim[1] : in->dim[2],
@@ -32,19 +36,6 @@ static vd_err read_form(const decoder *d, const decode_tensor *in, grid *ret_gri
                         .field_step = rows ? 1 : in->dim[2],
                         .first_class = first_class,
                         .classes = (int)d->descriptor->class_count };
-    return VD_OK;
-}
-
-static vd_err make_best_room(decoder *d, int64_t anchors, vd_why *why)
-{
-    size_t room = (size_t)anchors;
-    if (room <= d->best_room) return VD_OK;
-    float *best = realloc(d->best, room * sizeof(*best));
-    if (best) d->best = best;
-    uint16_t *best_class = realloc(d->best_class, room * sizeof(*best_class));
-    if (best_class) d->best_class = best_class;
-    if (!best || !best_class) return vd_fail(why, VD_FULL, "there is no memory for detections");
-    d->best_room = room;
     return VD_OK;
 }
 
@@ -89,7 +80,8 @@ static void add_anchor(decoder *d, const grid *g, int64_t anchor, float stride, 
         w = expf(w) * stride;
         h = expf(h) * stride;
     }
-    decode_add(d, x - w / 2, y - h / 2, x + w / 2, y + h / 2, score, d->best_class[anchor]);
+    decode_add_from(d, x - w / 2, y - h / 2, x + w / 2, y + h / 2, score, d->best_class[anchor],
+                    (int32_t)anchor);
 }
 
 static const int strides[] = { 8, 16, 32 };
@@ -119,8 +111,11 @@ vd_err decode_yolo(decoder *d, const decode_tensor tensors[ROLES], vd_why *why)
     if (!err && raw && g.anchors != cells(&d->descriptor->tensor))
         err = decode_misfit(&tensors[ROLE_MAIN], why,
                             "one anchor for each cell of strides 8, 16 and 32 is");
-    if (!err) err = make_best_room(d, g.anchors, why);
+    if (!err) err = decode_best_room(d, g.anchors, why);
     if (err) return err;
+    d->rows.data = g.data;
+    d->rows.row_step = g.anchor_step;
+    d->rows.field_step = g.field_step;
     if (g.anchor_step > 1)
         best_by_row(d, &g);
     else

@@ -95,8 +95,10 @@ static vd_err read_input(const vd_config_node *input, model_descriptor *d, vd_wh
     return VD_OK;
 }
 
-static const char *const decode_names[] = { "centernet",      "yolox",   "yolov5", "yolov8", "ssd",
-                                            "classification", "nanodet", "fcos",   "detr",   NULL };
+static const char *const decode_names[] = {
+    "centernet", "yolox", "yolov5",      "yolov8",   "ssd",     "classification", "nanodet",
+    "fcos",      "detr",  "yolov8-pose", "segments", "anomaly", "embedding",      NULL
+};
 
 const char *model_decode_name(decode_kind kind)
 {
@@ -116,7 +118,17 @@ static const char *const *output_keys(decode_kind kind)
     static const char *const detr[] = {
         "decode", "boxes", "scores", "activation", "no_object", NULL
     };
+    static const char *const pose[] = { "decode", "predictions", "points", NULL };
+    static const char *const segments[] = { "decode",    "masks",    "activation", "background",
+                                            "pixel_min", "area_min", NULL };
+    static const char *const anomaly[] = { "decode",    "map",      "activation",
+                                           "pixel_min", "area_min", NULL };
+    static const char *const embedding[] = { "decode", "embedding", NULL };
     switch (kind) {
+    case DECODE_YOLOV8_POSE: return pose;
+    case DECODE_SEGMENTS: return segments;
+    case DECODE_ANOMALY: return anomaly;
+    case DECODE_EMBEDDING: return embedding;
     case DECODE_CENTERNET: return centernet;
     case DECODE_SSD: return ssd;
     case DECODE_NANODET:
@@ -133,6 +145,9 @@ static vd_err read_roles(const vd_config_node *output, model_descriptor *d, vd_w
     switch (d->decode) {
     case DECODE_CENTERNET: return vd_config_text(output, "detections", &d->output[ROLE_MAIN], why);
     case DECODE_CLASSIFICATION: return vd_config_text(output, "scores", &d->output[ROLE_MAIN], why);
+    case DECODE_SEGMENTS: return vd_config_text(output, "masks", &d->output[ROLE_MAIN], why);
+    case DECODE_ANOMALY: return vd_config_text(output, "map", &d->output[ROLE_MAIN], why);
+    case DECODE_EMBEDDING: return vd_config_text(output, "embedding", &d->output[ROLE_MAIN], why);
     case DECODE_DETR:
     case DECODE_SSD:
         err = need_text(output, "boxes", &d->output[ROLE_BOXES], why);
@@ -170,6 +185,21 @@ static vd_err read_cells(const vd_config_node *output, model_descriptor *d, vd_w
     return err;
 }
 
+static vd_err read_pixels(const vd_config_node *output, model_descriptor *d, vd_why *why)
+{
+    int64_t points = 0;
+    double pixel_min = -1, area_min = 0.001;
+    vd_err err = vd_config_num(output, "pixel_min", 0, 1, &pixel_min, why);
+    if (!err) err = vd_config_num(output, "area_min", 0, 1, &area_min, why);
+    if (!err) err = vd_config_int(output, "points", 1, MODEL_POINTS_MAX, &points, why);
+    if (!err && d->decode == DECODE_YOLOV8_POSE && !points)
+        err = vd_config_fail(output, why, "'points', how many key points, is needed");
+    d->points = (unsigned)points;
+    d->pixel_min = (float)pixel_min; /* below 0: decode_regions chooses */
+    d->area_min = (float)area_min;
+    return err;
+}
+
 static vd_err read_output(const vd_config_node *output, model_descriptor *d, vd_why *why)
 {
     static const char *const activations[] = { "none", "softmax", "sigmoid", NULL };
@@ -189,6 +219,7 @@ static vd_err read_output(const vd_config_node *output, model_descriptor *d, vd_
     if (!err) err = vd_config_bool(output, "no_object", &d->no_object, why);
     if (!err && (d->decode == DECODE_NANODET || d->decode == DECODE_FCOS))
         err = read_cells(output, d, why);
+    if (!err) err = read_pixels(output, d, why);
     if (err) return err;
     d->activation = (activation)act;
     d->top_first = order == 1;
@@ -256,6 +287,12 @@ static vd_err read_classes(const vd_config_node *root, const char *folder, model
     return list ? read_class_list(list, d, why) : read_class_file(root, folder, d, why);
 }
 
+/* Nothing comes twice, so nothing is suppressed unless the descriptor asks for it. */
+static bool comes_once(const model_descriptor *d)
+{
+    return d->decode == DECODE_DETR || d->decode == DECODE_SEGMENTS || d->decode == DECODE_ANOMALY;
+}
+
 static vd_err read_root(const vd_config_node *root, const char *folder, model_descriptor *d,
                         vd_why *why)
 {
@@ -273,7 +310,7 @@ static vd_err read_root(const vd_config_node *root, const char *folder, model_de
     if (!err) err = read_output(vd_config_get(root, "output"), d, why);
     if (!err) err = read_classes(root, folder, d, why);
     if (!err) err = vd_config_num(root, "score_min", VD_SCORE_FLOOR, 1, &score_min, why);
-    if (d->decode == DECODE_DETR) nms_iou = 1; /* its queries do not double */
+    if (!err && comes_once(d)) nms_iou = 1;
     if (!err) err = vd_config_num(root, "nms_iou", 0.01, 1, &nms_iou, why);
     d->score_min = (float)score_min;
     d->nms_iou = (float)nms_iou;

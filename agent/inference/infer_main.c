@@ -8,6 +8,17 @@
 
 #include "vd/json.h"
 
+static void print_side(vd_json_w *w, const vd_detections *found, const vd_detection *d)
+{
+    static const char *const names[] = { "", "points", "mask", "map", "embedding" };
+    const float *side = vd_detections_side(found, d);
+    if (!side) return;
+    vd_json_w_key(w, names[d->side]);
+    vd_json_w_list(w);
+    for (unsigned i = 0; i < d->side_count; i++) vd_json_w_num(w, (double)side[i], 5);
+    vd_json_w_list_end(w);
+}
+
 static void print_line(const vd_model *model, const vd_detections *found, unsigned number,
                        int width, int height)
 {
@@ -30,6 +41,7 @@ static void print_line(const vd_model *model, const vd_detections *found, unsign
         vd_json_w_list(&w);
         for (int k = 0; k < 4; k++) vd_json_w_num(&w, (double)box[k], 3);
         vd_json_w_list_end(&w);
+        print_side(&w, found, d);
         vd_json_w_object_end(&w);
     }
     vd_json_w_list_end(&w);

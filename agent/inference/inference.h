@@ -16,11 +16,26 @@
 typedef struct {
     float l, t, w, h; /* 0..1 of the full picture */
 } vd_box;
+
+/* What a model says of a thing beside its box: numbers, in one bounded list of the picture. Things
+ * that come when it is full have none. */
+#define VD_SIDE_MAX  4096
+#define VD_SIDE_GRID 16 /* rows and columns of a mask or map, laid over the box */
+typedef enum {
+    VD_SIDE_NONE,
+    VD_SIDE_POINTS,    /* key points: x, y (0..1 of the full picture) and score of each */
+    VD_SIDE_MASK,      /* how much of each cell belongs to the thing, 0..1, row by row */
+    VD_SIDE_MAP,       /* how unusual each cell is, 0..1, row by row */
+    VD_SIDE_EMBEDDING, /* what it looks like: a vector of length 1; the product of two is how alike
+                        */
+} vd_side;
 typedef struct {
-    vd_box box; /* the whole picture for classifications */
+    vd_box box; /* the whole picture for classifications and embeddings */
     float score;
     uint16_t class_id; /* of the model, or of the camera's vocabulary where there are several */
     int16_t parent;    /* index of the detection in whose crop this one was found; -1: none */
+    uint8_t side;      /* vd_side: what vd_detections_side gives */
+    uint16_t side_at, side_count;
 } vd_detection;
 typedef struct {
     unsigned first, count;
@@ -32,7 +47,13 @@ typedef struct {
     /* Classes that no model looked for in this picture: that there is none means nothing. */
     unsigned blind_count;
     vd_class_range blind[VD_VOCABULARY_MODELS_MAX];
+    unsigned side_used;
+    float side[VD_SIDE_MAX];
 } vd_detections;
+/* Its numbers, side_count of them; NULL when it has none. */
+const float *vd_detections_side(const vd_detections *list, const vd_detection *d);
+/* `d` is a copy of an item of `from`: its numbers follow it into `into`, or it loses them. */
+void vd_detections_take_side(vd_detections *into, const vd_detections *from, vd_detection *d);
 static inline bool vd_detections_blind(const vd_detections *d, unsigned class_id)
 {
     for (unsigned i = 0; i < d->blind_count; i++)

@@ -156,6 +156,7 @@ static void append(const vd_lineup *l, const step *s, int parent, vd_detections 
         d.class_id = (uint16_t)(d.class_id + s->first);
         d.parent = (int16_t)parent;
         if (parent >= 0 && vd_model_classifies(s->model)) d.box = into->item[parent].box;
+        vd_detections_take_side(into, &l->found, &d);
         into->item[into->count++] = d;
     }
     into->preprocess_us += l->found.preprocess_us;
@@ -261,7 +262,7 @@ void vd_lineup_run(vd_lineup *l, const vd_frame *frame, vd_detections *ret_detec
 {
     l->utc_us = vd_frame_picture(frame)->utc_us;
     *ret_look = (vd_lineup_look){ 0 };
-    ret_detections->count = ret_detections->blind_count = 0;
+    ret_detections->count = ret_detections->blind_count = ret_detections->side_used = 0;
     ret_detections->preprocess_us = ret_detections->run_us = 0;
     for (unsigned i = 0; i < l->count; i++) {
         const step *s = &l->step[i];

@@ -425,7 +425,8 @@ vd_provider vd_model_provider(const vd_model *model, vd_why *ret_why)
 
 bool vd_model_classifies(const vd_model *model)
 {
-    return model->descriptor.decode == DECODE_CLASSIFICATION;
+    return model->descriptor.decode == DECODE_CLASSIFICATION ||
+           model->descriptor.decode == DECODE_EMBEDDING;
 }
 
 vd_vocabulary_part vd_model_part(const vd_model *model, const char *id)

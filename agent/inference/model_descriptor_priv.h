@@ -9,6 +9,7 @@
 #define MODEL_SIDE_MAX    4096 /* vd_frame_tensor's limit */
 #define MODEL_STRIDES_MAX 6
 #define MODEL_BINS_MAX    64
+#define MODEL_POINTS_MAX  128
 
 typedef enum {
     DECODE_CENTERNET,
@@ -19,7 +20,11 @@ typedef enum {
     DECODE_CLASSIFICATION,
     DECODE_NANODET,
     DECODE_FCOS,
-    DECODE_DETR
+    DECODE_DETR,
+    DECODE_YOLOV8_POSE,
+    DECODE_SEGMENTS,
+    DECODE_ANOMALY,
+    DECODE_EMBEDDING
 } decode_kind;
 
 /* Which output tensor plays which part. */
@@ -38,8 +43,10 @@ typedef struct {
     bool no_object;            /* the last class of the scores is no class */
     int stride[MODEL_STRIDES_MAX];
     unsigned stride_count;
-    int bins;         /* numbers for each side of a box */
-    bool cell_center; /* distances begin in the middle of a cell, not at its corner */
+    unsigned points;           /* key points of each thing */
+    float pixel_min, area_min; /* of a pixel's score; of a region's share of the picture */
+    int bins;                  /* numbers for each side of a box */
+    bool cell_center;          /* distances begin in the middle of a cell, not at its corner */
     const char **class_name;
     unsigned class_count;
     float score_min, nms_iou; /* nms_iou 1: none */

@@ -216,6 +216,33 @@ VD_TEST(a_detector_gets_a_descriptor_with_which_the_agent_runs_it)
     free(found);
 }
 
+VD_TEST(a_backbone_gives_the_agent_a_vector_of_length_one)
+{
+    vd_convert_result result;
+    vd_model *model = NULL;
+    uint8_t pixels[64 * 64 * 3 / 2];
+    vd_detections *found = malloc(sizeof *found);
+    expect_ok(vd_file_save(in_folder("looks.yaml"), 0600,
+                           VD_STR("name: looks\nfile: looks.onnx\ninput: {size: [8, 8]}\n"
+                                  "output: {decode: embedding}\nclasses: [picture]\n"),
+                           NULL));
+    vd_convert_options options = { .name = "looks", .descriptor = in_folder("looks.yaml") };
+    expect_ok(vd_convert_model(sample("float"), in_folder("looks"), &options, &result, NULL));
+    expect_ok(
+        vd_model_load(result.descriptor_path, &(vd_model_options){ .threads = 1 }, &model, NULL));
+    vd_frame *frame = grey_frame(pixels);
+    expect_ok(vd_model_run(model, frame, found, NULL));
+    expect_u64(found->count, 1);
+    const float *side = vd_detections_side(found, &found->item[0]);
+    double squares = 0;
+    for (unsigned i = 0; i < 4; i++) squares += (double)side[i] * (double)side[i];
+    expect_u64(found->item[0].side_count, 4);
+    expect_near(squares, 1, 1e-5);
+    vd_frame_unref(frame);
+    vd_model_free(model);
+    free(found);
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -242,6 +269,7 @@ int main(void)
         VD_RUN(flexible_options_are_read_by_name),
         VD_RUN(a_refused_model_leaves_no_file),
         VD_RUN(a_detector_gets_a_descriptor_with_which_the_agent_runs_it),
+        VD_RUN(a_backbone_gives_the_agent_a_vector_of_length_one),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
