@@ -135,6 +135,14 @@ static vd_err read_camera_decoding(const vd_config_node *node, agent_camera *cam
     return err;
 }
 
+/* Whether it is used, and what looks at it for what. */
+static vd_err read_camera_use(const vd_config_node *node, agent_camera *camera, vd_why *why)
+{
+    vd_err err = vd_config_bool(node, "enabled", &camera->enabled, why);
+    if (!err) err = own_rules(node, camera, why);
+    return err ? err : config_camera_models(node, camera, why);
+}
+
 static vd_err read_camera(const vd_config_node *node, agent_config *c, vd_why *why)
 {
     static const char *const keys[] = { "id",     "url",     "file",          "folder",
@@ -172,9 +180,7 @@ static vd_err read_camera(const vd_config_node *node, agent_config *c, vd_why *w
     if (!err) err = vd_config_int(node, "max_fps", 0, 240, &camera.max_fps, why);
     if (!err) err = read_camera_decoding(node, &camera, why);
     if (!err) err = read_camera_recording(node, &camera.recording, why);
-    if (!err) err = vd_config_bool(node, "enabled", &camera.enabled, why);
-    if (!err) err = own_rules(node, &camera, why);
-    if (!err) err = config_camera_models(node, &camera, why);
+    if (!err) err = read_camera_use(node, &camera, why);
     if (err) return err;
     camera.line = vd_config_line(node);
     c->camera[c->camera_count++] = camera;
