@@ -14,7 +14,7 @@
 #include "vd/clock.h"
 
 #define LATE_SPEED    2
-#define LATE_SLICE_US 15000
+#define LATE_SLICE_US 25000
 #define LATE_READY    1 /* pictures that the agent may have when the next late one goes */
 #define UNABLE_US     60000000
 #define SHOW_EACH_US  5000000 /* asleep: a picture for the model and the watch this often */
