@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.request
 
 import training_data
 import updates
@@ -79,6 +80,123 @@ def footage_1080p(folder):
         ["ffmpeg", "-v", "error", "-i", FOOTAGE, "-t", "24", "-vf", "scale=1920:1080,fps=25", "-c:v", "libx264", "-preset", "veryfast", "-g", "25",
          "-bf", "0", "-pix_fmt", "yuv420p", "-an", out], check=True)
     return out
+
+
+def cpu_of_tree(root):
+    """User and system seconds of a process and its living descendants."""
+    parents, cpu = {}, {}
+    for entry in pathlib.Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        parents[int(entry.name)] = int(fields[1])
+        cpu[int(entry.name)] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    tree, grew = {root}, True
+    while grew:
+        grew = {pid for pid, parent in parents.items() if parent in tree} - tree
+        tree |= grew
+    return sum(cpu.get(pid, 0) for pid in tree)
+
+
+class G1(Row):
+    """An idle camera: one real picture with grain, over RTSP. Product: the whole agent with its model, continuous recording and
+    pre-roll. Peer: motion, passthrough, with a pre-roll of as many seconds. Both are given time to settle; CPU is of the
+    seconds after. Before that a film is played in which a part of the same yard comes alive now and then, with people who walk
+    through it: every picture with them must be handed out, or there is no figure."""
+    name, what, beside = "G1", "CPU of an idle 1080p25 camera, recording and pre-roll on", "motion 4.5.1, passthrough"
+    unit, hold = "CPU s a minute", 0.2
+    settle_s, measure_s = 6, 20
+    grain = "noise=alls=3:allf=t"
+    passes = [(18.4, 180, 30), (26.2, 230, 4), (34.0, 260, 10), (41.3, 300, 6), (48.6, 312, 4)]  # when; from which picture, how many
+
+    def film(self, name, seconds, passes):
+        """Pictures 175 to 327 of the footage have somebody in this part of the yard; picture 100 has not."""
+        out = self.folder / name
+        graph = [f"movie={FOOTAGE},trim=start_frame=100:end_frame=101,scale=1920:1080,loop=-1:1,trim=end_frame={seconds * 25},setpts=N/(25*TB)[v0]"]
+        for i, (at, first, count) in enumerate(passes):
+            graph.append(f"movie={FOOTAGE},trim=start_frame={first}:end_frame={first + count},crop=256:192:0:96,scale=640:360,setpts=(N/10+{at})/TB[p{i}]")
+            graph.append(f"[v{i}][p{i}]overlay=0:180:eof_action=pass[v{i + 1}]")
+        graph.append(f"[v{len(passes)}]{self.grain}")
+        subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", ";".join(graph), "-r", "25", "-c:v", "libx264", "-preset", "veryfast",
+                        "-g", "25", "-bf", "0", "-pix_fmt", "yuv420p", out], check=True)
+        return out
+
+    def prepare(self):
+        for needed in (BUILD / "agent/vedette-agent", BUILD / "bench/g1_found", BUILD / "tools/camera-sim/camera-sim", FOOTAGE):
+            if not needed.exists():
+                raise Missing(f"{needed} is not there")
+        if not shutil.which("motion"):
+            raise Missing("motion is not there")
+        self.found(self.film("passers-by.mp4", 52, self.passes))
+        idle = self.film("idle.mp4", 20, [])
+        self.sim = subprocess.Popen([BUILD / "tools/camera-sim/camera-sim", "--port", "0", "--cache", self.folder / "cache", "--loop", "--end-with-stdin",
+                                     "--camera", f"idle={idle}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for line in self.sim.stdout:
+            if line.startswith("camera-sim: ready "):
+                self.url = line.split()[2]
+                break
+
+    def found(self, film):
+        """No event missed, and found in time: otherwise there is no figure."""
+        spans = [f"{round(at * 25)}-{round((at + count / 10) * 25) - 1}" for at, _, count in self.passes]
+        environment = {**os.environ, "VEDETTE_CAMERA_CHILD": str(BUILD / "agent/camera/vedette-camera")}
+        figures = run_tree(BUILD / "bench/g1_found", film, 25, *spans, env=environment).figures
+        self.note = f"{figures['events']} passers-by found, after {figures['median_ms']:.0f} ms in the middle and {figures['most_ms']:.0f} ms at most; " \
+            f"{figures['decoded']} of {figures['packets']} pictures decoded"
+        print(f"bench: {self.note}", flush=True)
+        if figures["missed_pictures"]:
+            raise Missing(f"{figures['missed_pictures']} pictures with somebody in them were missed")
+
+    def finish(self):
+        if getattr(self, "sim", None):
+            self.sim.stdin.close()
+            self.sim.wait()
+
+    def measured(self, process, ready):
+        try:
+            ready()
+            time.sleep(self.settle_s)
+            begun, before = time.monotonic(), cpu_of_tree(process.pid)
+            time.sleep(self.measure_s)
+            used = cpu_of_tree(process.pid) - before
+            if process.poll() is not None:
+                raise Missing(f"{process.args[0]} ended by itself")
+            return used / (time.monotonic() - begun) * 60
+        finally:
+            process.terminate()
+            process.wait()
+
+    def product(self):
+        state, config = tempfile.mkdtemp(dir=self.folder), self.folder / "agent.yaml"
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        config.write_text(f"state_dir: {state}\ncameras: [{{id: idle, url: '{self.url}'}}]\nrecording: {{enabled: true}}\n"
+                          f"model: {{path: {MODEL}}}\nlocal: {{port: {port}}}\n")
+        agent = subprocess.Popen([BUILD / "agent/vedette-agent", "--config", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
+        return self.measured(agent, lambda: self.asleep(port))
+
+    def asleep(self, port):
+        for _ in range(120):
+            time.sleep(0.5)
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+                    if 'vedette_agent_camera_asleep{camera="idle"} 1' in answer.read().decode():
+                        return
+            except OSError:
+                continue
+        raise Missing("the camera did not fall asleep within a minute")
+
+    def peer(self):
+        config = self.folder / "motion.conf"
+        config.write_text(f"daemon off\nsetup_mode off\nlog_level 3\ntarget_dir {self.folder}\nnetcam_url {self.url}\nwidth 1920\nheight 1080\n"
+                          "framerate 25\nmovie_output on\nmovie_passthrough on\npicture_output off\npre_capture 125\npost_capture 125\n"
+                          "webcontrol_port 0\nstream_port 0\n")
+        motion = subprocess.Popen(["motion", "-c", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return self.measured(motion, lambda: time.sleep(6))
 
 
 class G2(Row):
@@ -306,4 +424,4 @@ class G15(Row):
         return peer / product
 
 
-ROWS = [G2, G5x1, G5x4, G5x16, G9, G10Many, G10One, G13Head, G13Full, G14, G15]
+ROWS = [G1, G2, G5x1, G5x4, G5x16, G9, G10Many, G10One, G13Head, G13Full, G14, G15]
