@@ -38,9 +38,9 @@ static void expect_found_out(const char *lie, uint64_t pictures_before)
 /* covers: CAM-1 */
 VD_TEST(a_message_of_no_known_form_ends_the_child)
 {
-    static const char *const lies[] = { "short",       "version",     "length",
-                                        "type",        "agents-type", "long",
-                                        "counts-fall", "why-open",    "why-not-text" };
+    static const char *const lies[] = { "short",        "version", "length",      "type",
+                                        "agents-type",  "long",    "counts-fall", "why-open",
+                                        "why-not-text", "gate" };
     for (size_t i = 0; i < VD_COUNT_OF(lies); i++) expect_found_out(lies[i], 0);
 }
 
@@ -77,6 +77,31 @@ VD_TEST(a_picture_of_the_liar_that_fits_is_shown)
     watch_stop(&watch);
 }
 
+static bool noted;
+
+static void note_it(void *ctx, const vd_why *note)
+{
+    (void)ctx;
+    noted = strstr(note->fact, "'vaapi'") != NULL && strstr(note->hint, "software") != NULL;
+}
+
+/* covers: CAM-5 */
+VD_TEST(a_process_that_dies_with_its_hardware_decoder_goes_on_in_software)
+{
+    char url[] = "rtsp://liar/hardware";
+    watcher watch;
+    const vd_camera_config config = {
+        .id = "liar", .kind = VD_CAMERA_RTSP, .url = url, .child_path = liar(), .hwaccel = "auto"
+    };
+    const vd_camera_sink sink = {
+        .ctx = &watch, .picture = saw_picture, .status = saw_status, .note = note_it
+    };
+    watch_start_with(&watch, &config, &sink);
+    expect_true(watch_for(&watch, pictures_are, 1));
+    watch_stop(&watch);
+    expect_true(noted);
+}
+
 static bool holds_one(const watcher *watch, int64_t count)
 {
     return watch->held_count >= (unsigned)count && watch->status.state == VD_CAMERA_FAILED;
@@ -111,4 +136,5 @@ VD_TEST_MAIN(VD_RUN(a_message_of_no_known_form_ends_the_child),
              VD_RUN(a_picture_outside_its_memory_ends_the_child),
              VD_RUN(a_picture_of_the_liar_that_fits_is_shown),
              VD_RUN(a_slot_that_is_lent_cannot_be_shown_again),
+             VD_RUN(a_process_that_dies_with_its_hardware_decoder_goes_on_in_software),
              VD_RUN(a_child_that_says_nothing_at_all_is_hung))

@@ -124,7 +124,8 @@ static inline void saw_status(void *ctx, const vd_camera_status *status)
     pthread_mutex_unlock(&watch->lock);
 }
 
-static inline void watch_start(watcher *watch, const vd_camera_config *config)
+static inline void watch_start_with(watcher *watch, const vd_camera_config *config,
+                                    const vd_camera_sink *sink)
 {
     pthread_condattr_t attributes;
     memset(watch, 0, sizeof *watch);
@@ -132,13 +133,18 @@ static inline void watch_start(watcher *watch, const vd_camera_config *config)
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&watch->changed, &attributes);
+    vd_why why = { 0 };
+    pthread_mutex_lock(&watch->lock); /* callbacks wait until `camera` is known */
+    expect_ok(vd_camera_start(config, sink, &watch->camera, &why));
+    pthread_mutex_unlock(&watch->lock);
+}
+
+static inline void watch_start(watcher *watch, const vd_camera_config *config)
+{
     const vd_camera_sink sink = {
         .ctx = watch, .packet = saw_packet, .picture = saw_picture, .status = saw_status
     };
-    vd_why why = { 0 };
-    pthread_mutex_lock(&watch->lock); /* callbacks wait until `camera` is known */
-    expect_ok(vd_camera_start(config, &sink, &watch->camera, &why));
-    pthread_mutex_unlock(&watch->lock);
+    watch_start_with(watch, config, &sink);
 }
 
 static inline void watch_stop(watcher *watch)

@@ -132,8 +132,8 @@ static int allow_self(scmp_filter_ctx filter)
     return error;
 }
 
-/* Device nodes for both, threads but no processes. clone3 hides its flags: libc then takes clone.
- */
+/* Device nodes for both, threads but no processes. clone3, which hides its flags, is not there:
+ * libc then takes clone. */
 static int allow_driver(scmp_filter_ctx filter)
 {
     int error = allow(filter, for_driver, VD_COUNT_OF(for_driver));
@@ -143,7 +143,6 @@ static int allow_driver(scmp_filter_ctx filter)
     if (!error)
         error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
                                  SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
-    if (!error) error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     return error;
 }
 
@@ -192,7 +191,7 @@ static int filter_load(unsigned needs)
 {
     const bool driver = needs & SANDBOX_DRIVER;
     const scmp_filter_ctx filter =
-        seccomp_init(driver ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_KILL_PROCESS);
+        seccomp_init(driver ? SCMP_ACT_ERRNO(ENOSYS) : SCMP_ACT_KILL_PROCESS);
     if (!filter) return -ENOMEM;
     int error = allow(filter, always, VD_COUNT_OF(always));
     if (!error) error = allow_memory(filter);

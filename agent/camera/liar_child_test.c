@@ -103,6 +103,10 @@ static void lie_message(const char *lie)
         memcpy(much, &head, sizeof head);
         say(much, sizeof much);
     }
+    if (strcmp(lie, "gate") == 0) {
+        const wire_beat beat = { .head = WIRE_HEAD(WIRE_BEAT, sizeof beat), .gate = 99 };
+        say(&beat, sizeof beat);
+    }
     if (strcmp(lie, "counts-fall") == 0) {
         say_beat(WIRE_BEAT, 9);
         say_beat(WIRE_BEAT, 8);
@@ -144,6 +148,17 @@ static void lie_stream(const char *lie)
     if (strcmp(lie, "map-uneven") == 0) ask_map(4097);
 }
 
+/* The driver takes the process down; without it all is well. */
+static void die_with_hardware(void)
+{
+    const wire_beat beat = { .head = WIRE_HEAD(WIRE_BEAT, sizeof beat), .decoder = "vaapi" };
+    if (strcmp(config.hwaccel, "off") != 0) {
+        say(&beat, sizeof beat);
+        abort();
+    }
+    lie_picture("picture-true");
+}
+
 int main(void)
 {
     if (recv(WIRE_FD, &config, sizeof config, 0) != sizeof config) return 0;
@@ -151,6 +166,8 @@ int main(void)
     if (strcmp(lie, "nothing") != 0) say_beat(WIRE_HELLO, 0);
     if (strncmp(lie, "picture-", 8) == 0)
         lie_picture(lie);
+    else if (strcmp(lie, "hardware") == 0)
+        die_with_hardware();
     else
         lie_message(lie);
     lie_stream(lie);

@@ -1,11 +1,14 @@
 /* What a taken-over camera child can still do: each try runs in a fork that is sandboxed first. */
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,12 +21,12 @@
 typedef bool (*deed)(void); /* false: it was refused */
 
 /* waitpid's status of a fork that entered the sandbox and did it. */
-static int status_of(bool network, deed try_it)
+static int status_of(unsigned needs, deed try_it)
 {
     int status = 0;
     const pid_t pid = fork();
     if (pid == 0) {
-        if (sandbox_enter(network ? (unsigned)SANDBOX_NETWORK : 0u, NULL)) _exit(NO_BOX);
+        if (sandbox_enter(needs, NULL)) _exit(NO_BOX);
         _exit(try_it() ? SURVIVED : 0);
     }
     assert_true(pid > 0);
@@ -31,23 +34,23 @@ static int status_of(bool network, deed try_it)
     return status;
 }
 
-static void expect_death(bool network, deed try_it)
+static void expect_death(unsigned needs, deed try_it)
 {
-    const int status = status_of(network, try_it);
+    const int status = status_of(needs, try_it);
     expect_true(WIFSIGNALED(status));
     expect_i64(WTERMSIG(status), SIGSYS);
 }
 
-static void expect_refusal(bool network, deed try_it)
+static void expect_refusal(unsigned needs, deed try_it)
 {
-    const int status = status_of(network, try_it);
+    const int status = status_of(needs, try_it);
     expect_true(WIFEXITED(status));
     expect_i64(WEXITSTATUS(status), 0);
 }
 
-static void expect_allowed(bool network, deed try_it)
+static void expect_allowed(unsigned needs, deed try_it)
 {
-    const int status = status_of(network, try_it);
+    const int status = status_of(needs, try_it);
     expect_true(WIFEXITED(status));
     expect_i64(WEXITSTATUS(status), SURVIVED);
 }
@@ -126,6 +129,24 @@ static bool be_somebody(void)
     return geteuid() == 0;
 }
 
+static char node[] = "/tmp/vedette-node-XXXXXX"; /* stands in for a device that "nobody" may open */
+
+static bool open_a_node(void)
+{
+    return open(node, O_RDWR | O_CLOEXEC) >= 0;
+}
+
+static void *nothing(void *arg)
+{
+    return arg;
+}
+
+static bool make_a_thread(void)
+{
+    pthread_t thread;
+    return pthread_create(&thread, NULL, nothing, NULL) == 0 && pthread_join(thread, NULL) == 0;
+}
+
 static bool use_memory_and_time(void)
 {
     struct timespec now;
@@ -139,52 +160,74 @@ static bool use_memory_and_time(void)
 /* covers: CAM-1 */
 VD_TEST(running_a_program_is_death)
 {
-    expect_death(true, run_a_program);
-    expect_death(false, run_a_program);
+    expect_death(SANDBOX_NETWORK, run_a_program);
+    expect_death(0, run_a_program);
 }
 
 /* covers: CAM-1 */
 VD_TEST(opening_for_writing_is_death)
 {
-    expect_death(true, open_for_writing);
-    expect_death(true, open_for_both);
-    expect_death(false, open_for_writing);
+    expect_death(SANDBOX_NETWORK, open_for_writing);
+    expect_death(SANDBOX_NETWORK, open_for_both);
+    expect_death(0, open_for_writing);
     expect_true(access("/tmp/vedette-sandbox-test", F_OK) != 0);
 }
 
 /* covers: CAM-1 */
 VD_TEST(touching_other_processes_is_death)
 {
-    expect_death(true, trace_the_parent);
-    expect_death(true, kill_the_parent);
-    expect_death(true, make_a_process);
-    expect_death(true, become_root_again);
-    expect_death(true, raise_a_limit);
-    expect_death(true, remove_a_file);
+    expect_death(SANDBOX_NETWORK, trace_the_parent);
+    expect_death(SANDBOX_NETWORK, kill_the_parent);
+    expect_death(SANDBOX_NETWORK, make_a_process);
+    expect_death(SANDBOX_NETWORK, become_root_again);
+    expect_death(SANDBOX_NETWORK, raise_a_limit);
+    expect_death(SANDBOX_NETWORK, remove_a_file);
 }
 
 VD_TEST(a_file_camera_has_no_network_and_opens_nothing)
 {
-    expect_death(false, make_a_socket);
-    expect_death(false, open_for_reading);
-    expect_death(true, make_a_raw_packet_socket);
+    expect_death(0, make_a_socket);
+    expect_death(0, open_for_reading);
+    expect_death(SANDBOX_NETWORK, make_a_raw_packet_socket);
 }
 
 VD_TEST(memory_never_becomes_code_and_nobody_is_root)
 {
-    expect_refusal(true, make_memory_code);
-    expect_refusal(true, be_somebody);
+    expect_refusal(SANDBOX_NETWORK, make_memory_code);
+    expect_refusal(SANDBOX_NETWORK, be_somebody);
 }
 
 VD_TEST(what_the_work_needs_is_allowed)
 {
-    expect_allowed(false, use_memory_and_time);
-    expect_allowed(true, make_a_socket);
-    expect_allowed(true, open_for_reading);
+    expect_allowed(0, use_memory_and_time);
+    expect_allowed(SANDBOX_NETWORK, make_a_socket);
+    expect_allowed(SANDBOX_NETWORK, open_for_reading);
+}
+
+/* covers: CAM-5 */
+VD_TEST(a_hardware_driver_gets_threads_and_devices_but_no_programs_and_no_files)
+{
+    const int made_fd = mkstemp(node);
+    expect_i64(fchmod(made_fd, 0666), 0);
+    close(made_fd);
+    expect_allowed(SANDBOX_DRIVER, make_a_thread);
+    expect_allowed(SANDBOX_DRIVER, open_a_node);
+    expect_refusal(SANDBOX_DRIVER, run_a_program);
+    expect_refusal(SANDBOX_DRIVER, make_a_process);
+    expect_refusal(SANDBOX_DRIVER, kill_the_parent);
+    expect_refusal(SANDBOX_DRIVER, trace_the_parent);
+    expect_refusal(SANDBOX_DRIVER, open_for_writing);
+    expect_refusal(SANDBOX_DRIVER, make_a_socket);
+    expect_refusal(SANDBOX_DRIVER, be_somebody);
+    expect_allowed(SANDBOX_DRIVER | SANDBOX_NETWORK, make_a_socket);
+    expect_refusal(SANDBOX_DRIVER | SANDBOX_NETWORK, open_for_writing);
+    unlink(node);
+    expect_true(access("/tmp/vedette-sandbox-test", F_OK) != 0);
 }
 
 VD_TEST_MAIN(VD_RUN(running_a_program_is_death), VD_RUN(opening_for_writing_is_death),
              VD_RUN(touching_other_processes_is_death),
              VD_RUN(a_file_camera_has_no_network_and_opens_nothing),
              VD_RUN(memory_never_becomes_code_and_nobody_is_root),
+             VD_RUN(a_hardware_driver_gets_threads_and_devices_but_no_programs_and_no_files),
              VD_RUN(what_the_work_needs_is_allowed))
