@@ -102,7 +102,7 @@ def cpu_of_tree(root):
 
 
 class G1(Row):
-    """An idle camera: one real picture with grain, over RTSP. Product: the whole agent with its model, continuous recording and
+    """An idle camera: a real yard without people and with grain, over RTSP. Product: the whole agent with its model, continuous recording and
     pre-roll. Peer: motion, passthrough, with a pre-roll of as many seconds. Both are given time to settle; CPU is of the
     seconds after. Before that a film is played in which a part of the same yard comes alive now and then, with people who walk
     through it: every picture with them must be handed out, or there is no figure."""
@@ -113,9 +113,12 @@ class G1(Row):
     passes = [(18.4, 180, 30), (26.2, 230, 4), (34.0, 260, 10), (41.3, 300, 6), (48.6, 312, 4)]  # when; from which picture, how many
 
     def film(self, name, seconds, passes):
-        """Pictures 175 to 327 of the footage have somebody in this part of the yard; picture 100 has not."""
-        out = self.folder / name
-        graph = [f"movie={FOOTAGE},trim=start_frame=100:end_frame=101,scale=1920:1080,loop=-1:1,trim=end_frame={seconds * 25},setpts=N/(25*TB)[v0]"]
+        """Pictures 175 to 327 of the footage have somebody in this part of the yard; the median of many has nobody anywhere."""
+        out, empty = self.folder / name, self.folder / "empty.png"
+        if not empty.exists():
+            subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", f"movie={FOOTAGE},trim=end_frame=260,tmedian=radius=100", "-frames:v", "1",
+                            empty], check=True)
+        graph = [f"movie={empty},scale=1920:1080,loop=-1:1,trim=end_frame={seconds * 25},setpts=N/(25*TB)[v0]"]
         for i, (at, first, count) in enumerate(passes):
             graph.append(f"movie={FOOTAGE},trim=start_frame={first}:end_frame={first + count},crop=256:192:0:96,scale=640:360,setpts=(N/10+{at})/TB[p{i}]")
             graph.append(f"[v{i}][p{i}]overlay=0:180:eof_action=pass[v{i + 1}]")
