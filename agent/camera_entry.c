@@ -120,8 +120,8 @@ static void go_to_line(printer *p, const vd_config_node *node)
 
 static bool among(const char *key, const char *const *keys)
 {
-    while (*keys && strcmp(*keys, key) != 0) keys++;
-    return *keys;
+    while (key && *keys && strcmp(*keys, key) != 0) keys++;
+    return key && *keys;
 }
 
 /* The i-th member; the one whose name comes after `before` when they are to be sorted. */
@@ -129,16 +129,17 @@ static const vd_config_node *member_of(const printer *p, const vd_config_node *m
                                        const char *before, const char **ret_key)
 {
     const vd_config_node *next = NULL;
-    const char *key;
+    const char *key, *least = NULL;
 
     if (!p->sorted) return vd_config_member(map, i, ret_key);
     for (i = 0; i < vd_config_len(map); i++) {
         const vd_config_node *value = vd_config_member(map, i, &key);
         if (before && strcmp(key, before) <= 0) continue;
-        if (next && strcmp(key, *ret_key) > 0) continue;
+        if (least && strcmp(key, least) > 0) continue;
         next = value;
-        *ret_key = key;
+        least = key;
     }
+    *ret_key = least;
     return next;
 }
 

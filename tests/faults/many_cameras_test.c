@@ -124,7 +124,7 @@ static void write_yaml(house *h)
         &yaml,
         "state_dir: %s/state\nmodel: {path: /nowhere.onnx}\n"
         "evidence: {pre_roll: 60s}\ntemplates:\n  yard:\n    parameters: {port: , name: }\n"
-        "    url: 'rtsp://127.0.0.1:${port}/${name}'\ncameras:\n",
+        "    decode: all\n    url: 'rtsp://127.0.0.1:${port}/${name}'\ncameras:\n",
         folder));
     for (unsigned i = 0; i < HEALTHY; i++) {
         snprintf(id, sizeof id, "good-%u", i);
