@@ -2,6 +2,7 @@
  * small part of its own height, so that one who stands on it and sways is counted once at most; it
  * has crossed when the way from where it was last clear to where it is clear now cuts the line
  * between its two points. Clockwise: as the picture is seen, about the line's first point. */
+#include <inttypes.h>
 #include <math.h>
 
 #include "scene_priv.h"
@@ -54,11 +55,9 @@ static void fill(vd_scene *scene, vd_fact *fact, const vd_track *track, const fo
     fact->track = *track;
     fact->best_score = f->best_score;
     fact_say(scene, fact, "direction", "%s", way > 0 ? "clockwise" : "counterclockwise");
-    fact_say(scene, fact, "total", "%llu",
-             (unsigned long long)(totals->clockwise + totals->counterclockwise));
-    fact_say(scene, fact, "clockwiseTotal", "%llu", (unsigned long long)totals->clockwise);
-    fact_say(scene, fact, "counterclockwiseTotal", "%llu",
-             (unsigned long long)totals->counterclockwise);
+    fact_say(scene, fact, "total", "%" PRIu64, totals->clockwise + totals->counterclockwise);
+    fact_say(scene, fact, "clockwiseTotal", "%" PRIu64, totals->clockwise);
+    fact_say(scene, fact, "counterclockwiseTotal", "%" PRIu64, totals->counterclockwise);
 }
 
 static void tell(vd_scene *scene, held *h, const vd_track *track, const follower *f, int way)

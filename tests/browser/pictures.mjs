@@ -121,7 +121,7 @@ export function makePictures({ clips = true } = {}) {
             const picture = readFileSync(jpeg);
             const clip = clips ? readFileSync(mp4) : Buffer.alloc(0);
             return {
-                boxes: m.boxes,
+                boxes: m.boxes.map((b, n) => (n === 0 ? { ...b, track: 12 } : b)),
                 path: pathOf(m.at),
                 preRollS: m.at - from,
                 picture: { bytes: picture, digest: digestOf(picture) },

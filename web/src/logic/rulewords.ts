@@ -82,7 +82,7 @@ const labels: Record<string, string> = {
   period_s: "Within",
   missing: "Missing",
   distance_m: "Nearest",
-  limit_m: "Allowed from",
+  limit_m: "Limit",
   closing_mps: "Closing speed",
 };
 const units: [RegExp, string][] = [

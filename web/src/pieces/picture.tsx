@@ -114,14 +114,14 @@ function ends({ from, to }: { from: Point; to: Point }) {
   return { x1: from.x * 100, y1: from.y * 100, x2: to.x * 100, y2: to.y * 100 };
 }
 
-/** How far apart, beside the middle of the line between them. */
+/** How far apart, under the line between them. */
 function Apart({ boxes = [], apart }: Overlay) {
   const label = useRef<HTMLSpanElement>(null);
   const between = apart ? gap(boxes) : undefined;
   useLayoutEffect(() => {
     if (!between) return;
     label.current?.style.setProperty("left", `${(between.from.x + between.to.x) * 50}%`);
-    label.current?.style.setProperty("top", `${(between.from.y + between.to.y) * 50}%`);
+    label.current?.style.setProperty("top", `${Math.max(between.from.y, between.to.y) * 100}%`);
   });
   if (!between) return null;
   return (
@@ -166,6 +166,11 @@ function useAgain(): { round: number; failed: boolean; fail: () => void; again: 
   return { ...state, fail: () => set((s) => ({ ...s, failed: true })), again };
 }
 
+/** An event's own box carries its track; an event about nobody, or about a number, has none. */
+export function hasOwn(boxes: readonly Box[] | undefined): boolean {
+  return boxes?.[0]?.track !== undefined;
+}
+
 export function Thumb({
   digest,
   boxes,
@@ -198,7 +203,7 @@ export function Thumb({
           decoding="async"
           onError={fail}
         />
-        <Vectors boxes={boxes?.slice(0, 1)} severity={severity} />
+        <Vectors boxes={boxes?.slice(0, 1)} severity={severity} own={hasOwn(boxes)} />
       </div>
     </div>
   );

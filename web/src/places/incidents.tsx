@@ -4,7 +4,7 @@ import type { CameraPage, Incident, IncidentPage, Verdict } from "../contract.ge
 import { severity_words } from "../contract.gen";
 import { api } from "../api/client";
 import { Ago, Asked, Empty, Skeleton } from "../pieces/basics";
-import { Thumb } from "../pieces/picture";
+import { Thumb, hasOwn } from "../pieces/picture";
 import { Close, Mark, Search, SeverityMark } from "../pieces/icons";
 import { keysOf } from "../pieces/keys";
 import { amend, peek, useAsk } from "../state/ask";
@@ -575,7 +575,8 @@ function RowState({ one }: { one: Incident }) {
       </span>
     );
   }
-  const score = one.score !== undefined && (
+  /* About nobody, or about a number: there is no score. No boxes yet: there may be one. */
+  const score = one.score !== undefined && (!one.boxes?.length || hasOwn(one.boxes)) && (
     <span class="quiet num">score {percent(one.score)}</span>
   );
   return (
