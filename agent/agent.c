@@ -164,10 +164,12 @@ static vd_err open_link(agent *a, const char *connection, vd_why *why)
                             .sampling = sampling_wish,
                             .model = swap_wish,
                             .picture = lane_preview,
+                            .media = media_wish,
                             .status = on_link };
 
     if (!connection[0]) return VD_OK;
-    return vd_device_start(&config, a->outbox, &sink, &a->link, why);
+    vd_err err = media_start(a, why);
+    return err ? err : vd_device_start(&config, a->outbox, &sink, &a->link, why);
 }
 
 static void agent_init(agent *a, const agent_config *config)
@@ -231,6 +233,7 @@ void agent_stop(agent *a)
     vd_models_stop(a->models);
     stop_cameras(a);
     analysis_stop(a);
+    media_stop(a);
     a->history = vd_history_free(a->history);
     if (a->recording) vd_recording_stop(a->recording);
     port_close(a);
@@ -244,6 +247,7 @@ void agent_stop(agent *a)
         vd_device_free(a->link);
     }
     if (a->events) vd_events_free(a->events);
+    media_free(a);
     a->recording = vd_recording_free(a->recording);
     vd_turns_free(a->turns);
     a->samples = vd_samples_free(a->samples);

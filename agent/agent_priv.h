@@ -14,6 +14,7 @@
  *   rulebook.c      which rules hold for which camera: file, hub         (main, link thread)
  *   record.c        the continuous recording, opened, asked and told of
  *   arming.c        which profile of rules is armed                      (main, link thread)
+ *   media.c         ranges of it for the hub                                (a thread of its own)
  *   watch.c         statistics of each camera's window, to the outbox     (main thread)
  *   figures.c       figures for Prometheus                                (the port's threads)
  *   port.c          the local port, scoring for others, local alerts      (the port's threads)
@@ -35,6 +36,7 @@
 #include "sketches.h"
 #include "turns.h"
 #include "vd/iothub.h"
+#include "vd/queue.h"
 
 #define SECRET_ROOM 1024
 #define PORT_TURN   AGENT_CAMERAS_MAX /* the number of the port's own turn */
@@ -104,6 +106,9 @@ struct agent {
     vd_outbox *outbox;
     vd_events *events;
     vd_recording *recording;
+    vd_queue *wishes; /* REFUSE: ranges of it that the hub asked for; NULL: no hub */
+    pthread_t media;
+    bool media_stopping; /* under `lock` */
     vd_device *link;     /* NULL: no hub */
     vd_samples *samples; /* NULL: no hub */
     vd_turns *turns; /* each lane's newest picture waits here; a camera's number is its lane's */
@@ -276,6 +281,13 @@ vd_err arming_open(agent *a, bool hub, vd_why *why);
 void arming_now(agent *a, int64_t utc_us, char into[VD_PROFILE_ROOM]); /* any thread */
 /* The shape of vd_device_sink.arming. */
 vd_err arming_wish(void *agent, vd_slice json, vd_why *why);
+
+/* media.c */
+vd_err media_start(agent *a, vd_why *why);
+void media_stop(agent *a); /* before the recording goes */
+void media_free(agent *a); /* after the link */
+/* The shape of vd_device_sink.media. */
+vd_err media_wish(void *agent, const vd_device_media *wish, vd_why *why);
 
 /* watch.c */
 vd_err watch_add(lane *l);

@@ -27,6 +27,10 @@ static const vd_option incident_list_options[] = {
     { "until", 0, "TIME", "Started before this time (RFC 3339).", false },
     { "limit", 'n', "COUNT", "At most so many, 50 when left out.", false },
 };
+static const vd_option media_get_options[] = {
+    { "out", 'o', "FILE", "Where the MP4 goes; left at the hub when left out.", false },
+    { "wait", 0, "SECONDS", "Wait for the device so long, 120 when left out.", false },
+};
 static const vd_option acknowledge_options[] = {
     { "version", 0, "N", "Refuse if the incident is not at this version any more.", false },
 };
@@ -233,6 +237,16 @@ const cli_verb cli_verbs[] = {
       run_camera_list },
     { "camera show", "DEVICE CAMERA", 1, 2, "show one camera (DEVICE CAMERA or DEVICE/CAMERA)",
       NULL, NO_OPTIONS, run_camera_show },
+    { "media get", "DEVICE CAMERA FROM TO", 4, 4,
+      "ask a device for a range of a camera's recording and wait for it",
+      "FROM and TO are times such as 2026-11-21T14:02:00Z, 30 minutes apart at most. The device "
+      "sends what it still has of it, from the key frame before FROM on.",
+      OPTIONS(media_get_options), run_media_get },
+    { "media list", "DEVICE CAMERA", 2, 2, "list the ranges that were asked for", NULL, NO_OPTIONS,
+      run_media_list },
+    { "evidence ask", "DIGEST", 1, 1, "ask a device for evidence that it holds back",
+      "The upload policy of a device may hold evidence back; `vedette incident show` tells.",
+      NO_OPTIONS, run_evidence_ask },
     { "model import", "MODEL", 1, 1, "convert a TensorFlow.js or TFLite model into a model to run",
       "MODEL is the .json file, its weights beside it, or a .tflite file. An operation that is not "
       "known is refused by name and nothing is written.",

@@ -103,6 +103,7 @@ static vd_err on_note(void *arg, vd_store *store, const char *device, const char
     *ret_taken = true;
     if (strcmp(type, "sketch") == 0)
         return vd_watch_take(store, &h->config->watch, device, json, why);
+    if (strcmp(type, "media") == 0) return vd_archive_media_told(store, device, json, why);
     *ret_taken = strcmp(type, "sample") == 0;
     if (!*ret_taken) return VD_OK;
     vd_err err = vd_pool_take_sample(store, device, json, &picture, why);

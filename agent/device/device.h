@@ -40,6 +40,13 @@ typedef struct {
     uint64_t blobs_sent, blob_errors; /* whole at the hub; attempts that failed */
 } vd_device_status;
 
+/* A range of a camera's recording that the hub asks for. */
+typedef struct {
+    char id[VD_ULID_LEN + 1]; /* names the wish in the answer */
+    char camera[VD_CAMERA_ID_MAX + 1];
+    int64_t from_utc_us, to_utc_us;
+} vd_device_media;
+
 typedef struct {
     void *ctx;
     /* The twin's desired `cameras` and `templates` as JSON: {"cameras": {...}, "templates": {...}},
@@ -60,6 +67,9 @@ typedef struct {
      * second. VD_ABSENT: no such camera or no picture. May be NULL. */
     vd_err (*picture)(void *ctx, const char *camera, vd_buf *ret_jpeg, int64_t *ret_utc_us,
                       vd_why *why);
+    /* Takes the wish over; what comes of it goes to the outbox (kind "media"). Must not block.
+     * VD_ABSENT: nothing is recorded of that camera; VD_FULL: too many wait. May be NULL. */
+    vd_err (*media)(void *ctx, const vd_device_media *wish, vd_why *why);
     /* On each connect and loss. May be NULL. */
     void (*status)(void *ctx, const vd_device_status *status);
 } vd_device_sink;

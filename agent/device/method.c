@@ -1,4 +1,4 @@
-/* method.c - direct methods: ping, preview, evidence. */
+/* method.c - direct methods: ping, preview, evidence, media. */
 #include <stdio.h>
 
 #include "device_priv.h"
@@ -7,6 +7,7 @@
 
 #define PAYLOAD_BYTES  131072 /* the hub's limit */
 #define PREVIEW_MOST_S 60
+#define ACCEPTED       202
 #define NOT_FOUND      404
 #define BAD_REQUEST    400
 #define TOO_MANY       429
@@ -59,12 +60,48 @@ static int evidence(vd_device *d, const vd_json *payload, vd_json_w *w)
     return 200;
 }
 
+static bool read_media(const vd_json *payload, vd_device_media *into)
+{
+    const char *id = vd_json_text(vd_json_get(payload, "id"), "");
+    const char *camera = vd_json_text(vd_json_get(payload, "camera"), "");
+    const char *from = vd_json_text(vd_json_get(payload, "from"), "");
+    const char *to = vd_json_text(vd_json_get(payload, "to"), "");
+    vd_ulid parsed;
+
+    return vd_ulid_parse(vd_slice_str(id), &parsed) &&
+           vd_slice_to_chars(vd_slice_str(id), into->id, sizeof into->id) && camera[0] &&
+           vd_slice_to_chars(vd_slice_str(camera), into->camera, sizeof into->camera) &&
+           vd_utc_parse(vd_slice_str(from), &into->from_utc_us) &&
+           vd_utc_parse(vd_slice_str(to), &into->to_utc_us);
+}
+
+/* A range of the recording goes to the hub. */
+static int media(vd_device *d, const vd_json *payload, vd_json_w *w)
+{
+    vd_device_media wish;
+    vd_why why = { 0 };
+
+    if (!d->sink.media || !read_media(payload, &wish)) {
+        vd_json_w_kv_text(w, "error", "media needs {id, camera, from, to}");
+        return BAD_REQUEST;
+    }
+    vd_err err = d->sink.media(d->sink.ctx, &wish, &why);
+    if (err) {
+        vd_json_w_kv_text(w, "error", why.fact);
+        vd_json_w_kv_text(w, "hint", why.hint);
+        return err == VD_ABSENT ? NOT_FOUND : err == VD_FULL ? TOO_MANY : BAD_REQUEST;
+    }
+    vd_json_w_kv_text(w, "id", wish.id);
+    return ACCEPTED;
+}
+
 static int dispatch(vd_device *d, vd_slice name, const vd_json *payload, vd_json_w *w)
 {
     if (vd_slice_eq(name, VD_STR("ping"))) return ping(w);
     if (vd_slice_eq(name, VD_STR("preview"))) return preview(d, payload, w);
     if (vd_slice_eq(name, VD_STR("evidence"))) return evidence(d, payload, w);
-    vd_json_w_kv_text(w, "error", "no such method; there are: ping, preview, evidence");
+    if (vd_slice_eq(name, VD_STR("media"))) return media(d, payload, w);
+    vd_json_w_kv_text(w, "error", "no such method; there are: ping, preview, evidence, media");
     return NOT_FOUND;
 }
 

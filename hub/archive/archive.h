@@ -4,6 +4,7 @@
  * deleted. Calls that change something are jobs of the committer; the others take any store. */
 #ifndef VD_ARCHIVE_H
 #define VD_ARCHIVE_H
+#include "limits.h"
 #include "people.h"
 #include "vd/blob.h"
 
@@ -50,6 +51,29 @@ VD_MUST_USE vd_err vd_archive_use_end(vd_store *store, const char *what, const c
 /* The type of a file that somebody needs and that is here; VD_ABSENT otherwise. */
 VD_MUST_USE vd_err vd_archive_used(vd_store *store, const vd_digest *digest,
                                    char ret_content_type[64], vd_why *why);
+
+/* ---- ranges of a recording that were asked for ---- */
+typedef struct {
+    vd_ulid id;
+    const char *device, *camera, *who;
+    int64_t from_us, to_us;
+} vd_archive_wish;
+VD_MUST_USE vd_err vd_archive_media_add(vd_store *store, const vd_archive_wish *wish, vd_why *why);
+/* The device's word on it (message of type "media"): what it cut and will send, or why not. A
+ * second one, or one of another device, changes nothing. */
+VD_MUST_USE vd_err vd_archive_media_told(vd_store *store, const char *device, vd_slice json,
+                                         vd_why *why);
+VD_MUST_USE vd_err vd_archive_media_fail(vd_store *store, const char *id, const char *device,
+                                         const char *fact, const char *hint, vd_why *why);
+/* One as the API shows it; VD_ABSENT when nobody asked for it. */
+VD_MUST_USE vd_err vd_archive_media_write(vd_store *store, const char *id, vd_json_w *w,
+                                          vd_why *why);
+/* The list of the camera's newest 50. */
+VD_MUST_USE vd_err vd_archive_media_list(vd_store *store, const char *device, const char *camera,
+                                         vd_json_w *w, vd_why *why);
+/* Whose event names the file. */
+VD_MUST_USE vd_err vd_archive_device_of(vd_store *store, const vd_digest *digest,
+                                        char ret_device[VD_LIMIT_NAME_BYTES + 1], vd_why *why);
 
 /* ---- labelled items ---- */
 /* One item per event of a resolved incident that has a picture and no item yet. Also for late

@@ -15,7 +15,7 @@ import { PROGRAM, Program, ROOT, freePort, until } from './house.mjs';
 
 const KEY = 'a webhook key of the test';
 // Areas whose operations are asked by a test of their own.
-const ELSEWHERE = ['watch', 'pool', 'datasets', 'runs', 'worker side', 'models', 'registry', 'rollouts', 'score'];
+const ELSEWHERE = ['watch', 'pool', 'datasets', 'runs', 'worker side', 'models', 'registry', 'rollouts', 'score', 'media'];
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 const called = new Map(); // operation id -> set of statuses seen
 const it = {}; // what the tests hand on

@@ -178,6 +178,35 @@ export type Evidence = {
   held?: boolean;
 };
 
+export type MediaState = "asked" | "coming" | "here" | "failed" | "deleted";
+export const media_state_words = ["asked", "coming", "here", "failed", "deleted"] as const;
+
+export type MediaWish = {
+  from: string;
+  /** at most 30 minutes after from */
+  to: string;
+};
+
+export type Media = {
+  id: Ulid;
+  device: string;
+  camera: string;
+  from: string;
+  to: string;
+  asked_by: string;
+  asked_at: string;
+  state: MediaState;
+  why?: string;
+  hint?: string;
+  digest?: Digest;
+  bytes?: number;
+  /** of what there was */
+  start?: string;
+  end?: string;
+  width?: number;
+  height?: number;
+};
+
 export type Rule = {
   id: string;
   kind: EventKind;

@@ -1,0 +1,5 @@
+-- media_get: reads one wish, and whether its file is here.
+SELECT m.id, m.device, m.camera, m.from_us, m.to_us, m.asked_by, m.asked_us, m.state, m.why, m.hint,
+ m.digest, m.bytes, m.start_us, m.end_us, m.width_px, m.height_px, b.digest IS NOT NULL,
+ b.deleted_us IS NOT NULL
+  FROM media AS m LEFT JOIN blob AS b ON b.digest = m.digest WHERE m.id = :id;

@@ -1,0 +1,183 @@
+// What stays at the device until it is asked for, through a real hub and a real agent: evidence that the upload policy holds
+// back, and ranges of the continuous recording.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import https from 'node:https';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { answerFaults, operations, unseen } from './contract.mjs';
+import { PROGRAM, Program, freePort, until } from './house.mjs';
+import { smallModel } from './small_model.mjs';
+
+const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
+const NOBODY = '01J00000000000000000000000';
+const called = new Map();
+const it = {};
+let folder, port, hub, agent, ca;
+
+before(async () => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'vedette-media-'));
+  port = { https: await freePort(), mqtt: await freePort() };
+  fs.writeFileSync(path.join(folder, 'hub.yaml'), `
+state_dir: ${folder}/hub
+https: { address: 127.0.0.1, port: ${port.https} }
+mqtt: { address: 127.0.0.1, port: ${port.mqtt} }
+web_dir: ""
+`);
+  hub = new Program('hub', PROGRAM.hub, ['--config', `${folder}/hub.yaml`], folder).start();
+  await hub.says(/hub\.ready/);
+  ca = fs.readFileSync(`${folder}/hub/tls/ca.pem`);
+  it.password = hub.text.match(/first administrator: admin, password: (\S+)/)[1];
+  it.admin = await tokenOf('admin', it.password);
+  await request('POST', '/api/v1/users', { json: { name: 'vera', role: 'viewer', password: 'vera-secret-1' } });
+  it.vera = await tokenOf('vera', 'vera-secret-1');
+  await startAgent();
+});
+
+after(async () => {
+  for (const program of [agent, hub]) {
+    if (program?.running) program.child.kill('SIGTERM');
+    await program?.ended;
+  }
+  if (folder && !process.env.VEDETTE_KEEP) fs.rmSync(folder, { recursive: true, force: true });
+});
+
+async function tokenOf(name, password) {
+  return (await request('POST', '/api/v1/session', { json: { name, password, token: true }, token: null })).json.token;
+}
+
+function request(method, target, { json, token = it.admin } = {}) {
+  const bytes = json && Buffer.from(JSON.stringify(json));
+  const headers = { ...(bytes && { 'content-type': 'application/json', 'content-length': bytes.length }), ...(token && { authorization: `Bearer ${token}` }) };
+  return new Promise((resolve, reject) => {
+    const asked = https.request({ host: 'localhost', port: port.https, path: target, method, ca, headers, agent: false }, (answer) => {
+      const parts = [];
+      answer.on('data', (part) => parts.push(part));
+      answer.on('end', () => {
+        const content = Buffer.concat(parts);
+        const isJson = /json/.test(answer.headers['content-type'] ?? '') && content.length;
+        resolve({ status: answer.statusCode, headers: answer.headers, bytes: content, json: isJson ? JSON.parse(content) : undefined });
+      });
+    });
+    asked.on('error', reject);
+    asked.end(bytes);
+  });
+}
+
+async function ask(id, status, { at = {}, ...rest } = {}) {
+  const operation = operations.find((one) => one.id === id);
+  const target = operation.template.replace(/\{(\w+)\}/g, (all, name) => encodeURIComponent(at[name]));
+  const answer = await request(operation.method, target, rest);
+  assert.equal(answer.status, status, `${id}: ${answer.bytes.toString().slice(0, 300)}`);
+  assert.deepEqual(answerFaults(operation, answer), []);
+  called.set(id, (called.get(id) ?? new Set()).add(status));
+  return answer.json;
+}
+
+// One camera that is recorded, with something in its zone for ever; no evidence of it is worth sending.
+async function startAgent() {
+  await request('POST', '/api/v1/devices', { json: { id: 'dock' } });
+  const { connection_string: secret } = (await request('GET', '/api/v1/devices/dock/connection-string')).json;
+  fs.writeFileSync(`${folder}/dock.connection`, `${secret}\n`, { mode: 0o600 });
+  const model = smallModel({ name: 'own', scores: [0.5, 0.1] });
+  fs.writeFileSync(`${folder}/own.onnx`, model.onnx);
+  fs.writeFileSync(`${folder}/own.model.yaml`, model.descriptor);
+  execFileSync('ffmpeg', ['-v', 'error', '-f', 'lavfi', '-i', 'testsrc2=size=160x120:rate=10:duration=6', '-c:v', 'libx264', '-preset', 'ultrafast', '-g', '10', `${folder}/film.mp4`]);
+  fs.writeFileSync(`${folder}/agent.yaml`, `
+state_dir: ${folder}/agent
+hub: { connection_string_file: ${folder}/dock.connection, ca_file: ${folder}/hub/tls/ca.pem, https_port: ${port.https} }
+model: { path: ${folder}/own.onnx, threads: 1 }
+cameras: [{ id: film, file: ${folder}/film.mp4, recording: { enabled: true } }]
+rules: [{ id: all, kind: zone, zone: all, points: [[0, 0], [1, 0], [1, 1], [0, 1]], classes: [person], score_min: 0.35, dwell: 100ms, severity: medium }]
+evidence: { pre_roll: 1s, post_roll: 1s, clip_max: 2s }
+recording: { fragment: 1s, min_free_gb: 0 }
+upload: { severity_min: high }
+`);
+  agent = new Program('agent', PROGRAM.agent, ['--config', `${folder}/agent.yaml`], folder, { VEDETTE_CAMERA_CHILD: PROGRAM.camera }).start();
+  await agent.says(/agent\.ready/);
+}
+
+const evidenceOf = async () => {
+  const { incidents } = (await request('GET', '/api/v1/incidents')).json;
+  if (!incidents.length) return [];
+  return (await request('GET', `/api/v1/incidents/${incidents[0].id}`)).json.events[0].evidence;
+};
+
+// covers: REC-2
+test('evidence that is held is shown as held, and comes when it is asked for', async () => {
+  const held = await until('the event with its clip', async () => {
+    const list = await evidenceOf();
+    return list.some((file) => file.kind === 'clip') && list;
+  });
+  for (const file of held) assert.deepEqual({ held: file.held, arrived: file.arrived }, { held: true, arrived: false });
+  const clip = held.find((file) => file.kind === 'clip');
+  await ask('askEvidence', 403, { at: { digest: clip.digest }, token: it.vera });
+  await ask('askEvidence', 404, { at: { digest: '0'.repeat(64) } });
+  const asked = await ask('askEvidence', 202, { at: { digest: clip.digest } });
+  assert.equal(asked.device, 'dock');
+  await until('the clip to be here', async () => (await evidenceOf()).find((file) => file.digest === clip.digest).arrived);
+  assert.equal((await evidenceOf()).find((file) => file.kind === 'snapshot').arrived, false);
+  const bytes = (await request('GET', `/api/v1/evidence/${clip.digest}`)).bytes;
+  assert.equal(sha256(bytes), clip.digest);
+});
+
+const settled = (id) => until('the recording to be here', async () => {
+  const media = await ask('getMedia', 200, { at: { media: id } });
+  return !['asked', 'coming'].includes(media.state) && media;
+});
+
+// covers: REC-2
+test('a range of the recording is cut, sent and played', async () => {
+  const to = Date.now() - 500;
+  const range = { from: new Date(to - 1000).toISOString(), to: new Date(to).toISOString() };
+  const at = { device: 'dock', camera: 'film' };
+  await ask('askMedia', 403, { at, json: range, token: it.vera });
+  await ask('askMedia', 400, { at, json: { from: range.to, to: range.from } });
+  await ask('askMedia', 404, { at: { device: 'dock', camera: 'other' }, json: range });
+  const wish = await ask('askMedia', 202, { at, json: range });
+  assert.equal(wish.asked_by, 'admin');
+  const media = await settled(wish.id);
+  assert.equal(media.state, 'here', media.why);
+  assert.ok(Date.parse(media.start) <= Date.parse(range.from) && Date.parse(media.end) >= to - 200, JSON.stringify(media));
+  const bytes = (await request('GET', `/api/v1/blobs/${media.digest}`)).bytes;
+  assert.equal(sha256(bytes), media.digest);
+  fs.writeFileSync(`${folder}/range.mp4`, bytes);
+  const frames = execFileSync('ffprobe', ['-v', 'error', '-count_frames', '-show_entries', 'stream=nb_read_frames', '-of', 'csv=p=0', `${folder}/range.mp4`], { encoding: 'utf8' });
+  assert.ok(Number(frames) >= 10, frames);
+  const { media: list } = await ask('listMedia', 200, { at });
+  assert.deepEqual(list.map((each) => each.state), ['here']);
+  assert.equal((await ask('listMedia', 200, { at: { device: 'dock', camera: 'other' } })).media[0].state, 'failed');
+  await ask('getMedia', 404, { at: { media: NOBODY } });
+});
+
+// covers: REC-2
+test('what was never recorded is told, and vedette media get brings what was', async () => {
+  const long_ago = { from: '2020-01-01T00:00:00Z', to: '2020-01-01T00:01:00Z' };
+  const wish = await ask('askMedia', 202, { at: { device: 'dock', camera: 'film' }, json: long_ago });
+  const media = await settled(wish.id);
+  assert.equal(media.state, 'failed');
+  assert.match(media.why, /nothing is recorded/);
+  const env = { ...process.env, VEDETTE_CLI_CONFIG: `${folder}/cli.yaml` };
+  const cli = (...args) => execFileSync(PROGRAM.cli, args, { encoding: 'utf8', env });
+  fs.writeFileSync(`${folder}/password`, `${it.password}\n`, { mode: 0o600 });
+  cli('login', '--hub', `https://localhost:${port.https}`, '--ca', `${folder}/hub/tls/ca.pem`, '--user', 'admin', '--password-file', `${folder}/password`);
+  const to = Date.now();
+  cli('media', 'get', 'dock', 'film', new Date(to - 1000).toISOString(), new Date(to).toISOString(), '--out', `${folder}/cli.mp4`);
+  assert.match(execFileSync('ffprobe', ['-v', 'error', '-show_entries', 'stream=codec_name', '-of', 'csv=p=0', `${folder}/cli.mp4`], { encoding: 'utf8' }), /h264/);
+  assert.match(cli('media', 'list', 'dock', 'film'), /here[\s\S]*failed[\s\S]*here/);
+  const snapshot = (await evidenceOf()).find((file) => file.kind === 'snapshot');
+  assert.match(cli('evidence', 'ask', snapshot.digest), /dock sends it/);
+});
+
+test('a device that is away is told, and no word of the contract is left out', async () => {
+  const snapshot = (await evidenceOf()).find((file) => file.kind === 'snapshot');
+  agent.child.kill('SIGTERM');
+  await agent.ended;
+  const range = { from: new Date(Date.now() - 2000).toISOString(), to: new Date().toISOString() };
+  await ask('askMedia', 504, { at: { device: 'dock', camera: 'film' }, json: range });
+  await ask('askEvidence', 504, { at: { digest: snapshot.digest } });
+  assert.deepEqual(unseen(['media'], called), []);
+});
