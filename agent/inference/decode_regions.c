@@ -154,7 +154,7 @@ static void find_regions(decoder *d, const pixel_form *f)
 
 vd_err decode_regions(decoder *d, const decode_tensor tensors[ROLES], vd_why *why)
 {
-    pixel_form f;
+    pixel_form f = { 0 };
     vd_err err = read_form(d, &tensors[ROLE_MAIN], &f, why);
     if (!err) err = make_room(d, &f, why);
     if (!err) err = classify(d, &f, why);

@@ -2,7 +2,6 @@
  * order, what comes out. */
 #include "tflite_priv.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 #define SCHEMA_VERSION 3
@@ -10,19 +9,6 @@
 static vd_err no_memory(vd_why *why)
 {
     return vd_fail(why, VD_FULL, "the graph does not fit in memory");
-}
-
-vd_err tflite_fail(const tflite *t, vd_why *why, const char *format, ...)
-{
-    char text[sizeof(why->fact)];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    vd_fail(why, VD_INVALID, "%s", text);
-    if (t->op) vd_why_detail(why, "operator %u: %s (node '%s')", t->at, t->op->name, t->name);
-    vd_why_hint(why, "the model was not converted and nothing was written");
-    return VD_INVALID;
 }
 
 bool tflite_is(vd_slice file)

@@ -1,5 +1,9 @@
-/* The published names of TFLite's operations, by code; those after them belong to StableHLO. */
+/* How messages call things: the published names of TFLite's operations, by code (those after them
+ * belong to StableHLO), and the operator that a message is about. */
 #include "tflite_priv.h"
+
+#include <stdarg.h>
+#include <stdio.h>
 
 static const char *const names[] = {
     "ADD",
@@ -169,4 +173,17 @@ static const char *const names[] = {
 const char *tflite_code_name(int code)
 {
     return code >= 0 && code < (int)VD_COUNT_OF(names) ? names[code] : NULL;
+}
+
+vd_err(tflite_fail)(const tflite *t, vd_why *why, const char *format, ...)
+{
+    char text[sizeof(why->fact)];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    vd_fail(why, VD_INVALID, "%s", text);
+    if (t->op) vd_why_detail(why, "operator %u: %s (node '%s')", t->at, t->op->name, t->name);
+    vd_why_hint(why, "the model was not converted and nothing was written");
+    return VD_INVALID;
 }
