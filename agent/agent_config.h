@@ -34,6 +34,7 @@ typedef struct {
     char id[VD_CAMERA_ID_MAX + 1];
     vd_camera_kind kind;
     const char *url, *file, *folder, *device; /* exactly one is not empty */
+    const char *sub_url;                      /* beside url; empty: none */
     vd_folder_config still;
     vd_usb_config usb;
     const char *user, *password_file;

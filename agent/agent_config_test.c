@@ -103,6 +103,7 @@ VD_TEST(example_camera_in_the_manual_is_a_good_one)
     expect_u64(config.camera_count, 3);
     expect_str(config.camera[0].id, "gate");
     expect_str(config.camera[0].url, "rtsp://10.0.0.7/main");
+    expect_str(config.camera[0].sub_url, "rtsp://10.0.0.7/sub");
     expect_str(config.camera[0].password_file, "gate.password");
     expect_true(config.camera[0].loop);
     expect_i64(config.camera[0].decode, VD_DECODE_AUTO);
@@ -297,6 +298,9 @@ VD_TEST(camera_needs_exactly_one_source)
         "cameras: [{id: a, url: 'rtsp://h/p', file: x.mp4}]",
         "cameras: [{id: a, url: 'ftp://h/p'}]",
         "cameras: [{id: a, file: x.mp4, folder: x}]",
+        "cameras: [{id: a, url: 'rtsp://h/p', sub_url: 'ftp://h/p'}]",
+        "cameras: [{id: a, url: 'rtsp://h/p', sub_url: 'rtsp://me:pw@h/p'}]",
+        "cameras: [{id: a, file: x.mp4, sub_url: 'rtsp://h/p'}]",
         "cameras: [{id: a, device: /dev/video0, size: 1280}]",
         "cameras: [{id: a, device: /dev/video0, size: 0x0}]",
         "cameras: [{id: Gate, file: x.mp4}]",

@@ -18,6 +18,7 @@ static const struct {
     { "after", OF(VD_CAMERA_FOLDER), "a folder of pictures" },
     { "order", OF(VD_CAMERA_FOLDER), "a folder of pictures" },
     { "time", OF(VD_CAMERA_FOLDER), "a folder of pictures" },
+    { "sub_url", OF(VD_CAMERA_RTSP) | OF(VD_CAMERA_HTTP), "a camera with an address" },
     { "format", OF(VD_CAMERA_USB), "a USB camera" },
     { "size", OF(VD_CAMERA_USB), "a USB camera" },
     { "fps", OF(VD_CAMERA_USB), "a USB camera" },
@@ -38,24 +39,37 @@ static bool url_has_password(const char *url)
     return at && (!slash || at < slash);
 }
 
-static vd_err read_address(const vd_config_node *node, agent_camera *camera, vd_why *why)
+/* The address under `key` says by its scheme what source it is. */
+static vd_err read_address(const vd_config_node *node, const char *key, const char *url,
+                           const char *id, vd_camera_kind *ret_kind, vd_why *why)
 {
     vd_err err = VD_OK;
 
-    if (starts(camera->url, "rtsp://") || starts(camera->url, "rtsps://")) {
-        camera->kind = VD_CAMERA_RTSP;
-    } else if (starts(camera->url, "http://") || starts(camera->url, "https://")) {
-        camera->kind = VD_CAMERA_HTTP;
+    if (starts(url, "rtsp://") || starts(url, "rtsps://")) {
+        *ret_kind = VD_CAMERA_RTSP;
+    } else if (starts(url, "http://") || starts(url, "https://")) {
+        *ret_kind = VD_CAMERA_HTTP;
     } else {
-        err = vd_config_fail(vd_config_get(node, "url"), why,
-                             "camera '%s': neither an rtsp:// nor an http:// address", camera->id);
+        err = vd_config_fail(vd_config_get(node, key), why,
+                             "camera '%s': neither an rtsp:// nor an http:// address", id);
         vd_why_hint(why, "for a video file write 'file:' instead of 'url:'");
     }
-    if (!err && url_has_password(camera->url)) {
-        err = vd_config_fail(vd_config_get(node, "url"), why,
-                             "camera '%s': the address holds user or password", camera->id);
+    if (!err && url_has_password(url)) {
+        err = vd_config_fail(vd_config_get(node, key), why,
+                             "camera '%s': the address holds user or password", id);
         vd_why_hint(why, "write 'user:' and 'password_file:' instead; secrets live in files");
     }
+    return err;
+}
+
+static vd_err read_addresses(const vd_config_node *node, agent_camera *camera, vd_why *why)
+{
+    vd_camera_kind small;
+    const char *id = camera->id;
+
+    vd_err err = read_address(node, "url", camera->url, id, &camera->kind, why);
+    if (!err && camera->sub_url[0])
+        err = read_address(node, "sub_url", camera->sub_url, id, &small, why);
     return err;
 }
 
@@ -73,7 +87,7 @@ static vd_err read_kind(const vd_config_node *node, agent_camera *camera, vd_why
                          "there, file: PATH for a video file");
         return err;
     }
-    if (camera->url[0]) return read_address(node, camera, why);
+    if (camera->url[0]) return read_addresses(node, camera, why);
     camera->kind = camera->file[0]     ? VD_CAMERA_FILE
                    : camera->device[0] ? VD_CAMERA_USB
                                        : VD_CAMERA_FOLDER;
@@ -150,6 +164,7 @@ vd_err agent_source_read(const vd_config_node *node, agent_camera *camera, vd_wh
     if (!err) err = vd_config_text(node, "file", &camera->file, why);
     if (!err) err = vd_config_text(node, "folder", &camera->folder, why);
     if (!err) err = vd_config_text(node, "device", &camera->device, why);
+    if (!err) err = vd_config_text(node, "sub_url", &camera->sub_url, why);
     if (!err) err = read_kind(node, camera, why);
     if (!err) err = check_own_keys(node, camera, why);
     if (!err) err = read_folder(node, camera, why);
@@ -166,6 +181,7 @@ vd_camera_config agent_source(const agent_camera *camera, const char *password)
     vd_camera_config config = {
         .kind = camera->kind,
         .url = place,
+        .sub_url = camera->sub_url[0] ? camera->sub_url : NULL,
         .user = camera->user[0] ? camera->user : NULL,
         .password = password[0] ? password : NULL,
         .transport = (vd_rtsp_transport)camera->transport,

@@ -113,7 +113,7 @@ static bool overdue(const vd_camera *camera, session_end *ret_end)
         vd_why_hint(&ret_end->why, "connecting again by itself; check the camera and its network");
         return true;
     }
-    if (streams && !camera->config.packets_only && now_us - session->picture_us > BLIND_US) {
+    if (streams && !camera_packets_only(camera) && now_us - session->picture_us > BLIND_US) {
         ret_end->state = VD_CAMERA_SILENT;
         vd_fail(&ret_end->why, VD_RETRY, "what the camera sends cannot be made into pictures");
         vd_why_hint(&ret_end->why, "connecting again by itself; check the camera's video settings");
@@ -324,10 +324,11 @@ static bool copy_config(vd_camera *camera, const vd_camera_config *config)
 {
     camera->config = *config;
     camera->config.url = camera->config.user = camera->config.password = NULL;
-    camera->config.child_path = NULL;
+    camera->config.child_path = camera->config.sub_url = camera->config.hwaccel = NULL;
     camera->config.folder.pattern = camera->config.usb.format = NULL;
     const bool fine = copy_text(config->url, &camera->config.url) &&
                       copy_text(config->user, &camera->config.user) &&
+                      copy_text(config->hwaccel, &camera->config.hwaccel) &&
                       copy_text(config->password, &camera->config.password) &&
                       copy_text(config->folder.pattern, &camera->config.folder.pattern) &&
                       copy_text(config->usb.format, &camera->config.usb.format) &&
@@ -343,6 +344,7 @@ static void camera_release(vd_camera *camera)
     free(password);
     free((void *)(uintptr_t)camera->config.url);
     free((void *)(uintptr_t)camera->config.user);
+    free((void *)(uintptr_t)camera->config.hwaccel);
     free((void *)(uintptr_t)camera->config.folder.pattern);
     free((void *)(uintptr_t)camera->config.usb.format);
     free(camera->child_path);
@@ -353,8 +355,8 @@ static void camera_release(vd_camera *camera)
     free(camera);
 }
 
-vd_err vd_camera_start(const vd_camera_config *config, const vd_camera_sink *sink,
-                       vd_camera **ret_camera, vd_why *why)
+vd_err camera_open(const vd_camera_config *config, const vd_camera_sink *sink, camera_pair *pair,
+                   uint32_t first_map, vd_camera **ret_camera, vd_why *why)
 {
     vd_err err = check_config(config, why);
     if (err) return err;
@@ -363,7 +365,9 @@ vd_err vd_camera_start(const vd_camera_config *config, const vd_camera_sink *sin
     pthread_mutex_init(&camera->lock, NULL);
     camera->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     camera->fd = -1;
-    camera->next_map = 1;
+    camera->next_map = first_map;
+    camera->pair = pair;
+    camera->unlooked = pair != NULL;
     camera->packet = VD_BUF(WIRE_PACKET_MAX);
     camera->sink = *sink;
     camera->status.since_utc_us = vd_clock_utc_us();
@@ -379,7 +383,36 @@ vd_err vd_camera_start(const vd_camera_config *config, const vd_camera_sink *sin
     return VD_OK;
 }
 
+vd_err vd_camera_start(const vd_camera_config *config, const vd_camera_sink *sink,
+                       vd_camera **ret_camera, vd_why *why)
+{
+    if (config->sub_url) return camera_pair_start(config, sink, ret_camera, why);
+    return camera_open(config, sink, NULL, 1, ret_camera, why);
+}
+
+bool camera_packets_only(const vd_camera *camera)
+{
+    return camera->config.packets_only || camera->unlooked;
+}
+
+void camera_look(vd_camera *camera, bool look)
+{
+    const wire_want want = { .head = WIRE_HEAD(WIRE_WANT, sizeof want), .pictures = look };
+    pthread_mutex_lock(&camera->lock);
+    if (camera->unlooked == look && camera->fd >= 0) camera_send(camera->fd, &want.head, -1);
+    camera->unlooked = !look;
+    pthread_mutex_unlock(&camera->lock);
+}
+
 void vd_camera_get_status(vd_camera *camera, vd_camera_status *ret_status)
+{
+    if (camera->pair)
+        camera_pair_status(camera, ret_status);
+    else
+        camera_status(camera, ret_status);
+}
+
+void camera_status(vd_camera *camera, vd_camera_status *ret_status)
 {
     pthread_mutex_lock(&camera->lock);
     *ret_status = camera->status;
@@ -390,6 +423,7 @@ void vd_camera_awake(vd_camera *camera, int64_t until_utc_us)
 {
     const wire_awake message = { .head = WIRE_HEAD(WIRE_AWAKE, sizeof message),
                                  .until_utc_us = until_utc_us };
+    if (camera->pair) camera = camera_pair_sub(camera->pair);
     pthread_mutex_lock(&camera->lock);
     const bool asleep = camera->status.gate == VD_GATE_ASLEEP;
     const bool later = until_utc_us > camera->awake_until_utc_us + (asleep ? 0 : AWAKE_STEP_US);
@@ -409,6 +443,7 @@ int vd_camera_child_pid(vd_camera *camera)
 
 void vd_camera_stop(vd_camera *camera)
 {
+    if (camera->pair) vd_camera_stop(camera_pair_sub(camera->pair));
     pthread_mutex_lock(&camera->lock);
     camera->stopping = true;
     pthread_mutex_unlock(&camera->lock);
@@ -417,6 +452,7 @@ void vd_camera_stop(vd_camera *camera)
 
 void vd_camera_join(vd_camera *camera)
 {
+    if (camera->pair) vd_camera_join(camera_pair_sub(camera->pair));
     if (camera->joined) return;
     pthread_join(camera->thread, NULL);
     camera->joined = true;
@@ -427,6 +463,9 @@ vd_camera *vd_camera_free(vd_camera *camera)
     if (!camera) return NULL;
     vd_camera_stop(camera);
     vd_camera_join(camera);
+    camera_pair *pair = camera->pair;
+    if (pair) camera_release(camera_pair_sub(pair));
     camera_release(camera);
+    camera_pair_free(pair);
     return NULL;
 }

@@ -6,7 +6,11 @@
  * restarted with back-off for ever, and reported through the state callback.
  *
  * Threads: vd_camera_start makes one reader thread per camera; the three callbacks run on it and
- * must not block for long. vd_camera_give_back may be called from any thread. */
+ * must not block for long. vd_camera_give_back may be called from any thread. A camera with two
+ * streams has two children and two such threads: packets come on the one, pictures on the other;
+ * picture and status callbacks still come one at a time. While the small stream is away the main
+ * one is looked at instead, and while the main one is away nothing is kept: the camera is LIVE with
+ * a why that says so. */
 #ifndef VD_CAMERA_H
 #define VD_CAMERA_H
 #include "vd/error.h"
@@ -65,6 +69,8 @@ typedef struct {
     vd_camera_kind kind;
     const char *url;      /* rtsp:// or http(s)://host[:port]/path without user and password, or the
                              path of a file, folder or device */
+    const char *sub_url;  /* a smaller stream of the same camera, which the pictures then come from,
+                             while the packets are those of `url`; NULL: both come from there */
     const char *user;     /* NULL: none */
     const char *password; /* travels to the child over the socket, never in an argument or a log */
     vd_rtsp_transport transport;

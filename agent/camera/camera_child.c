@@ -126,6 +126,7 @@ static bool config_send(const vd_camera *camera, int socket_fd, int file_fd)
 {
     const vd_camera_config *config = &camera->config;
     const bool folder = config->kind == VD_CAMERA_FOLDER;
+    const bool whole = folder || camera->pair; /* decoded simply, when it is */
     wire_config message = { .head = WIRE_HEAD(WIRE_CONFIG, sizeof message),
                             .parent_pid = getpid(),
                             .kind = config->kind,
@@ -133,10 +134,10 @@ static bool config_send(const vd_camera *camera, int socket_fd, int file_fd)
                             .pace = folder ? VD_PACE_FAST : config->pace, /* every still counts */
                             .loop = config->loop,
                             .max_fps = folder ? 0 : config->max_fps,
-                            .packets_only = config->packets_only,
-                            .decode = folder ? VD_DECODE_ALL : config->decode };
+                            .packets_only = camera_packets_only(camera),
+                            .decode = whole ? VD_DECODE_ALL : config->decode };
     snprintf(message.hwaccel, sizeof message.hwaccel, "%s",
-             config->hwaccel && !camera->hw_off && !folder ? config->hwaccel : "off");
+             config->hwaccel && !camera->hw_off && !whole ? config->hwaccel : "off");
     message.usb_width = config->usb.width_px;
     message.usb_height = config->usb.height_px;
     message.usb_fps = config->usb.fps;
@@ -173,9 +174,9 @@ static vd_err child_connect(vd_camera *camera, int file_fd, vd_why *why)
     camera->awake_until_utc_us = 0;
     camera->status.gate = VD_GATE_OFF;
     camera->status.decoder[0] = 0;
+    const bool told = config_send(camera, pair[0], file_fd); /* before anybody else says a word */
     pthread_mutex_unlock(&camera->lock);
-    if (!config_send(camera, pair[0], file_fd))
-        return vd_fail_errno(why, "the camera's process does not listen");
+    if (!told) return vd_fail_errno(why, "the camera's process does not listen");
     return VD_OK;
 }
 

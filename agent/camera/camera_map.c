@@ -133,6 +133,7 @@ vd_err camera_map_lend(vd_camera *camera, const wire_picture *message, vd_pictur
 
 void vd_camera_give_back(vd_camera *camera, const vd_picture *picture)
 {
+    if (camera->pair) camera = camera_pair_owner(camera, picture);
     const wire_give_back message = { .head = WIRE_HEAD(WIRE_GIVE_BACK, sizeof message),
                                      .map = picture->map,
                                      .slot = picture->slot };

@@ -5,6 +5,7 @@
 #ifndef VD_CAMERA_PRIV_H
 #define VD_CAMERA_PRIV_H
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/types.h>
 
 #include "camera.h"
@@ -38,11 +39,14 @@ typedef struct {
 } camera_session;
 
 typedef struct camera_folder camera_folder;
+typedef struct camera_pair camera_pair;
 
 struct vd_camera {
     vd_camera_config config; /* strings are ours */
     vd_camera_sink sink;
     char *child_path;
+    camera_pair *pair;    /* of the main stream of two; NULL: there is one */
+    atomic_bool unlooked; /* nobody wants its pictures: the small stream is looked at */
     pthread_t thread;
     bool joined;
     int wake_fd;
@@ -115,7 +119,26 @@ camera_folder *camera_folder_close(camera_folder *folder);
  * one of "-_T." and the like between. False: none. */
 bool camera_name_time(const char *name, bool local, int64_t *ret_utc_us);
 
+/* ---- camera_pair.c: a camera's main and small stream as one ---- */
+VD_MUST_USE vd_err camera_pair_start(const vd_camera_config *config, const vd_camera_sink *sink,
+                                     vd_camera **ret_main, vd_why *why);
+vd_camera *camera_pair_sub(const camera_pair *pair);
+void camera_pair_status(vd_camera *main_stream, vd_camera_status *ret_status);
+/* Whose picture it is. */
+vd_camera *camera_pair_owner(vd_camera *main_stream, const vd_picture *picture);
+/* After both were freed. */
+void camera_pair_free(camera_pair *pair);
+
 /* ---- camera.c ---- */
+/* One stream. Map numbers begin at first_map. */
+VD_MUST_USE vd_err camera_open(const vd_camera_config *config, const vd_camera_sink *sink,
+                               camera_pair *pair, uint32_t first_map, vd_camera **ret_camera,
+                               vd_why *why);
+void camera_status(vd_camera *camera, vd_camera_status *ret_status); /* of this stream alone */
+/* Nobody decodes this stream's packets now. */
+bool camera_packets_only(const vd_camera *camera);
+/* Whether anybody wants pictures of this stream; the running child is told. */
+void camera_look(vd_camera *camera, bool look);
 void camera_wake(vd_camera *camera); /* any thread: the reader looks again */
 void camera_set_state(vd_camera *camera, vd_camera_state state, const vd_why *why);
 /* A packet or picture came: LIVE from now on. */

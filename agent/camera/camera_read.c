@@ -122,12 +122,13 @@ static void packet_whole(vd_camera *camera)
                                .data = vd_buf_slice(&camera->packet) };
     session->packet_open = false;
     session->packet_us = vd_clock_mono_us();
+    const bool unseen = camera_packets_only(camera);
+    if (unseen) session->picture_us = session->packet_us;
     pthread_mutex_lock(&camera->lock);
     camera->status.packets++;
-    if (camera->config.packets_only || camera->config.decode != VD_DECODE_ALL)
-        count_picture(camera);
+    if (unseen || camera->config.decode != VD_DECODE_ALL) count_picture(camera);
     pthread_mutex_unlock(&camera->lock);
-    if (camera->config.packets_only) camera_lives(camera);
+    if (unseen) camera_lives(camera);
     if (camera->sink.packet) camera->sink.packet(camera->sink.ctx, &packet);
 }
 

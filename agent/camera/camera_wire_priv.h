@@ -16,6 +16,7 @@
  *     GIVE_BACK -------------------------->        ... and comes back
  *     STILL (+ the file's fd) ------------>        folders: the next file, when the last is done
  *     <------------------------- STILL_DONE        it was a picture, or why not
+ *     WANT ------------------------------->        pictures are wanted from now on, or not
  *     AWAKE ------------------------------>        every picture is wanted until then
  *     <------------------------------- NOTE        worth a line in the log
  *     <------------------------- END | FAIL        last words
@@ -46,6 +47,7 @@ typedef enum {
     WIRE_GIVE_BACK,
     WIRE_STILL,
     WIRE_AWAKE,
+    WIRE_WANT,
     WIRE_HELLO = 32,
     WIRE_BEAT,
     WIRE_STREAM,
@@ -103,6 +105,11 @@ typedef struct {
     wire_head head;
     int64_t until_utc_us;
 } wire_awake;
+
+typedef struct {
+    wire_head head;
+    uint32_t pictures; /* decode from the next key packet on; 0: packets only */
+} wire_want;
 
 /* HELLO, BEAT and END. The counts are totals of this child. */
 typedef struct {

@@ -43,6 +43,7 @@ void link_config(child_link *link, wire_config *ret_config, int *ret_file_fd)
     if (got != sizeof *ret_config || ret_config->head.version != WIRE_VERSION ||
         ret_config->head.type != WIRE_CONFIG)
         _exit(3);
+    link->want_pictures = !ret_config->packets_only;
 }
 
 void link_send_with(child_link *link, wire_head *head, size_t head_bytes, vd_slice rest)
@@ -140,6 +141,7 @@ static void take_message(child_link *link)
         wire_give_back give_back;
         wire_still still;
         wire_awake awake;
+        wire_want want;
     } message = { 0 };
     int passed_fd = -1;
     receive(link->fd, &message, sizeof message, &passed_fd);
@@ -152,6 +154,8 @@ static void take_message(child_link *link)
         link->still = message.still;
         link->still_fd = passed_fd;
         link->have_still = true;
+    } else if (message.head.type == WIRE_WANT) {
+        link->want_pictures = message.want.pictures != 0;
     } else if (message.head.type == WIRE_AWAKE) {
         link->awake_until_utc_us = message.awake.until_utc_us;
     }

@@ -108,6 +108,34 @@ static void keep_pace(child *self, const AVPacket *packet)
     } while (vd_clock_mono_us() < due_us);
 }
 
+static void open_decoder(child *self)
+{
+    vd_why why = { 0 };
+    const AVCodecParameters *stream = self->watch.now;
+    const vd_err err =
+        decoder_open(&self->decoder, self->input.decoded ? self->input.decoded : stream, &why);
+    if (err) link_fail(&self->link, err, &why);
+    late_open(&self->late, &self->decoder, &self->config);
+}
+
+/* The agent changes its mind about a stream that was only kept: decoding begins at a key packet. */
+static void heed_wish(child *self, const AVPacket *packet)
+{
+    const bool decodes = !self->config.packets_only;
+    if (self->link.want_pictures == decodes) return;
+    if (decodes) {
+        late_end(&self->late);
+        decoder_close(&self->decoder);
+        self->decoder =
+            (child_decoder){ .link = &self->link, .config = &self->config, .clock = &self->clock };
+    } else if (packet->flags & AV_PKT_FLAG_KEY) {
+        open_decoder(self);
+    } else {
+        return;
+    }
+    self->config.packets_only = decodes;
+}
+
 static void play(child *self)
 {
     vd_why why = { 0 };
@@ -121,6 +149,7 @@ static void play(child *self)
         const AVPacket *kept = self->input.recorded ? self->input.recorded : packet;
         if (stream_watch_changed(&self->watch, kept)) send_stream(self);
         send_packet(self, kept);
+        heed_wish(self, packet);
         if (!self->config.packets_only) late_put(&self->late, packet);
         av_packet_unref(packet);
     }
@@ -142,12 +171,7 @@ static void start(child *self)
                          self->config.pace == VD_PACE_FAST ? FAST_START_UTC_US : vd_clock_utc_us());
     self->clock.held = self->config.kind == VD_CAMERA_RTSP &&
                        self->input.stream->codecpar->codec_id != AV_CODEC_ID_MJPEG;
-    if (self->config.packets_only) return;
-    err = decoder_open(&self->decoder,
-                       self->input.decoded ? self->input.decoded : self->input.stream->codecpar,
-                       &why);
-    if (err) link_fail(&self->link, err, &why);
-    late_open(&self->late, &self->decoder, &self->config);
+    if (!self->config.packets_only) open_decoder(self);
 }
 
 /* Nothing that the agent had open may be here but the socket and the standard three. */

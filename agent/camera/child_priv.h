@@ -61,7 +61,8 @@ typedef struct {
     child_map *map; /* NULL: none yet */
     wire_still still;
     int still_fd;
-    bool have_still; /* the agent handed over a file: the reader takes it and sets this back */
+    bool want_pictures; /* as the agent said last */
+    bool have_still;    /* the agent handed over a file: the reader takes it and sets this back */
     int64_t awake_until_utc_us; /* the agent's last wish; 0: none yet */
 } child_link;
 
