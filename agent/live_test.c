@@ -15,8 +15,9 @@
 
 static char folder[] = "/tmp/vedette-live-XXXXXX";
 static char film[128], yaml_path[128];
+static const char *model = "/nowhere.onnx";
 
-#define HEAD   "state_dir: %s/state\nmodel: {path: /nowhere.onnx}\n"
+#define HEAD   "state_dir: %s/state\nmodel: {path: %s}\n"
 #define PERSON "kind: zone, classes: [person], points: [[0, 0], [1, 0], [1, 1]]"
 
 typedef struct {
@@ -31,7 +32,7 @@ static void write_yaml(const char *rest)
     VD_AUTO(vd_buf) text = VD_BUF(65536);
     const char *mark;
 
-    assert_true(vd_buf_addf(&text, HEAD, folder));
+    assert_true(vd_buf_addf(&text, HEAD, folder, model));
     for (; (mark = strstr(rest, "FILM")); rest = mark + 4)
         assert_true(vd_buf_addf(&text, "%.*s%s", (int)(mark - rest), rest, film));
     assert_true(vd_buf_add_str(&text, rest));
@@ -352,6 +353,30 @@ VD_TEST(cameras_beyond_the_limit_are_refused_and_the_others_come)
     expect_str(cameras_of(&h, text), "a ");
 }
 
+// covers: INF-1
+VD_TEST(a_corrupt_model_is_named_and_the_cameras_go_on_without_it)
+{
+    VD_AUTO(house) h = { .a = NULL };
+    VD_AUTO(vd_buf) descriptor = VD_BUF(65536);
+    char from[4096], bad[128], yaml[160];
+    snprintf(from, sizeof from, "%s/var/models/centernet.model.yaml",
+             getenv("VEDETTE_SOURCE_ROOT"));
+    if (access(from, R_OK)) skip();
+    expect_ok(vd_file_load(from, &descriptor, NULL));
+    snprintf(yaml, sizeof yaml, "%s/centernet.model.yaml", folder);
+    expect_ok(vd_file_save(yaml, 0640, vd_buf_slice(&descriptor), NULL));
+    snprintf(bad, sizeof bad, "%s/centernet.onnx", folder);
+    expect_ok(vd_file_save(bad, 0640, VD_STR("no model but these few bytes"), NULL));
+    model = bad;
+    house_open(&h, "cameras: [{id: a, file: FILM}]\n");
+    model = "/nowhere.onnx";
+    expect_true(child_of(&h, "a") > 0);
+    pthread_mutex_lock(&h.a->lock);
+    assert_null(h.a->model);
+    assert_non_null(strstr(h.a->model_why.detail, "centernet.onnx"));
+    pthread_mutex_unlock(&h.a->lock);
+}
+
 static int make_film(void **state)
 {
     (void)state;
@@ -383,6 +408,7 @@ int main(void)
         VD_RUN(a_wrong_entry_of_the_hub_leaves_the_one_before_it_and_the_others),
         VD_RUN(what_the_hub_said_last_holds_at_the_next_start_without_it),
         VD_RUN(cameras_beyond_the_limit_are_refused_and_the_others_come),
+        VD_RUN(a_corrupt_model_is_named_and_the_cameras_go_on_without_it),
     };
     return cmocka_run_group_tests(tests, make_film, remove_film);
 }
