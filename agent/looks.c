@@ -180,6 +180,9 @@ static vd_err tell_lineup(lane *l, const unsigned *index, vd_model *const *model
     if (!goes_on) analysis_end_scene(l);
     for (unsigned i = 0; i < count; i++) whole = whole && model[i];
     if (whole) check_cascades(l, index, count);
+    if (count < l->config->model_count)
+        vd_log(VD_LOG_WARN, "model.restart", "a camera names a model that a restart will bring",
+               "camera", l->config->id, NULL);
     pthread_mutex_lock(&l->agent->lock);
     l->rules_changed = true; /* classes are found anew */
     pthread_mutex_unlock(&l->agent->lock);
