@@ -1,5 +1,4 @@
 /* main.c - vedette-agent: the program beside the cameras. */
-#include <libavutil/log.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,7 +113,6 @@ int main(int argc, char **argv)
 
     vd_stop_install();
     reload_install();
-    av_log_set_level(AV_LOG_QUIET); /* the stages say what matters, with the camera's id */
     vd_err err = vd_args_read(&program, argc, argv, &args, &why);
     if (err == VD_GONE) return 0;
     if (!err && args.rest_count)

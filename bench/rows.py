@@ -427,4 +427,53 @@ class G15(Row):
         return peer / product
 
 
-ROWS = [G1, G2, G5x1, G5x4, G5x16, G9, G10Many, G10One, G13Head, G13Full, G14, G15]
+class Agent(Row):
+    """An agent without model and cameras, held against what is promised of it rather than against a peer."""
+    def prepare(self):
+        if not (BUILD / "agent/vedette-agent").exists():
+            raise Missing("vedette-agent is not built")
+        self.config = self.folder / "agent.yaml"
+        self.config.write_text(f"state_dir: {self.folder}/state\nmodel: {{path: {self.folder}/none.onnx}}\nlocal: {{port: 0}}\nlog: {{format: json}}\n")
+
+    def start(self):
+        """Starts one, waits until it is ready; gives it and the seconds that took."""
+        begun = time.monotonic()
+        agent = subprocess.Popen([BUILD / "agent/vedette-agent", "--config", self.config], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for line in agent.stdout:
+            if '"agent.ready"' in line:
+                return agent, time.monotonic() - begun
+        raise Missing("vedette-agent did not start")
+
+    def stop(self, agent):
+        agent.terminate()
+        agent.communicate()
+
+
+class AgentMemory(Agent):
+    name, what, beside, unit, hold = "AGT2/memory", "PSS of an agent without model and cameras", "what is promised: 15 MB", "MB", 1
+
+    def product(self):
+        agent, _ = self.start()
+        time.sleep(1)
+        kept = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{agent.pid}/smaps_rollup").read_text().splitlines()[1:])
+        self.stop(agent)
+        self.note = f"RSS, as if nothing else ran on the machine: {int(kept['Rss'].split()[0]) / 1000:.1f} MB"
+        return int(kept["Pss"].split()[0]) / 1000
+
+    def peer(self):
+        return 15
+
+
+class AgentStart(Agent):
+    name, what, beside, unit, hold = "AGT2/start", "start of an agent without model and cameras, until it is ready", "what is promised: 200 ms", "ms", 1
+
+    def product(self):
+        agent, took = self.start()
+        self.stop(agent)
+        return took * 1000
+
+    def peer(self):
+        return 200
+
+
+ROWS = [G1, G2, G5x1, G5x4, G5x16, G9, G10Many, G10One, G13Head, G13Full, G14, G15, AgentMemory, AgentStart]

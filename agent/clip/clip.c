@@ -1,12 +1,10 @@
 #include "clip.h"
 
 #include <errno.h>
-#include <libavcodec/avcodec.h>
-#include <libavcodec/bsf.h>
-#include <libavformat/avformat.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "libav.h"
 #include "vd/fault.h"
 
 struct vd_clip {
@@ -107,6 +105,8 @@ static bool mp4_holds(const vd_stream_info *stream, vd_why *why)
 
 vd_err vd_clip_open(const char *path, const vd_packet *first, vd_clip **ret_clip, vd_why *why)
 {
+    vd_err err = vd_libav_open(why);
+    if (err) return err;
     if (!mp4_holds(first->stream, why)) return VD_INVALID;
     vd_clip *c = vd_calloc(1, sizeof *c);
     if (!c) return vd_fail(why, VD_FULL, "no memory for a clip");

@@ -1,7 +1,6 @@
 #include "events.h"
 
 #include <dirent.h>
-#include <libavutil/log.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -52,7 +51,6 @@ vd_err vd_events_new(const vd_events_config *config, const vd_events_sink *sink,
     events->sink = *sink;
     events->notes_end = &events->notes;
     init_locks(events);
-    av_log_set_level(AV_LOG_ERROR); /* the muxer tells of its every step otherwise */
     events->config.device = vd_strdup(config->device);
     events->config.work_dir = vd_strdup(config->work_dir);
     vd_err err = VD_OK;

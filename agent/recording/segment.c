@@ -1,12 +1,11 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <libavcodec/avcodec.h>
-#include <libavutil/murmur3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "libav.h"
 #include "recording_priv.h"
 #include "vd/fault.h"
 
@@ -49,6 +48,8 @@ static vd_err write_all(int fd, const void *bytes, size_t len, vd_why *why)
 
 vd_err segment_begin(int fd, const vd_stream_info *info, uint64_t *ret_bytes, vd_why *why)
 {
+    vd_err err = vd_libav_open(why);
+    if (err) return err;
     if (info->extradata.len > EXTRADATA_MAX)
         return vd_fail(why, VD_INVALID, "the stream's parameters have more than %u bytes",
                        EXTRADATA_MAX);
@@ -64,7 +65,7 @@ vd_err segment_begin(int fd, const vd_stream_info *info, uint64_t *ret_bytes, vd
     vd_slice_to_chars(vd_slice_str(codec), h.codec, sizeof h.codec);
     if (!hash_of(vd_slice_of(&h, sizeof h), info->extradata, VD_SLICE_NONE, h.hash))
         return vd_fail(why, VD_FULL, "no memory for a checksum");
-    vd_err err = write_all(fd, &h, sizeof h, why);
+    err = write_all(fd, &h, sizeof h, why);
     if (!err) err = write_all(fd, info->extradata.data, info->extradata.len, why);
     if (!err) *ret_bytes = h.header_len;
     return err;
@@ -143,6 +144,8 @@ static bool read_header(segment_reader *r)
 vd_err segment_open(const char *path, segment_reader *ret_reader, vd_why *why)
 {
     struct stat st;
+    vd_err err = vd_libav_open(why);
+    if (err) return err;
     segment_reader r = { .fd = open(path, O_RDONLY | O_CLOEXEC) };
     if (r.fd < 0) return vd_fail_errno(why, "a segment of the recording cannot be read");
     if (fstat(r.fd, &st) != 0 || !read_header(&r)) {

@@ -208,3 +208,16 @@ test('the status page shows all of it in a browser, and says when it is stale', 
   }
   assert.equal(fs.readFileSync(at('gpio-value'), 'utf8'), '0', 'an agent that ends leaves its outputs off');
 });
+
+// covers: AGT-2
+test('an agent without model and cameras keeps to 15 MB, and leaves the decoders and ONNX Runtime on the disk', async () => {
+  fs.writeFileSync(at('bare.yaml'), `state_dir: ${at('bare')}\nmodel: { path: ${at('none.onnx')} }\nlocal: { port: 0 }\nlog: { format: json }\n`);
+  const bare = new Program('bare', PROGRAM.agent, ['--config', at('bare.yaml')], folder).start();
+  await bare.says(/agent\.ready/);
+  const maps = fs.readFileSync(`/proc/${bare.child.pid}/maps`, 'utf8');
+  const rollup = fs.readFileSync(`/proc/${bare.child.pid}/smaps_rollup`, 'utf8');
+  await bare.kill('SIGTERM');
+  for (const library of ['libavformat', 'libavcodec', 'libonnxruntime']) assert.ok(!maps.includes(library), library);
+  const pss = Number(rollup.match(/^Pss:\s+(\d+) kB/m)[1]);
+  if (!maps.includes('libasan')) assert.ok(pss <= 15000, `${pss} kB`);
+});
