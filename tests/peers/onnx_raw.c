@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { OUTPUTS = 8, NAME = 256 };
+enum { OUTPUTS = 32, NAME = 256 };
 
 static const ort *o;
 
