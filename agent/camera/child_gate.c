@@ -1,10 +1,10 @@
-/* child_gate.c - see child_gate.h. The states:
+/* child_gate.c - see child_gate_priv.h. The states:
  *
  *             learned, quiet for GATE_QUIET_US, not wanted, at a key packet
  *   AWAKE ------------------------------------------------------------------> ASLEEP
  *     ^                                                                         |
  *     +-------------- sizes louder, light moved, wanted ------------------------+ */
-#include "child_gate.h"
+#include "child_gate_priv.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -10,7 +10,7 @@
 
 #include "camera.h"
 #include "camera_wire_priv.h"
-#include "child_gate.h"
+#include "child_gate_priv.h"
 
 /* ---- child_sandbox.c ---- */
 /* Limits, no new privileges, nobody instead of root, a seccomp allow-list; a call outside the list

@@ -1,5 +1,5 @@
 /* The gate over made numbers: what wakes it, what does not, what it learns. */
-#include "child_gate.h"
+#include "child_gate_priv.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
-/* child_gate.h - is anything moving? Told from numbers alone: how large packets are, and how light
- * the parts of key pictures are. Pure: no clock, no I/O, no allocation; times are media times.
+/* child_gate_priv.h - is anything moving? Told from numbers alone: how large packets are, and how
+ * light the parts of key pictures are. Pure: no clock, no I/O, no allocation; times are media
+ * times.
  *
  * While the gate says "asleep" only key pictures need decoding. Its two senses:
  *
@@ -24,8 +25,8 @@
  *
  * Both go on learning while asleep, and while awake unless somebody wants the gate awake (tracks
  * are seen): a person who stays must not become usual, but rain may. */
-#ifndef VD_CAMERA_CHILD_GATE_H
-#define VD_CAMERA_CHILD_GATE_H
+#ifndef VD_CAMERA_CHILD_GATE_PRIV_H
+#define VD_CAMERA_CHILD_GATE_PRIV_H
 #include <stdbool.h>
 #include <stdint.h>
 
