@@ -1,3 +1,5 @@
+#include "model_stub_priv.h"
+
 #include "events_test_priv.h"
 
 /* The clip's file, opened. */

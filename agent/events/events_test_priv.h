@@ -1,5 +1,5 @@
 /* events_test_priv.h - a stage: the events of one camera, fed from a small film, and what their
- * sink was told. Include once per test program. */
+ * sink was told. Include once per test program, after model_stub_priv.h. */
 #ifndef VD_EVENTS_TEST_PRIV_H
 #define VD_EVENTS_TEST_PRIV_H
 #include "events.h"
@@ -12,7 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "model_stub_priv.h"
 #include "vd/clock.h"
 #include "vd/file.h"
 #include "vd/test.h"

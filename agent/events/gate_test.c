@@ -1,4 +1,6 @@
 /* Events that overlap: one gate, one clip. */
+#include "model_stub_priv.h"
+
 #include "events_test_priv.h"
 
 /* The last that was told of an event. */

@@ -1,4 +1,5 @@
 #include "model_stub_priv.h"
+#include "rules.h"
 #include "vd/json.h"
 #include "vd/test.h"
 

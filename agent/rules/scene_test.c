@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "model_stub_priv.h"
+#include "rules.h"
 #include "vd/test.h"
 
 #define FRAME_US 100000

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "model_stub_priv.h"
+#include "rules.h"
 #include "vd/test.h"
 
 #define FRAMES     400

@@ -1,7 +1,6 @@
-/* model_stub_priv.h - a model of two classes for the tests of events: names only, no inference. */
+/* model_stub_priv.h - a model of two classes for tests: names only, no inference. */
 #ifndef VD_MODEL_STUB_PRIV_H
 #define VD_MODEL_STUB_PRIV_H
-#include "rules.h"
 #include "vocabulary_stub_priv.h"
 
 #define STUB_MODEL stub_model()
