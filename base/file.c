@@ -27,10 +27,23 @@ static char *temp_name(const char *path)
     return temp;
 }
 
+/* What is no file (a device such as /dev/null, a pipe) must not be replaced by one. */
+static bool is_replaceable(const char *path)
+{
+    struct stat at;
+    return lstat(path, &at) != 0 || S_ISREG(at.st_mode) || S_ISLNK(at.st_mode) ||
+           S_ISDIR(at.st_mode); /* a folder's place is refused when the file is put there */
+}
+
 vd_err vd_file_create(const char *path, unsigned mode, vd_file *ret_file, vd_why *why)
 {
     vd_file file = VD_FILE_NONE;
     if (strlen(path) >= PATH_MAX) return vd_fail(why, VD_INVALID, "a file path is too long");
+    if (!is_replaceable(path)) {
+        vd_fail(why, VD_INVALID, "'%s' is no file", path);
+        vd_why_hint(why, "name a file; what is there would be replaced by one");
+        return VD_INVALID;
+    }
     file.path = vd_strdup(path);
     char *temp = temp_name(path);
     if (!file.path || !temp) {

@@ -113,6 +113,19 @@ VD_TEST(what_cannot_be_opened_says_why)
     expect_err(vd_file_save(test_path(&dir, "no/such/folder"), 0640, VD_STR("x"), &why), VD_ABSENT);
 }
 
+VD_TEST(a_device_or_pipe_is_not_replaced_by_a_file)
+{
+    VD_AUTO(test_dir) dir = test_dir_new();
+    struct stat at;
+    vd_why why = { 0 };
+    const char *pipe = test_path(&dir, "pipe");
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    expect_err(vd_file_save(pipe, 0600, VD_STR("text"), &why), VD_INVALID);
+    assert_int_equal(lstat(pipe, &at), 0);
+    expect_true(S_ISFIFO(at.st_mode));
+    assert_non_null(strstr(why.fact, "is no file"));
+}
+
 VD_TEST(folders_are_made_with_their_parents_and_twice_is_fine)
 {
     VD_AUTO(test_dir) dir = test_dir_new();
@@ -143,6 +156,7 @@ VD_TEST_MAIN(VD_RUN(nothing_is_seen_before_publish),
              VD_RUN(an_unpublished_file_leaves_nothing_behind),
              VD_RUN(the_mode_is_the_one_asked_for),
              VD_RUN(every_failing_step_leaves_the_old_or_the_new_content),
+             VD_RUN(a_device_or_pipe_is_not_replaced_by_a_file),
              VD_RUN(a_file_beyond_the_buffers_limit_is_refused),
              VD_RUN(an_empty_file_loads_as_empty_text), VD_RUN(what_cannot_be_opened_says_why),
              VD_RUN(folders_are_made_with_their_parents_and_twice_is_fine),

@@ -11,7 +11,7 @@ typedef struct {
 #define VD_FILE_NONE ((vd_file){ .fd = -1 })
 
 /* Opens a temporary file beside `path`; nothing is seen at `path` until vd_file_publish. Mode e.g.
- * 0640. */
+ * 0640. VD_INVALID when a device or a pipe is there: a file would replace it. */
 VD_MUST_USE vd_err vd_file_create(const char *path, unsigned mode, vd_file *ret_file, vd_why *why);
 VD_MUST_USE vd_err vd_file_write(vd_file *file, vd_slice bytes, vd_why *why);
 /* Sync, rename over `path`, sync the folder; the file is closed. */
