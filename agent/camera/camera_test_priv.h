@@ -25,6 +25,7 @@ typedef struct {
     vd_camera *camera;
     vd_camera_status status;
     unsigned state_changes[5];
+    unsigned closed; /* how often the camera closed the connection */
     uint64_t packets, pictures, keys;
     uint32_t serial;
     int stream_width_px;
@@ -120,6 +121,7 @@ static inline void saw_status(void *ctx, const vd_camera_status *status)
                 status->why.fact, status->why.detail, status->why.hint);
     watch->status = *status;
     watch->state_changes[status->state]++;
+    watch->closed += strstr(status->why.fact, "closed the connection") != NULL;
     pthread_cond_broadcast(&watch->changed);
     pthread_mutex_unlock(&watch->lock);
 }

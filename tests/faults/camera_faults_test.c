@@ -220,13 +220,11 @@ VD_TEST(many_cameras_play_at_once_and_fail_alone)
         watch_start(&watches[i], &config);
     }
     for (int i = 0; i < MANY; i++) expect_true(watch_for(&watches[i], live_with_pictures, 5));
-    unsigned before[MANY]; /* a start that took too long was tried again */
-    for (int i = 0; i < MANY; i++) before[i] = watches[i].state_changes[VD_CAMERA_FAILED];
     const int64_t next_serial = (int64_t)watches[1].serial + 1;
     sim_say(&server, "fault gate-1 disconnect");
     expect_true(watch_for(&watches[1], live_again, next_serial));
     for (int i = 0; i < MANY; i++) {
-        expect_u64(watches[i].state_changes[VD_CAMERA_FAILED], before[i] + (i == 1));
+        expect_u64(watches[i].closed, i == 1); /* a slow machine has other reasons to try again */
         watch_stop(&watches[i]);
     }
     sim_stop(&server);
