@@ -18,6 +18,7 @@
  *   watch.c         statistics of each camera's window, to the outbox     (main thread)
  *   figures.c       figures for Prometheus                                (the port's threads)
  *   port.c          the local port, scoring for others, local alerts      (the port's threads)
+ *   yield.c         what inspections count, and signals for them     (analysis, the port's threads)
  *   report.c        what the hub's page shows of us                      (main thread)
  *
  * One lock (`lock`) guards what threads share of the lanes. */
@@ -55,6 +56,7 @@ typedef struct {
     const agent_camera *config; /* that, for all who ask */
     unsigned number;            /* its place in agent.lane and in the turns */
     _Atomic int64_t next_us;    /* no model is due for pictures before this time */
+    atomic_bool triggered;      /* an inspection shall judge the next picture */
     char password[SECRET_ROOM];
     vd_camera *camera; /* NULL: could not be started, see `why`; ask lane_status */
     vd_event_camera *events;
@@ -73,6 +75,8 @@ typedef struct {
     rule_set *rules;  /* what shall hold */
     char *rules_text; /* JSON list for the twin */
     vd_why rules_why; /* why the file's rules do not hold */
+    unsigned yield_count;
+    vd_yield *yield; /* room for AGENT_RULES_MAX, or NULL: nothing has been inspected */
     unsigned preview_waiters;
     vd_frame *preview;
 
@@ -314,6 +318,15 @@ void port_close(agent *a); /* nobody asks any more */
 void port_done(agent *a);  /* after the events */
 /* The local port and the alerts. For --check-config. */
 vd_err port_check(const agent_config *config, vd_why *why);
+
+/* yield.c */
+/* The analysis thread's, before and after a picture. */
+void yield_trigger(lane *l);
+void yield_keep(lane *l);
+/* The shape of vd_local_sink.trigger. */
+vd_err yield_signal(void *agent, const char *camera, vd_why *why);
+void yield_figures(agent *a, vd_metrics *m);
+void yield_members(lane *l, vd_json_w *w); /* with the lock held */
 
 /* report.c */
 typedef struct {

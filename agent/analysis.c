@@ -132,7 +132,11 @@ static void step_scene(looker *me, lane *l, vd_frame *frame)
                     utc_us);
     arming_now(l->agent, utc_us, me->profile);
     vd_scene_set_profile(l->scene, me->profile);
+    yield_trigger(l);
     vd_scene_step(l->scene, &me->detections, utc_us, &facts, &count);
+    yield_keep(l);
+    if (vd_scene_unsure(l->scene))
+        vd_samples_unsure(l->sampler, frame, &me->detections, vd_lineup_words(l->lineup));
     tell_tracks(l, utc_us);
     stay_awake(me, l, utc_us);
     hand_over(l, facts, count, frame, &me->detections);

@@ -178,6 +178,7 @@ void figures_fill(agent *a, vd_metrics *m)
 {
     vd_metrics_process(m, "agent", a->started_utc_us);
     camera_figures(a, m);
+    yield_figures(a, m);
     queue_figures(a, m);
     hub_figures(a, m);
     local_figures(a, m);

@@ -194,6 +194,7 @@ void lane_free(lane *l)
     if (l->camera) vd_camera_free(l->camera);
     free(l->rules);
     free(l->rules_text);
+    free(l->yield);
     agent_camera_done(&l->own);
     agent_camera_done(&l->newest);
     free(l);

@@ -311,7 +311,8 @@ vd_err port_open(agent *a, vd_why *why)
                            .figures = on_figures,
                            .status = on_status,
                            .picture = lane_preview,
-                           .score = on_score };
+                           .score = on_score,
+                           .trigger = yield_signal };
 
     if (a->config->local_port < 0) return VD_OK;
     vd_err err = vd_local_start(&config, &sink, &a->port, why);

@@ -121,6 +121,7 @@ static void camera_member(lane *l, vd_json_w *w, bool rules)
     why_members(w, refused && !why->fact[0] ? &refused->why : why);
     vd_json_w_kv_int(w, "analysed", (int64_t)turns.looked);
     vd_json_w_kv_int(w, "stale", (int64_t)turns.stale);
+    yield_members(l, w);
     if (rules && l->rules_text) {
         vd_json_w_key(w, "rules");
         vd_json_w_raw(w, vd_slice_str(l->rules_text));

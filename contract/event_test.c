@@ -188,6 +188,19 @@ VD_TEST(each_kind_has_its_title_in_words)
           { { "missing", "helmet, vest" } },
           "person without helmet, vest in \"gate\"" },
         { "proximity", "{}", { { "distance_m", "1.8" } }, "person 1.8 m from car in \"gate\"" },
+        { "inspection",
+          "{}",
+          { { "verdict", "fail" }, { "defect", "dent" } },
+          "fail at \"gate\": dent" },
+        { "inspection",
+          "{}",
+          { { "verdict", "fail" }, { "defect", "missing" }, { "parts", "screw" } },
+          "fail at \"gate\": screw missing" },
+        { "inspection", "{}", { { "verdict", "unsure" } }, "unsure at \"gate\"" },
+        { "inspection",
+          "{}",
+          { { "rate", "0.1200" }, { "limit", "0.1100" } },
+          "defects rise at \"gate\": rate 0.1200, limit 0.1100" },
     };
     for (size_t i = 0; i < VD_COUNT_OF(all); i++) {
         VD_AUTO(vd_buf) title = VD_BUF(256);

@@ -50,6 +50,18 @@ static bool proximity_title(const vd_event *e, vd_buf *into)
                        other, e->zone);
 }
 
+static bool inspection_title(const vd_event *e, vd_buf *into)
+{
+    const char *rate = vd_event_property_of(e, "rate");
+    if (rate)
+        return vd_buf_addf(into, "defects rise at \"%s\": rate %s, limit %s", e->zone, rate,
+                           said(e, "limit", "?"));
+    const char *parts = vd_event_property_of(e, "parts");
+    const char *verdict = said(e, "verdict", "?"), *defect = said(e, "defect", "");
+    if (parts) return vd_buf_addf(into, "%s at \"%s\": %s %s", verdict, e->zone, parts, defect);
+    return vd_buf_addf(into, "%s at \"%s\"%s%s", verdict, e->zone, *defect ? ": " : "", defect);
+}
+
 vd_err vd_event_title(const vd_event *e, vd_buf *into)
 {
     bool fits;
@@ -66,6 +78,8 @@ vd_err vd_event_title(const vd_event *e, vd_buf *into)
                            said(e, "missing", "equipment"), e->zone);
     else if (strcmp(e->kind, "proximity") == 0)
         fits = proximity_title(e, into);
+    else if (strcmp(e->kind, "inspection") == 0)
+        fits = inspection_title(e, into);
     else
         fits = zone_title(e, into);
     return fits ? VD_OK : VD_FULL;

@@ -52,8 +52,9 @@ static void fill_boxes(shot *s, const vd_fact *fact, const vd_detections *detect
                        const vd_vocabulary *words)
 {
     const vd_track *own = &fact->track;
-    if (own->id) add_box(s, words, &own->box, own->score, own->class_id, own->id);
-    if (fact->other.id)
+    bool other = fact->other.id || fact->other.seen;
+    if (own->id || own->seen) add_box(s, words, &own->box, own->score, own->class_id, own->id);
+    if (other)
         add_box(s, words, &fact->other.box, fact->other.score, fact->other.class_id,
                 fact->other.id);
     for (unsigned i = 0; detections && i < detections->count; i++) {
@@ -61,7 +62,7 @@ static void fill_boxes(shot *s, const vd_fact *fact, const vd_detections *detect
         if (s->box_count == VD_EVENT_BOXES_MAX) break;
         float least = vd_vocabulary_model_of(words, d->class_id)->score_min;
         if ((int)i == own->detection || d->score < fminf(least, fact->rule->score_min)) continue;
-        if (fact->other.id && (int)i == fact->other.detection) continue;
+        if (other && (int)i == fact->other.detection) continue;
         add_box(s, words, &d->box, d->score, d->class_id, 0);
     }
 }

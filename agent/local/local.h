@@ -5,6 +5,7 @@
  *   GET  /status                    what it shows, as JSON
  *   GET  /cameras/ID/picture        the camera's next picture, JPEG
  *   GET  /health  /metrics          "ok"; figures for Prometheus. Never need the token
+ *   POST /trigger?camera=ID         an inspection judges the camera's next picture; 202
  *   POST /score                     a picture in, AVA inferences out; 204: nothing was found
  *   POST /annotate                  a picture in, a JPEG with the boxes out
  *        ?stream=CAMERA &object=CLASS &confidence=0..1
@@ -59,6 +60,8 @@ typedef struct {
     /* VD_INVALID: no such class; VD_ABSENT: no such camera, no model; VD_RETRY: busy. */
     vd_err (*score)(void *ctx, const vd_local_ask *ask, vd_frame *frame, vd_local_found *ret_found,
                     vd_why *why);
+    /* Returns at once. VD_ABSENT: no such camera, or no inspection there waits for it. */
+    vd_err (*trigger)(void *ctx, const char *camera, vd_why *why);
 } vd_local_sink;
 
 typedef struct {

@@ -17,6 +17,7 @@ typedef struct {
     vd_local_ask ask;
     char object[32];
     int width, height;
+    unsigned triggers;
 } script;
 
 static void on_figures(void *ctx, vd_metrics *m)
@@ -69,6 +70,16 @@ static vd_err on_score(void *ctx, const vd_local_ask *ask, vd_frame *frame,
     return VD_OK;
 }
 
+static vd_err on_trigger(void *ctx, const char *camera, vd_why *why)
+{
+    script *s = ctx;
+    if (strcmp(camera, "yard") != 0) return vd_fail(why, VD_ABSENT, "there is no '%.20s'", camera);
+    pthread_mutex_lock(&s->lock);
+    s->triggers++;
+    pthread_mutex_unlock(&s->lock);
+    return VD_OK;
+}
+
 typedef struct {
     script script;
     vd_local *local;
@@ -103,7 +114,7 @@ static vd_buf picture_of(int width, int height)
 
 static void house_open(house *h, const char *token_file)
 {
-    vd_local_sink sink = { h, on_figures, on_status, on_picture, on_score };
+    vd_local_sink sink = { h, on_figures, on_status, on_picture, on_score, on_trigger };
     vd_local_config config = { "127.0.0.1", 0, token_file };
     *h = (house){ .script = { .lock = PTHREAD_MUTEX_INITIALIZER,
                               .changed = PTHREAD_COND_INITIALIZER,
@@ -342,7 +353,7 @@ VD_TEST(without_a_token_only_this_machine_is_answered)
 VD_TEST(token_that_others_can_read_or_guess_is_refused)
 {
     char dir[] = "/tmp/vedette-local-XXXXXX", path[64];
-    vd_local_sink sink = { NULL, on_figures, on_status, on_picture, on_score };
+    vd_local_sink sink = { NULL, on_figures, on_status, on_picture, on_score, on_trigger };
     vd_local_config config = { "127.0.0.1", 0, path };
     vd_local *local = NULL;
     vd_why why = { 0 };
@@ -358,7 +369,29 @@ VD_TEST(token_that_others_can_read_or_guess_is_refused)
     rmdir(dir);
 }
 
-VD_TEST_MAIN(VD_RUN(health_figures_status_page_and_pictures_are_served),
+// covers: RULE-6
+VD_TEST(a_signal_for_an_inspection_is_passed_on_for_a_camera_that_is_there)
+{
+    VD_AUTO(house) h = { 0 };
+    house_open(&h, "");
+    VD_AUTO(test_answer)
+    taken = test_send(h.port, &(test_ask){ .method = "POST", .path = "/trigger?camera=yard" });
+    expect_i64(taken.status, 202);
+    expect_u64(h.script.triggers, 1);
+    VD_AUTO(test_answer)
+    nowhere = test_send(h.port, &(test_ask){ .method = "POST", .path = "/trigger?camera=moon" });
+    expect_i64(nowhere.status, 404);
+    VD_AUTO(test_answer)
+    nobody = test_send(h.port, &(test_ask){ .method = "POST", .path = "/trigger" });
+    expect_i64(nobody.status, 400);
+    assert_non_null(strstr(nobody.body.data, "camera=ID"));
+    VD_AUTO(test_answer) looked = test_get(h.port, "/trigger?camera=yard");
+    expect_i64(looked.status, 405);
+    expect_u64(h.script.triggers, 1);
+}
+
+VD_TEST_MAIN(VD_RUN(a_signal_for_an_inspection_is_passed_on_for_a_camera_that_is_there),
+             VD_RUN(health_figures_status_page_and_pictures_are_served),
              VD_RUN(scored_picture_is_answered_in_the_ava_shape_or_with_204),
              VD_RUN(annotated_picture_is_a_jpeg_of_the_same_size_with_a_box),
              VD_RUN(what_is_no_picture_or_no_number_is_refused_with_a_reason),

@@ -77,12 +77,26 @@ static vd_err show_picture(request *r, vd_why *why)
     return err;
 }
 
+static vd_err take_trigger(request *r, vd_why *why)
+{
+    const char *camera = request_query(r, "camera");
+
+    if (!camera || !*camera) {
+        (void)vd_fail(why, VD_INVALID, "which camera?");
+        vd_why_hint(why, "POST /trigger?camera=ID");
+        return VD_INVALID;
+    }
+    vd_err err = r->local->sink.trigger(r->local->sink.ctx, camera, why);
+    return err ? err : answer_bytes(r, MHD_HTTP_ACCEPTED, "text/plain", VD_STR("ok\n"));
+}
+
 static const route routes[] = {
     { "GET", "/health", OPEN, show_health },
     { "GET", "/metrics", OPEN, show_figures },
     { "GET", "/", 0, page_show },
     { "GET", "/status", 0, show_status },
     { "GET", "/cameras/", 0, show_picture }, /* and what follows */
+    { "POST", "/trigger", 0, take_trigger },
     { "POST", "/score", PICTURE_IN, score_picture },
     { "POST", "/annotate", PICTURE_IN, score_annotate },
 };
@@ -109,7 +123,8 @@ static vd_err find_route(request *r, const route **ret_route, vd_why *why)
     if (known) r->status = MHD_HTTP_METHOD_NOT_ALLOWED;
     if (known) return vd_fail(why, VD_INVALID, "'%.100s' does not take %.10s", r->path, r->method);
     (void)vd_fail(why, VD_ABSENT, "there is no '%.100s' here", r->path);
-    vd_why_hint(why, "/ /status /cameras/ID/picture /health /metrics, POST /score /annotate");
+    vd_why_hint(why,
+                "/ /status /cameras/ID/picture /health /metrics, POST /trigger /score /annotate");
     return VD_ABSENT;
 }
 

@@ -21,15 +21,20 @@ const char *const *rule_keys(vd_rule_kind kind)
                                              "share", "looks", NULL };
     static const char *const proximity[] = { COMMON,    "dwell",  "leave",       "near", "distance",
                                              "closing", "riders", "calibration", NULL };
-    static const char *const *const keys[VD_RULE_KINDS] = { zone,    line,      count,
-                                                            absence, equipment, proximity };
+    static const char *const inspection[] = { COMMON,    "trigger", "good",   "defects",
+                                              "pass",    "fail",    "unsure", "parts",
+                                              "ordered", "tell",    "chart",  NULL };
+    static const char *const *const keys[VD_RULE_KINDS] = { zone,      line,      count,
+                                                            absence,   equipment, proximity,
+                                                            inspection };
     return keys[kind];
 }
 
 const char *vd_rule_kind_name(vd_rule_kind kind)
 {
-    static const char *const names[VD_RULE_KINDS] = { "zone",    "line",      "count",
-                                                      "absence", "equipment", "proximity" };
+    static const char *const names[VD_RULE_KINDS] = { "zone",      "line",      "count",
+                                                      "absence",   "equipment", "proximity",
+                                                      "inspection" };
     return (unsigned)kind < VD_RULE_KINDS ? names[kind] : "zone";
 }
 
@@ -241,6 +246,7 @@ vd_err rule_read_kind(const vd_config_node *node, const vd_vocabulary *words, vd
     case VD_RULE_COUNT: return read_count(node, rule, why);
     case VD_RULE_EQUIPMENT: return read_equipment(node, words, rule, why);
     case VD_RULE_PROXIMITY: return read_proximity(node, words, rule, why);
+    case VD_RULE_INSPECTION: return rule_read_inspection(node, words, rule, why);
     case VD_RULE_ABSENCE:
     case VD_RULE_KINDS: break;
     }

@@ -52,6 +52,19 @@ static const struct {
       "gives no ground", "line 6", "same order" },
     { NEAR "calibration:\n  points: [[0.1,0.9],[0.9,0.9],[0.6,0.4],[0.4,1.4]]\n" FOUR, "outside",
       "line 6", "shares" },
+    { "id: a\nkind: inspection\n", "nothing to judge", "agent.yaml", "defects" },
+    { "id: a\nkind: inspection\ndefects: [dent]\n" LINE, "names no product", "", "classes" },
+    { ID "kind: inspection\ndefects: [dent]\ntrigger: line\n" AREA, "3 points", "line 6",
+      "2 points" },
+    { ID "kind: inspection\ndefects: [dent]\ntrigger: button\n", "button", "line 5", "" },
+    { ID "kind: inspection\ndefects: [dent]\nfail: 0.4\nunsure: 0.5\n", "more than", "line 6", "" },
+    { ID "kind: inspection\nparts: [{class: screw}]\n", "place", "line 4", "shares" },
+    { ID "kind: inspection\nparts: [{class: screw, at: [0.9,0,0.2,0.1]}]\n", "place", "line 4",
+      "" },
+    { ID "kind: inspection\nordered: true\nparts: [{class: a, at: [0,0,1,1]}]\n", "order", "line 4",
+      "" },
+    { ID "kind: inspection\ndefects: [dent]\ntell: [bad]\n", "bad", "line 5", "" },
+    { ID "kind: inspection\ndefects: [dent]\nchart: {sample: 1}\n", "sample", "line 5", "" },
     { ID "kind: zone\nhours: late\n" AREA, "no hours", "line 4", "mon-fri 06:00-18:00" },
     { ID "kind: zone\nhours: [mon 25:00-26:00]\n" AREA, "no hours", "line 4", "" },
     { ID "kind: zone\nhours: [mun 06:00-18:00]\n" AREA, "no hours", "line 4", "" },
@@ -156,8 +169,9 @@ static void read_examples(const char *page, bool seen[VD_RULE_KINDS])
 // covers: RULE-7
 VD_TEST(each_example_in_the_documentation_is_a_rule)
 {
-    static const char *const pages[] = { "zone.md",    "line.md",      "count.md",
-                                         "absence.md", "equipment.md", "proximity.md" };
+    static const char *const pages[] = { "zone.md",      "line.md",      "count.md",
+                                         "absence.md",   "equipment.md", "proximity.md",
+                                         "inspection.md" };
     bool seen[VD_RULE_KINDS] = { false };
     for (size_t i = 0; i < VD_COUNT_OF(pages); i++) read_examples(pages[i], seen);
     for (unsigned k = 0; k < VD_RULE_KINDS; k++) expect_true(seen[k]);

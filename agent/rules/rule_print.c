@@ -88,6 +88,57 @@ static void print_proximity(vd_json_w *w, const vd_rule *rule)
     vd_json_w_object_end(w);
 }
 
+static void print_parts(vd_json_w *w, const vd_rule *rule)
+{
+    vd_json_w_key(w, "parts");
+    vd_json_w_list(w);
+    for (unsigned i = 0; i < rule->inspection.part_count; i++) {
+        const vd_part *part = &rule->inspection.part[i];
+        vd_json_w_object(w);
+        vd_json_w_kv_text(w, "class", part->name);
+        vd_json_w_key(w, "at");
+        vd_json_w_list(w);
+        const float at[] = { part->at.l, part->at.t, part->at.w, part->at.h };
+        for (unsigned k = 0; k < 4; k++) vd_json_w_num(w, (double)at[k], 6);
+        vd_json_w_list_end(w);
+        vd_json_w_kv_num(w, "tolerance", (double)part->tolerance, 6);
+        vd_json_w_object_end(w);
+    }
+    vd_json_w_list_end(w);
+    vd_json_w_kv_bool(w, "ordered", rule->inspection.ordered);
+}
+
+static void print_chart(vd_json_w *w, const vd_chart_config *chart)
+{
+    vd_json_w_key(w, "chart");
+    vd_json_w_object(w);
+    vd_json_w_kv_int(w, "sample", chart->sample);
+    if (chart->baseline >= 0) vd_json_w_kv_num(w, "baseline", (double)chart->baseline, 6);
+    vd_json_w_kv_num(w, "sigma", (double)chart->sigma, 6);
+    vd_json_w_kv_num(w, "lambda", (double)chart->lambda, 6);
+    vd_json_w_kv_num(w, "width", (double)chart->width, 6);
+    vd_json_w_object_end(w);
+}
+
+static void print_inspection(vd_json_w *w, const vd_rule *rule)
+{
+    static const char *const triggers[] = { "line", "picture", "external" };
+    static const char *const verdicts[] = { "pass", "fail", "unsure" };
+    vd_json_w_kv_text(w, "trigger", triggers[rule->inspection.trigger]);
+    print_names(w, "good", rule->inspection.good, rule->inspection.good_count);
+    print_names(w, "defects", rule->inspection.defect, rule->inspection.defect_count);
+    vd_json_w_kv_num(w, "pass", (double)rule->inspection.pass_min, 6);
+    vd_json_w_kv_num(w, "fail", (double)rule->inspection.fail_min, 6);
+    vd_json_w_kv_num(w, "unsure", (double)rule->inspection.unsure_min, 6);
+    if (rule->inspection.part_count) print_parts(w, rule);
+    vd_json_w_key(w, "tell");
+    vd_json_w_list(w);
+    for (unsigned i = 0; i < VD_VERDICTS; i++)
+        if (rule->inspection.tell[i]) vd_json_w_text(w, verdicts[i]);
+    vd_json_w_list_end(w);
+    if (rule->inspection.chart.sample) print_chart(w, &rule->inspection.chart);
+}
+
 static void print_kind(vd_json_w *w, const vd_rule *rule)
 {
     switch (rule->kind) {
@@ -100,6 +151,7 @@ static void print_kind(vd_json_w *w, const vd_rule *rule)
         break;
     case VD_RULE_EQUIPMENT: print_equipment(w, rule); break;
     case VD_RULE_PROXIMITY: print_proximity(w, rule); break;
+    case VD_RULE_INSPECTION: print_inspection(w, rule); break;
     case VD_RULE_ABSENCE:
     case VD_RULE_KINDS: break;
     }

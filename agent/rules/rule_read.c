@@ -93,6 +93,14 @@ static vd_err read_class(const vd_config_node *node, const vd_vocabulary *words,
     return VD_OK;
 }
 
+vd_err rule_read_class(const vd_config_node *node, const char *key, const vd_vocabulary *words,
+                       char into[VD_CLASS_NAME_ROOM], vd_why *why)
+{
+    const vd_config_node *name = vd_config_get(node, key);
+    if (!name) return vd_config_fail(node, why, "'%s' is needed: a class's name", key);
+    return read_class(name, words, (char(*)[VD_CLASS_NAME_ROOM])into, 0, why);
+}
+
 vd_err rule_read_classes(const vd_config_node *node, const char *key, const vd_vocabulary *words,
                          char (*into)[VD_CLASS_NAME_ROOM], unsigned room, unsigned *ret_count,
                          vd_why *why)
@@ -120,7 +128,8 @@ static vd_err read_thresholds(const vd_config_node *node, vd_rule *rule, vd_why 
     };
     double score_min = 0.4;
     rule->dwell_ms = dwell_ms[rule->kind];
-    rule->leave_ms = rule->kind == VD_RULE_LINE ? 0 : 3000;
+    bool at_once = rule->kind == VD_RULE_LINE || rule->kind == VD_RULE_INSPECTION;
+    rule->leave_ms = at_once ? 0 : 3000;
     vd_err err = vd_config_num(node, "score_min", 0, 1, &score_min, why);
     rule->score_min = (float)score_min;
     if (!err) err = vd_config_duration_ms(node, "dwell", 0, DWELL_MAX_MS, &rule->dwell_ms, why);
@@ -167,7 +176,8 @@ static vd_err read_common(const vd_config_node *node, const vd_vocabulary *words
 {
     vd_err err = read_zone_name(node, rule, why);
     if (!err) err = rule_read_points(node, rule, why);
-    if (!err)
+    bool needed = rule->kind != VD_RULE_INSPECTION; /* the picture itself may be the product */
+    if (!err && (needed || vd_config_get(node, "classes")))
         err = rule_read_classes(node, "classes", words, rule->class_name, VD_RULE_CLASSES_MAX,
                                 &rule->class_count, why);
     if (!err) err = read_thresholds(node, rule, why);

@@ -79,7 +79,8 @@ static vd_err check_line(const vd_config_node *node, const vd_rule *rule, vd_why
 static vd_err check_count(const vd_config_node *list, const vd_rule *rule, size_t count,
                           vd_why *why)
 {
-    bool line = rule->kind == VD_RULE_LINE || rule->kind == VD_RULE_COUNT;
+    bool line = rule->kind == VD_RULE_LINE || rule->kind == VD_RULE_COUNT ||
+                rule->kind == VD_RULE_INSPECTION;
     bool polygon = rule->kind != VD_RULE_LINE;
     if (count <= VD_ZONE_POINTS_MAX && ((line && count == 2) || (polygon && count >= 3)))
         return VD_OK;
@@ -97,7 +98,8 @@ static vd_err check_count(const vd_config_node *list, const vd_rule *rule, size_
 
 static bool may_be_whole(vd_rule_kind kind)
 {
-    return kind == VD_RULE_ABSENCE || kind == VD_RULE_EQUIPMENT || kind == VD_RULE_PROXIMITY;
+    return kind == VD_RULE_ABSENCE || kind == VD_RULE_EQUIPMENT || kind == VD_RULE_PROXIMITY ||
+           kind == VD_RULE_INSPECTION;
 }
 
 vd_err rule_read_points(const vd_config_node *node, vd_rule *rule, vd_why *why)

@@ -19,6 +19,7 @@
 #define VD_ARMING_MAX       8
 #define VD_PROFILE_ROOM     32
 #define VD_PROPERTIES_MAX   8
+#define VD_RULE_PARTS_MAX   16
 
 typedef struct {
     float x, y; /* 0..1 of the picture */
@@ -40,8 +41,10 @@ typedef enum {
     VD_RULE_LINE,    /* someone crosses a line between two points */
     VD_RULE_COUNT,   /* too few or too many pass a line or come into a zone in a time */
     VD_RULE_ABSENCE, /* nobody is in the polygon */
-    VD_RULE_EQUIPMENT, /* someone without the required items */
-    VD_RULE_PROXIMITY, /* two things nearer than a distance in metres */
+    VD_RULE_EQUIPMENT,  /* someone without the required items */
+    VD_RULE_PROXIMITY,  /* two things nearer than a distance in metres */
+    VD_RULE_INSPECTION, /* each product is judged: pass, fail, unsure; the share that fails is
+                           watched */
     VD_RULE_KINDS
 } vd_rule_kind;
 const char *vd_rule_kind_name(vd_rule_kind kind); /* "zone", "line", ... */
@@ -81,6 +84,37 @@ typedef struct {
     float metre[4][2];
     double m[9];
 } vd_ground;
+
+/* What makes an inspection look. */
+typedef enum {
+    VD_TRIGGER_LINE,    /* a product crosses the line */
+    VD_TRIGGER_PICTURE, /* every picture shows a product: a station that drops stills */
+    VD_TRIGGER_EXTERNAL /* somebody says so: vd_scene_trigger */
+} vd_trigger;
+typedef enum { VD_VERDICT_PASS, VD_VERDICT_FAIL, VD_VERDICT_UNSURE, VD_VERDICTS } vd_verdict;
+
+/* One part of an assembly. */
+typedef struct {
+    char name[VD_CLASS_NAME_ROOM]; /* its class */
+    vd_box at;                     /* in shares of the product's box; of the picture without one */
+    float tolerance;               /* its middle may be off by this much, in the same shares */
+} vd_part;
+
+/* Control charts over the share of products that fail, in samples of `sample` products that were
+ * judged pass or fail (D. C. Montgomery, Introduction to Statistical Quality Control, chapters 7.2
+ * and 9.2), n = sample, p = the share of one sample:
+ *   p chart:  alarm when p > p0 + sigma * sqrt(p0 (1 - p0) / n)
+ *   EWMA:     z_i = lambda p_i + (1 - lambda) z_(i-1), z_0 = p0; alarm when
+ *             z_i > p0 + width * sqrt(p0 (1 - p0) / n) * sqrt(lambda / (2 - lambda)
+ *                                                             * (1 - (1 - lambda)^(2 i)))
+ * The p chart sees a jump at once, the EWMA a slow rise early. p0 is the baseline; without one it
+ * is learned from the first VD_CHART_LEARN samples as (failed + 0.5) / (products + 1). */
+#define VD_CHART_LEARN 20
+typedef struct {
+    unsigned sample; /* 0: nothing is watched */
+    float baseline;  /* below 0: learned */
+    float sigma, lambda, width;
+} vd_chart_config;
 
 typedef struct {
     vd_rule_kind kind;
@@ -127,6 +161,20 @@ typedef struct {
             bool riders;       /* also who is on or in the other thing from the first */
             vd_ground ground;
         } near;
+        struct {
+            vd_trigger trigger;
+            char good[VD_RULE_ITEMS_MAX][VD_CLASS_NAME_ROOM]; /* classes that show a good one */
+            char defect[VD_RULE_CLASSES_MAX][VD_CLASS_NAME_ROOM];
+            unsigned good_count, defect_count;
+            float pass_min;   /* good classes: the score from which it may pass */
+            float fail_min;   /* defects: the score from which it fails */
+            float unsure_min; /* defects: the score from which it does not simply pass */
+            vd_part part[VD_RULE_PARTS_MAX];
+            unsigned part_count;
+            bool ordered;           /* parts come one after the other, as they are listed */
+            bool tell[VD_VERDICTS]; /* which verdicts are events */
+            vd_chart_config chart;
+        } inspection;
     };
     char version[17]; /* first 16 hex digits of the SHA-256 of the rule's canonical text; filled by
                          the parser */
@@ -188,8 +236,9 @@ typedef struct {
     vd_fact_phase phase;
     const vd_rule *rule;
     uint64_t visit;         /* unique in the scene, ties the phases */
-    vd_track track;         /* as of this picture (END: as last seen); id 0: of no track */
-    vd_track other;         /* the second of two, id 0: there is none */
+    vd_track track;         /* as of this picture (END: as last seen); id 0: of no track, and of
+                               nothing in the picture unless it was `seen` */
+    vd_track other;         /* the second of two; id 0 and not `seen`: there is none */
     int64_t entered_utc_us; /* since when it is true */
     int64_t utc_us;         /* this picture; END: when it was last true */
     float best_score;
@@ -210,6 +259,19 @@ vd_scene *vd_scene_free(vd_scene *scene);
 void vd_scene_step(vd_scene *scene, const vd_detections *detections, int64_t utc_us,
                    const vd_fact **ret_facts, unsigned *ret_fact_count);
 void vd_scene_tracks(const vd_scene *scene, const vd_track **ret_tracks, unsigned *ret_count);
+/* An inspection with an external trigger judges what the next picture shows. Only from the thread
+ * that steps. */
+void vd_scene_trigger(vd_scene *scene);
+/* The last picture left an inspection in doubt: it is worth a person's label. */
+bool vd_scene_unsure(const vd_scene *scene);
+/* What an inspection has judged since its rule holds in this version. */
+typedef struct {
+    char rule[VD_RULE_ID_MAX + 1];
+    uint64_t produced, passed, failed, unsure;
+    float rate; /* share of the last whole sample that failed; below 0: there was none */
+} vd_yield;
+/* Up to `room`; returns how many. */
+unsigned vd_scene_yields(const vd_scene *scene, vd_yield *into, unsigned room);
 /* Ends every open visit (camera lost, program stop). */
 void vd_scene_close(vd_scene *scene, const vd_fact **ret_facts, unsigned *ret_fact_count);
 /* Rules changed while running: tracks stay, visits of vanished rules end at the next step. A rule

@@ -16,6 +16,7 @@ static const kind_ops *ops_of(const vd_rule *rule)
     case VD_RULE_ABSENCE: return &tally_ops;
     case VD_RULE_EQUIPMENT: return &equipment_ops;
     case VD_RULE_PROXIMITY: return &proximity_ops;
+    case VD_RULE_INSPECTION: return &inspection_ops;
     case VD_RULE_ZONE: return rule->in_zone.when == VD_WHEN_OCCUPANCY ? &tally_ops : &stay_ops;
     case VD_RULE_KINDS: break;
     }
@@ -100,8 +101,18 @@ static void resolve(class_list *into, const vd_vocabulary *words,
 {
     for (unsigned i = 0; words && i < count; i++) {
         int class_id = vd_vocabulary_find(words, name[i]);
-        if (class_id >= 0) into->id[into->count++] = (uint16_t)class_id;
+        if (class_id < 0) continue;
+        into->from[into->count] = (uint8_t)i;
+        into->id[into->count++] = (uint16_t)class_id;
     }
+}
+
+static void resolve_inspection(held *h, const vd_rule *rule, const vd_vocabulary *words)
+{
+    resolve(&h->good, words, rule->inspection.good, rule->inspection.good_count);
+    resolve(&h->defects, words, rule->inspection.defect, rule->inspection.defect_count);
+    for (unsigned i = 0; i < rule->inspection.part_count; i++)
+        h->part[i] = words ? vd_vocabulary_find(words, rule->inspection.part[i].name) : -1;
 }
 
 static void held_fill(held *h, const vd_rule *rule, const vd_vocabulary *words)
@@ -111,6 +122,7 @@ static void held_fill(held *h, const vd_rule *rule, const vd_vocabulary *words)
     resolve(&h->classes, words, rule->class_name, rule->class_count);
     if (rule->kind == VD_RULE_PROXIMITY)
         resolve(&h->others, words, rule->near.other, rule->near.other_count);
+    if (rule->kind == VD_RULE_INSPECTION) resolve_inspection(h, rule, words);
     for (unsigned i = 0; rule->kind == VD_RULE_EQUIPMENT && i < rule->equipment.item_count; i++) {
         const vd_item *item = &rule->equipment.item[i];
         resolve(&h->worn[i], words, item->worn, item->worn_count);
@@ -318,6 +330,7 @@ void vd_scene_step(vd_scene *scene, const vd_detections *detections, int64_t utc
 {
     begin_call(scene);
     end_vanished(scene);
+    scene->unsure = false;
     if (keep_time(scene, utc_us)) {
         vd_tracker_step(scene->tracker, detections, utc_us);
         scene->seen = detections;
@@ -326,6 +339,7 @@ void vd_scene_step(vd_scene *scene, const vd_detections *detections, int64_t utc
             if (h->state && is_armed(scene, h)) ops_of(&h->rule)->step(scene, h);
         }
         scene->seen = NULL;
+        scene->triggered = false;
         list_tracks(scene);
     }
     *ret_facts = scene->facts;
@@ -345,4 +359,24 @@ void vd_scene_close(vd_scene *scene, const vd_fact **ret_facts, unsigned *ret_fa
     end_set(scene, scene->rules);
     *ret_facts = scene->facts;
     *ret_fact_count = scene->fact_count;
+}
+
+void vd_scene_trigger(vd_scene *scene)
+{
+    scene->triggered = true;
+}
+
+bool vd_scene_unsure(const vd_scene *scene)
+{
+    return scene->unsure;
+}
+
+unsigned vd_scene_yields(const vd_scene *scene, vd_yield *into, unsigned room)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < scene->rules->count && count < room; i++) {
+        const held *h = &scene->rules->item[i];
+        if (h->state && h->rule.kind == VD_RULE_INSPECTION) into[count++] = inspection_yield(h);
+    }
+    return count;
 }

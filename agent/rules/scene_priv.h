@@ -6,6 +6,7 @@
  *   tally.c        count, absence and occupancy: a number against limits
  *   equipment.c    items of persons, voted over the track
  *   proximity.c    pairs on the ground
+ *   inspection.c   products and their verdicts; judge.c one product, chart.c the share that fails
  *
  * A kind keeps what it knows in `held.state`, which starts as zero and moves on with its rule when
  * the rules change. Each visit tells BEGIN, then BETTER as it likes, then END; scene.c keeps room
@@ -23,6 +24,7 @@
 
 typedef struct {
     uint16_t id[VD_RULE_CLASSES_MAX];
+    uint8_t from[VD_RULE_CLASSES_MAX]; /* its place in the rule's list */
     unsigned count;
 } class_list;
 
@@ -30,6 +32,8 @@ typedef struct {
     vd_rule rule;
     class_list classes, others; /* others: of proximity */
     class_list worn[VD_RULE_ITEMS_MAX], bare[VD_RULE_ITEMS_MAX];
+    class_list good, defects;
+    int part[VD_RULE_PARTS_MAX];    /* class ids; -1: no model knows it */
     float left, top, right, bottom; /* the polygon's bounds: most tracks are told apart by them */
     bool armed;
     void *state;
@@ -46,6 +50,7 @@ struct vd_scene {
     vd_tracker *tracker;
     rule_set *rules, *retired, *spent;
     bool started, has_hours;
+    bool triggered, unsure; /* of inspections */
     int64_t utc_us;
     const vd_detections *seen; /* of the step that runs */
     char profile[VD_PROFILE_ROOM];
@@ -62,7 +67,8 @@ typedef struct {
     void (*step)(vd_scene *scene, held *rule);
     void (*end)(vd_scene *scene, held *rule);
 } kind_ops;
-extern const kind_ops stay_ops, line_ops, tally_ops, equipment_ops, proximity_ops;
+extern const kind_ops stay_ops, line_ops, tally_ops, equipment_ops, proximity_ops, inspection_ops;
+vd_yield inspection_yield(const held *rule);
 
 /* Facts, to be filled by who asks; times, rule and visit are. */
 /* Opens a visit. NULL: there is no room, it may begin with a later picture. */

@@ -147,16 +147,32 @@ static bool has_unsure(const vd_detections *d, const vd_vocabulary *words)
     return false;
 }
 
-vd_sample_reason vd_sample_decide(const vd_sample_budget *budget, const vd_sample_seen *seen,
-                                  const vd_detections *detections, const vd_vocabulary *words,
-                                  uint64_t seed, int64_t utc_us, vd_sample_spent *spent)
+/* Begins a new hour's account, and keeps samples apart. */
+static bool may_take(const vd_sample_budget *budget, int64_t utc_us, vd_sample_spent *spent)
 {
-    if (!budget->per_hour || utc_us < 0) return VD_SAMPLE_NONE;
+    if (!budget->per_hour || utc_us < 0) return false;
     if (spent->hour != utc_us / HOUR_US)
         *spent = (vd_sample_spent){ .hour = utc_us / HOUR_US, .last_us = spent->last_us };
     int64_t apart_us = HOUR_US / budget->per_hour / 4;
     /* A clock that was set back must not silence the camera. */
-    if (spent->last_us <= utc_us && utc_us - spent->last_us < apart_us) return VD_SAMPLE_NONE;
+    return spent->last_us > utc_us || utc_us - spent->last_us >= apart_us;
+}
+
+vd_sample_reason vd_sample_decide_unsure(const vd_sample_budget *budget, int64_t utc_us,
+                                         vd_sample_spent *spent)
+{
+    if (!may_take(budget, utc_us, spent)) return VD_SAMPLE_NONE;
+    if (!paced_due(share(budget, VD_SAMPLE_UNCERTAIN), VD_SAMPLE_UNCERTAIN, utc_us, spent))
+        return VD_SAMPLE_NONE;
+    spent->last_us = utc_us;
+    return VD_SAMPLE_UNCERTAIN;
+}
+
+vd_sample_reason vd_sample_decide(const vd_sample_budget *budget, const vd_sample_seen *seen,
+                                  const vd_detections *detections, const vd_vocabulary *words,
+                                  uint64_t seed, int64_t utc_us, vd_sample_spent *spent)
+{
+    if (!may_take(budget, utc_us, spent)) return VD_SAMPLE_NONE;
     vd_sample_reason reason = VD_SAMPLE_NONE;
     if (has_rare(seen, detections, words) &&
         paced_due(share(budget, VD_SAMPLE_RARE), VD_SAMPLE_RARE, utc_us, spent))

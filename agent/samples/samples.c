@@ -263,6 +263,17 @@ void vd_samples_seen(vd_sample_camera *c, vd_frame *frame, const vd_detections *
     if (reason) enqueue(c, reason, frame, detections, words);
 }
 
+void vd_samples_unsure(vd_sample_camera *c, vd_frame *frame, const vd_detections *detections,
+                       const vd_vocabulary *words)
+{
+    if (!c || !frame) return;
+    pthread_mutex_lock(&c->samples->lock);
+    vd_sample_reason reason =
+        vd_sample_decide_unsure(&c->budget, vd_frame_picture(frame)->utc_us, &c->spent);
+    pthread_mutex_unlock(&c->samples->lock);
+    if (reason) enqueue(c, reason, frame, detections, words);
+}
+
 /* ---- life ---- */
 
 vd_err vd_samples_new(const char *path, const vd_samples_sink *sink, vd_samples **ret_samples,

@@ -47,6 +47,9 @@ typedef struct {
 vd_sample_reason vd_sample_decide(const vd_sample_budget *budget, const vd_sample_seen *seen,
                                   const vd_detections *detections, const vd_vocabulary *words,
                                   uint64_t seed, int64_t utc_us, vd_sample_spent *spent);
+/* The same for a picture that left a rule in doubt. */
+vd_sample_reason vd_sample_decide_unsure(const vd_sample_budget *budget, int64_t utc_us,
+                                         vd_sample_spent *spent);
 /* {"default": {"per_hour", "random", "uncertain", "rare"}, "cameras": {camera: {...}}}; what a
  * camera does not say the default says; the parts are said together (none: 0.3, 0.5, 0.2). Checks
  * all of it; *ret_budget is the camera's. */
@@ -77,6 +80,10 @@ VD_MUST_USE vd_err vd_samples_policy(vd_samples *samples, vd_slice json, vd_why 
 /* NULL camera is fine: nothing. */
 void vd_samples_seen(vd_sample_camera *camera, vd_frame *frame, const vd_detections *detections,
                      const vd_vocabulary *words);
+/* A picture that left a rule in doubt, whatever its scores: one that is uncertain, if the budget
+ * allows. */
+void vd_samples_unsure(vd_sample_camera *camera, vd_frame *frame, const vd_detections *detections,
+                       const vd_vocabulary *words);
 /* Waits for what is being made. */
 void vd_samples_stop(vd_samples *samples);
 vd_samples *vd_samples_free(vd_samples *samples); /* returns NULL; NULL is fine */

@@ -125,6 +125,21 @@ VD_TEST(a_clock_that_went_back_does_not_silence_a_camera)
                VD_SAMPLE_UNCERTAIN);
 }
 
+// covers: RULE-6
+VD_TEST(a_picture_in_doubt_is_taken_within_the_budget_of_the_uncertain)
+{
+    vd_sample_spent spent = { 0 };
+    vd_sample_budget budget = { .per_hour = 12, .part = { 0, 0.5, 0.5, 0 } };
+    unsigned count = 0;
+
+    for (int64_t at = T0; at < T0 + HOUR; at += S)
+        count += vd_sample_decide_unsure(&budget, at, &spent) == VD_SAMPLE_UNCERTAIN;
+    expect_u64(count, 6);
+    expect_u64(spent.used[VD_SAMPLE_UNCERTAIN], 6);
+    budget.per_hour = 0;
+    expect_u64(vd_sample_decide_unsure(&budget, T0 + 2 * HOUR, &spent), VD_SAMPLE_NONE);
+}
+
 VD_TEST(a_policy_is_checked_whole_and_a_camera_may_have_its_own)
 {
     vd_sample_budget b = { 0 };
@@ -287,6 +302,7 @@ VD_TEST_MAIN(VD_RUN(without_the_hubs_word_no_picture_is_taken),
              VD_RUN(a_sure_model_on_a_usual_scene_gives_random_pictures_only),
              VD_RUN(samples_are_apart_and_spread_over_the_hour),
              VD_RUN(a_clock_that_went_back_does_not_silence_a_camera),
+             VD_RUN(a_picture_in_doubt_is_taken_within_the_budget_of_the_uncertain),
              VD_RUN(a_policy_is_checked_whole_and_a_camera_may_have_its_own),
              VD_RUN(a_restart_gives_no_new_budget_and_keeps_the_hubs_word),
              VD_RUN(a_camera_that_left_comes_back_with_what_it_has_spent))

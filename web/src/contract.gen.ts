@@ -21,8 +21,8 @@ export type EventPhase = "start" | "update" | "end";
 export const event_phase_words = ["start", "update", "end"] as const;
 
 /** the kind of the rule that found it; drift: the hub's own finding */
-export type EventKind = "zone" | "line" | "count" | "absence" | "equipment" | "proximity" | "drift";
-export const event_kind_words = ["zone", "line", "count", "absence", "equipment", "proximity", "drift"] as const;
+export type EventKind = "zone" | "line" | "count" | "absence" | "equipment" | "proximity" | "inspection" | "drift";
+export const event_kind_words = ["zone", "line", "count", "absence", "equipment", "proximity", "inspection", "drift"] as const;
 
 export type CameraState = "connecting" | "live" | "silent" | "failed" | "ended" | "unknown";
 export const camera_state_words = ["connecting", "live", "silent", "failed", "ended", "unknown"] as const;
@@ -239,10 +239,50 @@ export type Rule = {
   closing_mps?: number;
   riders?: boolean;
   calibration?: GroundCalibration;
+  /** inspection: what makes it look */
+  trigger?: "line" | "picture" | "external";
+  /** inspection: classes that show a good product */
+  good?: string[];
+  /** inspection: classes of defects */
+  defects?: string[];
+  /** inspection: the good class's score from which a product passes */
+  pass?: number;
+  /** inspection: a defect's score from which a product fails */
+  fail?: number;
+  /** inspection: a defect's score from which a product is in doubt */
+  unsure?: number;
+  /** inspection: of an assembly */
+  parts?: AssemblyPart[];
+  /** inspection: the parts come in this order */
+  ordered?: boolean;
+  /** inspection: the verdicts that are events */
+  tell?: string[];
+  chart?: DefectChart;
   /** when it holds, in the site's time zone */
   hours?: string[];
   /** armed in which it holds */
   profiles?: string[];
+};
+
+export type AssemblyPart = {
+  class: string;
+  /** left, top, width, height in shares of the product */
+  at: number[];
+  /** how far its middle may be off, in the same shares */
+  tolerance: number;
+};
+
+export type DefectChart = {
+  /** products in a sample */
+  sample: number;
+  /** the share that fails when all is well; left out: learned */
+  baseline?: number;
+  /** p chart: limit in standard deviations */
+  sigma: number;
+  /** EWMA: weight of the newest sample */
+  lambda: number;
+  /** EWMA: limit in its standard deviations */
+  width: number;
 };
 
 export type RequiredItem = {

@@ -139,6 +139,26 @@ const rule = members<c.Rule>({
   calibration: maybe(
     members<c.GroundCalibration>({ points: list(point), metres: list(list(number)) }),
   ),
+  trigger: maybe(word(["line", "picture", "external"] as const)),
+  good: maybe(list(text)),
+  defects: maybe(list(text)),
+  pass: maybe(number),
+  fail: maybe(number),
+  unsure: maybe(number),
+  parts: maybe(
+    list(members<c.AssemblyPart>({ class: text, at: list(number), tolerance: number })),
+  ),
+  ordered: maybe(truth),
+  tell: maybe(list(text)),
+  chart: maybe(
+    members<c.DefectChart>({
+      sample: number,
+      baseline: maybe(number),
+      sigma: number,
+      lambda: number,
+      width: number,
+    }),
+  ),
   hours: maybe(list(text)),
   profiles: maybe(list(text)),
 });

@@ -42,6 +42,18 @@ function proximityText(rule: Rule): string {
   return `${things(rule)} nearer than ${rule.distance_m} m to ${rule.near?.join(" or ")}${fast}`;
 }
 
+function inspectionText(rule: Rule): string {
+  const what = rule.classes?.length ? things(rule) : "the product";
+  const when = {
+    line: `each ${what} that crosses ${place(rule)}`,
+    picture: `${what} in each picture of “${rule.zone}”`,
+    external: `${what} at each signal from “${rule.zone}”`,
+  }[rule.trigger ?? "line"];
+  const parts = rule.parts?.length ? `${rule.parts.length} parts in place` : "";
+  const against = [rule.defects?.join(" or ") ?? "", parts].filter(Boolean).join(", ");
+  return against ? `${when}, inspected for ${against}` : `${when}, inspected`;
+}
+
 const texts: Record<EventKind, (rule: Rule) => string> = {
   zone: zoneText,
   line: lineText,
@@ -49,6 +61,7 @@ const texts: Record<EventKind, (rule: Rule) => string> = {
   absence: (rule) => `no ${things(rule)} ${place(rule)}`,
   equipment: equipmentText,
   proximity: proximityText,
+  inspection: inspectionText,
   drift: () => "the camera's pictures are not what they were",
 };
 
@@ -84,6 +97,17 @@ const labels: Record<string, string> = {
   distance_m: "Nearest",
   limit_m: "Limit",
   closing_mps: "Closing speed",
+  verdict: "Verdict",
+  defect: "Defect",
+  parts: "Parts",
+  place: "Place in the product",
+  product: "Product",
+  failed: "Failed so far",
+  rate: "Share that fails",
+  limit: "Limit",
+  baseline: "Usual share",
+  chart: "Control chart",
+  n: "Sample",
 };
 const units: [RegExp, string][] = [
   [/_mps$/, " m/s"],
