@@ -32,19 +32,24 @@ static void tell_tracks(lane *l, int64_t utc_us)
     vd_events_tracks(l->events, tracks, count, utc_us);
 }
 
-/* While somebody is seen every picture is wanted: one who stands still moves nothing. */
+/* While somebody whom a rule is about is seen, every picture is wanted: one who stands still moves
+ * nothing. Parked cars that no rule names let the camera sleep. */
 static void stay_awake(const looker *me, lane *l, int64_t utc_us)
 {
     const vd_track *tracks;
     unsigned count;
     const vd_vocabulary *words = vd_lineup_words(l->lineup);
+    bool wanted = false;
 
     vd_scene_tracks(l->scene, &tracks, &count);
-    bool seen = count > 0;
-    for (unsigned i = 0; !seen && i < me->detections.count; i++)
-        seen = me->detections.item[i].score >=
-               vd_vocabulary_model_of(words, me->detections.item[i].class_id)->score_min;
-    if (seen) vd_camera_awake(l->camera, utc_us + AWAKE_US);
+    for (unsigned i = 0; !wanted && i < count; i++)
+        wanted = vd_scene_wants(l->scene, tracks[i].class_id);
+    for (unsigned i = 0; !wanted && i < me->detections.count; i++) {
+        const vd_detection *d = &me->detections.item[i];
+        wanted = d->score >= vd_vocabulary_model_of(words, d->class_id)->score_min &&
+                 vd_scene_wants(l->scene, d->class_id);
+    }
+    if (wanted) vd_camera_awake(l->camera, utc_us + AWAKE_US);
 }
 
 void analysis_end_scene(lane *l)

@@ -272,6 +272,8 @@ typedef struct {
 } vd_yield;
 /* Up to `room`; returns how many. */
 unsigned vd_scene_yields(const vd_scene *scene, vd_yield *into, unsigned room);
+/* Whether a rule that is armed now is about this class: the rest is scenery. */
+bool vd_scene_wants(const vd_scene *scene, uint16_t class_id);
 /* Ends every open visit (camera lost, program stop). */
 void vd_scene_close(vd_scene *scene, const vd_fact **ret_facts, unsigned *ret_fact_count);
 /* Rules changed while running: tracks stay, visits of vanished rules end at the next step. A rule

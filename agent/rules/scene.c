@@ -247,6 +247,16 @@ bool class_wanted(const class_list *classes, uint16_t class_id)
     return false;
 }
 
+bool vd_scene_wants(const vd_scene *scene, uint16_t class_id)
+{
+    for (unsigned i = 0; i < scene->rules->count; i++) {
+        const held *h = &scene->rules->item[i];
+        if (h->armed && (class_wanted(&h->classes, class_id) || class_wanted(&h->others, class_id)))
+            return true;
+    }
+    return false;
+}
+
 bool held_has(const held *h, vd_point p)
 {
     if (h->rule.point_count < 3) return true;

@@ -190,6 +190,16 @@ VD_TEST(other_classes_are_not_meant)
     expect_u64(count, 1); /* tracked all the same */
 }
 
+/* What the camera's gate asks: may it sleep beside a parked car? */
+VD_TEST(only_classes_of_armed_rules_are_wanted)
+{
+    VD_AUTO(watch) w = watch_new();
+    expect_true(vd_scene_wants(w.scene, 0));
+    expect_false(vd_scene_wants(w.scene, 1));
+    expect_ok(vd_scene_set_rules(w.scene, NULL, 0, STUB_MODEL));
+    expect_false(vd_scene_wants(w.scene, 0));
+}
+
 VD_TEST(better_pictures_are_told_at_most_once_a_second)
 {
     VD_AUTO(watch) w = watch_new();
@@ -296,7 +306,7 @@ VD_TEST_MAIN(VD_RUN(one_visit_is_one_fact), VD_RUN(who_only_passes_is_no_visit),
              VD_RUN(a_track_lost_in_the_zone_hands_its_visit_on),
              VD_RUN(someone_else_is_a_visit_of_their_own),
              VD_RUN(unsure_detections_open_no_stay_but_keep_one),
-             VD_RUN(other_classes_are_not_meant),
+             VD_RUN(other_classes_are_not_meant), VD_RUN(only_classes_of_armed_rules_are_wanted),
              VD_RUN(better_pictures_are_told_at_most_once_a_second),
              VD_RUN(older_pictures_are_ignored),
              VD_RUN(a_jump_of_the_clock_ends_everything_either_way),
