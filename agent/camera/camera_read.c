@@ -267,8 +267,10 @@ read_end camera_read(vd_camera *camera, vd_why *why)
     wire_any message; /* 60 KiB: the thread's stack has room */
     size_t fixed = 0;
     ssize_t got;
+    /* A child that ended before it read all of ours resets the connection: once, and ahead of its
+     * last words. */
     do got = recv(camera->fd, &message, sizeof message, MSG_DONTWAIT | MSG_TRUNC);
-    while (got < 0 && errno == EINTR);
+    while (got < 0 && (errno == EINTR || errno == ECONNRESET));
     if (got < 0 && errno == EAGAIN) return READ_NONE;
     if (got <= 0) return READ_CHILD_GONE;
     read_end end = READ_LIAR;
