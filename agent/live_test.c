@@ -339,7 +339,6 @@ VD_TEST(cameras_beyond_the_limit_are_refused_and_the_others_come)
 {
     VD_AUTO(house) h = { .a = NULL };
     VD_AUTO(vd_buf) yaml = VD_BUF(65536);
-    VD_AUTO(vd_buf) json = VD_BUF(65536);
     char text[256];
     for (unsigned i = 0; i < AGENT_CAMERAS_MAX; i++)
         assert_true(vd_buf_addf(&yaml, "%s{id: f%u, file: /nowhere}", i ? ", " : "cameras: [", i));

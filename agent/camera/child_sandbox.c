@@ -229,6 +229,7 @@ static int groups_kept(bool driver, gid_t *into)
     static const char *const names[] = { "video", "render" };
     int count = 0;
     for (size_t i = 0; driver && i < VD_COUNT_OF(names); i++) {
+        /* cppcheck-suppress getgrnamCalled ; there is one thread yet */
         const struct group *group = getgrnam(names[i]);
         if (group) into[count++] = group->gr_gid;
     }

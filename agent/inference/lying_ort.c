@@ -27,8 +27,9 @@ static OrtStatus *list_done(char **names, int count)
 
 static const OrtApiBase *real_base(void)
 {
+    static void *real; /* stays loaded */
     const OrtApiBase *(*base)(void) = NULL;
-    void *real = dlopen(VD_ORT_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    if (!real) real = dlopen(VD_ORT_LIBRARY, RTLD_NOW | RTLD_LOCAL);
     if (real) *(void **)&base = dlsym(real, "OrtGetApiBase");
     return base ? base() : NULL;
 }
