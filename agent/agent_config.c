@@ -342,20 +342,18 @@ static vd_err read_queue(const vd_config_node *root, agent_config *c, vd_why *wh
 static vd_err read_quiet(const vd_config_node *node, agent_upload *u, vd_why *why)
 {
     const char *text = "";
-    unsigned from_h, from_min, to_h, to_min;
-    int end = 0;
+    vd_day_span span;
 
     vd_err err = vd_config_text(node, "quiet", &text, why);
     if (err || !text[0]) return err;
-    int got = sscanf(text, "%2u:%2u-%2u:%2u%n", &from_h, &from_min, &to_h, &to_min, &end);
-    if (got != 4 || text[end] || from_h > 23 || to_h > 23 || from_min > 59 || to_min > 59) {
+    if (!vd_day_span_parse(vd_slice_str(text), &span)) {
         err = vd_config_fail(vd_config_get(node, "quiet"), why, "'%.30s' is no span of the day",
                              text);
         vd_why_hint(why, "such as 22:00-06:00");
         return err;
     }
-    u->quiet_from_min = from_h * 60 + from_min;
-    u->quiet_to_min = to_h * 60 + to_min;
+    u->quiet_from_min = span.from_min;
+    u->quiet_to_min = span.until_min;
     return VD_OK;
 }
 

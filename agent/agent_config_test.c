@@ -33,7 +33,7 @@ VD_TEST(commented_default_says_what_the_program_does_without_it)
     expect_i64(file.model[0].threads, built_in.model[0].threads);
     expect_i64(file.model[0].provider, built_in.model[0].provider);
     expect_i64(file.model[0].step.every_us, built_in.model[0].step.every_us);
-    expect_u64(file.model[0].step.hours.to, built_in.model[0].step.hours.to);
+    expect_u64(file.model[0].step.hours.until_min, built_in.model[0].step.hours.until_min);
     expect_str(file.model_library, built_in.model_library);
     expect_str(file.scorer.url, built_in.scorer.url);
     expect_str(file.local_address, built_in.local_address);
@@ -217,7 +217,7 @@ VD_TEST(a_camera_names_the_models_that_look_at_it)
     const vd_lineup_step *helmet = &config.model[1].step;
     expect_str(helmet->id, "helmet");
     expect_i64(helmet->every_us, 500000);
-    expect_u64(helmet->hours.from, 360);
+    expect_u64(helmet->hours.from_min, 360);
     expect_str(helmet->on[0], "person");
     expect_near(helmet->margin, 0.1, 1e-6);
     expect_i64(helmet->min_px, 24);

@@ -28,8 +28,7 @@ static vd_err read_schedule(const vd_config_node *node, vd_lineup_step *step, vd
 {
     const char *text = NULL;
     vd_err err = vd_config_text(node, "schedule", &text, why);
-    if (err || !text || !text[0] || vd_look_hours_parse(vd_slice_str(text), &step->hours))
-        return err;
+    if (err || !text || !text[0] || vd_day_span_parse(vd_slice_str(text), &step->hours)) return err;
     err = vd_config_fail(vd_config_get(node, "schedule"), why, "'%.40s' is no schedule", text);
     vd_why_hint(why, "from-to in local time, as \"06:00-22:00\"; quote it");
     return err;

@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define ASLEEP_US 1000000 /* so often is asked whether the hours have begun */
 
@@ -24,40 +23,6 @@ struct vd_lineup {
     int64_t utc_us;      /* of the last picture */
     step step[];
 };
-
-/* ---- hours ---- */
-
-static bool clock_parse(vd_slice text, unsigned *ret_minutes)
-{
-    const uint8_t *t = text.data;
-    if (text.len != 5 || t[2] != ':') return false;
-    for (int i = 0; i < 5; i++)
-        if (i != 2 && (t[i] < '0' || t[i] > '9')) return false;
-    unsigned hours = (unsigned)(t[0] - '0') * 10 + (unsigned)(t[1] - '0');
-    unsigned minutes = (unsigned)(t[3] - '0') * 10 + (unsigned)(t[4] - '0');
-    *ret_minutes = hours * 60 + minutes;
-    return minutes < 60 && *ret_minutes <= 24 * 60;
-}
-
-bool vd_look_hours_parse(vd_slice text, vd_look_hours *ret_hours)
-{
-    unsigned from, to;
-    vd_slice end, begin = vd_slice_cut(text, '-', &end);
-    if (!clock_parse(begin, &from) || !clock_parse(end, &to) || from == 24 * 60) return false;
-    *ret_hours = (vd_look_hours){ (uint16_t)from, (uint16_t)to };
-    return true;
-}
-
-bool vd_look_hours_hold(const vd_look_hours *hours, int64_t utc_us)
-{
-    time_t second = (time_t)(utc_us / 1000000);
-    struct tm local;
-    if (hours->from == hours->to) return true;
-    localtime_r(&second, &local);
-    unsigned now = (unsigned)(local.tm_hour * 60 + local.tm_min);
-    if (hours->from < hours->to) return now >= hours->from && now < hours->to;
-    return now >= hours->from || now < hours->to;
-}
 
 /* ---- life ---- */
 
@@ -118,9 +83,16 @@ const vd_vocabulary *vd_lineup_words(const vd_lineup *l)
 
 /* ---- when ---- */
 
+static bool in_hours(const step *s, int64_t utc_us)
+{
+    unsigned minute, weekday;
+
+    return !vd_local_minute(utc_us, &minute, &weekday) || vd_day_span_has(&s->is.hours, minute);
+}
+
 static bool due(const step *s, int64_t utc_us)
 {
-    if (!s->model || !vd_look_hours_hold(&s->is.hours, utc_us)) return false;
+    if (!s->model || !in_hours(s, utc_us)) return false;
     return !s->is.every_us || utc_us >= s->next_us || utc_us < s->last_us;
 }
 
@@ -138,7 +110,7 @@ int64_t vd_lineup_next_us(const vd_lineup *l)
     for (unsigned i = 0; i < l->count; i++) {
         const step *s = &l->step[i];
         if (s->is.on_count) continue; /* it needs the others' boxes */
-        bool awake = s->model && vd_look_hours_hold(&s->is.hours, l->utc_us);
+        bool awake = s->model && in_hours(s, l->utc_us);
         if (awake && !s->is.every_us) return 0;
         int64_t own_us = awake ? s->next_us : l->utc_us + ASLEEP_US;
         if (own_us < next_us) next_us = own_us;

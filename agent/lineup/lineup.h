@@ -9,24 +9,17 @@
 #ifndef VD_LINEUP_H
 #define VD_LINEUP_H
 #include "inference.h"
+#include "vd/hours.h"
 
 #define VD_LINEUP_ON_MAX    16
 #define VD_LINEUP_CROPS_MAX 64
 #define VD_LINEUP_EVERY_MAX 5000000 /* us; rarer looks would tear tracks apart */
 
-/* Minutes of the local day, [from, to); from after to: over midnight; both the same: always. */
-typedef struct {
-    uint16_t from, to;
-} vd_look_hours;
-/* "06:00-22:00"; "24:00" may end it. */
-VD_MUST_USE bool vd_look_hours_parse(vd_slice text, vd_look_hours *ret_hours);
-bool vd_look_hours_hold(const vd_look_hours *hours, int64_t utc_us);
-
 /* Texts are borrowed. */
 typedef struct {
     const char *id;   /* as the configuration names the model */
     int64_t every_us; /* between two looks, on average; 0: every picture */
-    vd_look_hours hours;
+    vd_day_span hours;
     const char *on[VD_LINEUP_ON_MAX]; /* classes whose boxes are looked at */
     unsigned on_count;                /* 0: the whole picture */
     float margin;                     /* added on each side of a box, in its widths and heights */

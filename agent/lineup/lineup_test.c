@@ -242,7 +242,7 @@ VD_TEST(a_model_looks_in_its_hours_only)
     vd_model *models[] = { people };
     setenv("TZ", "XXX-3", 1);
     tzset();
-    expect_true(vd_look_hours_parse(VD_STR("06:00-22:00"), &step.hours));
+    expect_true(vd_day_span_parse(VD_STR("06:00-22:00"), &step.hours));
     vd_lineup *lineup = lineup_of(&step, models, 1);
     static const struct {
         int hour, minute, looked;
@@ -254,26 +254,6 @@ VD_TEST(a_model_looks_in_its_hours_only)
                    day[i].looked ? 0 : at(day[i].hour, day[i].minute) + S);
     }
     vd_lineup_free(lineup);
-}
-
-VD_TEST(hours_may_go_over_midnight_and_bad_ones_are_refused)
-{
-    static const char *const bad[] = {
-        "",      "6:00-22:00",  "06:00",        "06:00-24:01", "24:00-06:00",
-        "06-22", "06:60-22:00", "06:00-22:00x", "aa:bb-cc:dd"
-    };
-    vd_look_hours night, all = { 0 };
-    setenv("TZ", "XXX-3", 1);
-    tzset();
-    expect_true(vd_look_hours_parse(VD_STR("22:00-06:00"), &night));
-    expect_true(vd_look_hours_hold(&night, at(23, 0)));
-    expect_true(vd_look_hours_hold(&night, at(5, 59)));
-    expect_false(vd_look_hours_hold(&night, at(6, 0)));
-    expect_true(vd_look_hours_hold(&all, at(12, 0)));
-    expect_true(vd_look_hours_parse(VD_STR("00:00-24:00"), &all));
-    expect_true(vd_look_hours_hold(&all, at(23, 59)));
-    for (unsigned i = 0; i < VD_COUNT_OF(bad); i++)
-        expect_false(vd_look_hours_parse(vd_slice_str(bad[i]), &all));
 }
 
 // covers: INF-3
@@ -365,7 +345,6 @@ int main(void)
         VD_RUN(each_model_keeps_its_own_rate_in_the_time_of_pictures),
         VD_RUN(a_picture_that_nobody_is_due_for_need_not_be_shown),
         VD_RUN(a_model_looks_in_its_hours_only),
-        VD_RUN(hours_may_go_over_midnight_and_bad_ones_are_refused),
         VD_RUN(a_model_that_is_missing_stops_no_other),
         VD_RUN(a_provider_that_the_library_lacks_gives_way_to_the_cpu),
     };

@@ -6,10 +6,10 @@
  *      │ no                                                                         quiet hours
  *      ▼
  *   held, until it is asked for or lost */
-#include <time.h>
 
 #include "outbox_priv.h"
 #include "vd/clock.h"
+#include "vd/hours.h"
 
 #define HOUR_US 3600000000ll
 #define DAY_US  (24 * HOUR_US)
@@ -92,14 +92,11 @@ vd_err outbox_is_held(vd_outbox *outbox, const vd_event *event, int severity, bo
 int outbox_least_now(const vd_outbox *outbox)
 {
     const vd_outbox_policy *p = &outbox->upload;
-    time_t now = (time_t)(vd_clock_utc_us() / 1000000);
-    struct tm local;
-    if (p->quiet_from_min == p->quiet_to_min || !localtime_r(&now, &local)) return VD_OUTBOX_LEAST;
-    int minute = local.tm_hour * 60 + local.tm_min;
-    bool over_midnight = p->quiet_from_min > p->quiet_to_min;
-    bool after = minute >= p->quiet_from_min, before = minute < p->quiet_to_min;
-    bool quiet = over_midnight ? after || before : after && before;
-    return quiet ? p->always : VD_OUTBOX_LEAST;
+    const vd_day_span quiet = { (uint16_t)p->quiet_from_min, (uint16_t)p->quiet_to_min };
+    unsigned minute, weekday;
+    if (quiet.from_min == quiet.until_min || !vd_local_minute(vd_clock_utc_us(), &minute, &weekday))
+        return VD_OUTBOX_LEAST;
+    return vd_day_span_has(&quiet, minute) ? p->always : VD_OUTBOX_LEAST;
 }
 
 /* ---- asked for ---- */

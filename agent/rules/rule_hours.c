@@ -2,11 +2,9 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "rule_priv.h"
-
-#define DAY_MIN 1440
+#include "vd/hours.h"
 
 static const char *const day_names[] = { "mon", "tue", "wed", "thu", "fri", "sat", "sun" };
 
@@ -32,21 +30,10 @@ static uint8_t days_of(vd_slice text)
     }
 }
 
-static bool minutes_of(vd_slice text, uint16_t *ret_min)
-{
-    vd_slice minutes = VD_SLICE_NONE;
-    uint64_t hour, minute;
-    vd_slice hours = vd_slice_cut(text, ':', &minutes);
-    if (hours.len == 0 || hours.len > 2 || minutes.len != 2) return false;
-    if (!vd_slice_u64(hours, 24, &hour) || !vd_slice_u64(minutes, 59, &minute)) return false;
-    if (hour * 60 + minute > DAY_MIN) return false;
-    *ret_min = (uint16_t)(hour * 60 + minute);
-    return true;
-}
-
 static bool hours_parse(vd_slice text, vd_hours *into)
 {
-    vd_slice times = VD_SLICE_NONE, until = VD_SLICE_NONE;
+    vd_slice times = VD_SLICE_NONE;
+    vd_day_span span;
     vd_slice days = vd_slice_cut(text, ' ', &times);
     *into = (vd_hours){ 0 };
     while (days.len) {
@@ -56,9 +43,10 @@ static bool hours_parse(vd_slice text, vd_hours *into)
         into->days |= some;
         days = more;
     }
-    vd_slice from = vd_slice_cut(times, '-', &until);
-    return into->days && minutes_of(from, &into->from_min) && minutes_of(until, &into->until_min) &&
-           into->from_min < DAY_MIN;
+    if (!into->days || !vd_day_span_parse(times, &span)) return false;
+    into->from_min = span.from_min;
+    into->until_min = span.until_min;
+    return true;
 }
 
 vd_err vd_hours_read(const vd_config_node *map, const char *key, vd_hours into[VD_RULE_HOURS_MAX],
@@ -95,11 +83,8 @@ static bool holds_at(const vd_hours *h, unsigned day, unsigned minute)
 
 bool vd_hours_hold(const vd_hours *hours, unsigned count, int64_t utc_us)
 {
-    time_t at = (time_t)(utc_us / 1000000);
-    struct tm local = { 0 };
-    if (!localtime_r(&at, &local)) return true;
-    unsigned day = (unsigned)(local.tm_wday + 6) % 7;
-    unsigned minute = (unsigned)(local.tm_hour * 60 + local.tm_min);
+    unsigned day, minute;
+    if (!vd_local_minute(utc_us, &minute, &day)) return true;
     for (unsigned i = 0; i < count; i++)
         if (holds_at(&hours[i], day, minute)) return true;
     return false;
