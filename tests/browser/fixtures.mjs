@@ -343,9 +343,101 @@ function someDevices() {
     ];
 }
 
+/** Its device keeps the evidence until it is asked for. */
+export function holdBack(one) {
+    for (const event of one.events)
+        for (const file of event.evidence) Object.assign(file, { held: true, arrived: false });
+    return one;
+}
+/** A range of a camera's recording that somebody asked for. */
+export function wishOf(over = {}) {
+    return {
+        id: ulid(),
+        device: "yard-box",
+        camera: "yard-2",
+        from: iso(Date.now() - 4 * MINUTE),
+        to: iso(Date.now() - 3 * MINUTE),
+        asked_by: "anna",
+        asked_at: iso(Date.now()),
+        state: "asked",
+        ...over,
+    };
+}
+/** What there was, cut and sent: the shot's clip. */
+export function cameHere(wish, shot) {
+    const start = Date.parse(wish.from) - 1200;
+    return Object.assign(wish, {
+        state: "here",
+        digest: shot.clip.digest,
+        bytes: shot.clip.bytes.length,
+        start: iso(start),
+        end: iso(start + 14_000),
+        width: 768,
+        height: 576,
+    });
+}
+function someMedia(shots) {
+    const now = Date.now();
+    const range = (agoMin, seconds) => ({
+        from: iso(now - agoMin * MINUTE),
+        to: iso(now - agoMin * MINUTE + seconds * 1000),
+        asked_at: iso(now - (agoMin - 1) * MINUTE),
+    });
+    return [
+        wishOf({ ...range(3, 60), asked_at: iso(now - 4000), state: "coming" }),
+        cameHere(wishOf({ ...range(47, 12), asked_by: "ines" }), shots[4]),
+        wishOf({
+            ...range(9 * 24 * 60, 120),
+            asked_at: iso(now - 50 * MINUTE),
+            asked_by: "ines",
+            state: "failed",
+            why: "nothing is recorded of camera 'yard-2' at that time",
+            hint: "the oldest picture there is of 18 Nov, 03:12",
+        }),
+    ];
+}
+function someTwins() {
+    const cameras = {
+        "yard-1": { state: "live", fps: 10, source: "file" },
+        "yard-2": {
+            state: "live",
+            fps: 9.8,
+            source: "hub",
+            decoder: "software",
+            entry: {
+                state: "refused",
+                why: "camera 'yard-2': 'rule.kind' is none that there is: zoen",
+                hint: "did you mean 'zone'?",
+            },
+        },
+    };
+    const others = {
+        helmets: {
+            name: "helmet-crops",
+            digest: "27c0e4a1f93b5d7c6e8812a0b4d3f5967788c1e2d3a4b5c6d7e8f90112233445",
+            provider: "cpu",
+        },
+        forklifts: { missing: "forklifts.onnx: there is no such file" },
+    };
+    return {
+        "yard-box": {
+            desired: { $version: 4, $metadata: {}, arming: { profile: "night" } },
+            reported: {
+                $version: 9,
+                agent: { version: "0.1.0" },
+                model: { ...MODEL, provider: "cpu", others },
+                arming: { desired_version: 4, state: "accepted" },
+                cameras,
+            },
+        },
+    };
+}
+
 export function someSite(shots) {
     const incidents = someIncidents(shots);
     return {
+        media: someMedia(shots),
+        twins: someTwins(),
         health: { status: "ok", version: "0.1.0", site: "North yard", time_zone: "Europe/Berlin" },
         users: [
             {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, afterEach, test } from "node:test";
 import { openBrowser, openPage, phone } from "./browser.mjs";
 import { poorTexts } from "./contrast.mjs";
-import { someSite } from "./fixtures.mjs";
+import { holdBack, someSite } from "./fixtures.mjs";
 import { makePictures, picturesMissing } from "./pictures.mjs";
 import { ScriptedHub } from "./scripted-hub.mjs";
 
@@ -23,29 +23,42 @@ beforeEach(async () => {
     if (skip) return;
     hub = await new ScriptedHub(someSite(pictures), pictures).start();
     hub.signIn("anna");
+    holdBack(hub.site.incidents[2]);
 });
 afterEach(() => hub?.stop());
 
 const ready = {
     incidents: ".row",
     incident: ".history li",
+    held: ".held",
     cameras: ".camera-card",
     camera: ".recent-link",
+    recording: ".wish",
     devices: ".device",
     device: ".recent-link",
     deliveries: ".delivery",
     "deliveries/mailbox": ".mail-row",
     settings: ".users li",
 };
+/** What is behind a button is looked at too. */
+const opened = {
+    held: async (page) => {
+        await page.getByRole("button", { name: "Get the recording around it" }).click();
+        await page.locator(".wish-form").waitFor();
+    },
+};
 const addressOf = (place) =>
     ({
         incident: `/incidents/${hub.site.incidents[1].id}`,
+        held: `/incidents/${hub.site.incidents[2].id}`,
         camera: "/cameras/yard-box/yard-1",
+        recording: "/cameras/yard-box/yard-2",
         device: "/devices/yard-box",
     })[place] ?? `/${place}`;
 async function visit(page, place) {
     await page.goto(hub.url + addressOf(place));
     await page.locator(ready[place]).first().waitFor({ state: "attached" });
+    await opened[place]?.(page);
 }
 
 for (const scheme of ["dark", "light"]) {

@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { desk, openBrowser, openPage, phone } from "./browser.mjs";
-import { someSite } from "./fixtures.mjs";
+import { holdBack, someSite } from "./fixtures.mjs";
 import { makePictures } from "./pictures.mjs";
 import { ScriptedHub } from "./scripted-hub.mjs";
 import { someLab } from "./scripted-lab.mjs";
@@ -43,8 +43,35 @@ export const shots = {
             await p.getByRole("button", { name: "Pause" }).click();
         },
     },
+    held: { path: (s) => `/incidents/${holdBack(s.incidents[2]).id}`, ready: ".held" },
+    "recording-around": {
+        path: (s) => `/incidents/${s.incidents[2].id}`,
+        ready: ".held",
+        then: async (p) => {
+            await p.locator(".held-ask").click();
+            await p.getByText("is on its way").waitFor();
+            await p.getByRole("button", { name: "Get the recording around it" }).click();
+            await p.locator(".recording").getByRole("button", { name: "Ask for it" }).click();
+            await p.locator(".wish").waitFor();
+            await p.locator(".recording").scrollIntoViewIfNeeded();
+        },
+    },
     cameras: { path: "/cameras", ready: ".picture-age" },
-    camera: { path: "/cameras/yard-box/yard-1", ready: ".zone" },
+    camera: {
+        path: "/cameras/yard-box/yard-2",
+        ready: ".zone",
+        then: (p) => p.locator(".refused").waitFor(),
+    },
+    recording: {
+        path: "/cameras/yard-box/yard-2",
+        ready: ".wish",
+        then: async (p) => {
+            await p.getByRole("button", { name: "Play" }).click();
+            await p.waitForFunction(() => document.querySelector("video")?.currentTime > 0.1);
+            await p.locator("video").evaluate((v) => v.pause());
+            await p.locator(".recording").evaluate((e) => e.scrollIntoView());
+        },
+    },
     devices: { path: "/devices", ready: ".device" },
     device: { path: "/devices/yard-box", ready: ".recent-link" },
     deliveries: { path: "/deliveries", ready: ".delivery" },

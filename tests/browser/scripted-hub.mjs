@@ -3,7 +3,7 @@
 import { createServer } from "node:http";
 import { existsSync, readFileSync } from "node:fs";
 import { extname, join, normalize } from "node:path";
-import { iso, note } from "./fixtures.mjs";
+import { iso, note, wishOf } from "./fixtures.mjs";
 
 const ROOT = process.env.VEDETTE_SOURCE_ROOT ?? new URL("../..", import.meta.url).pathname;
 const DIST = process.env.VEDETTE_WEB_DIST ?? join(ROOT, "web/dist");
@@ -129,8 +129,13 @@ export class ScriptedHub {
             session: () => this.#session(req, res, id, body),
             users: () => this.#users(req, res, body),
             incidents: () => this.#incidents(res, query, id, rest[0], body),
-            evidence: () => this.#evidence(req, res, id),
-            cameras: () => this.#cameras(res, id, rest),
+            evidence: () =>
+                rest[0] === "ask" ? this.#askEvidence(res, id) : this.#evidence(req, res, id),
+            blobs: () => this.#evidence(req, res, id),
+            cameras: () =>
+                rest[1] === "media"
+                    ? this.#media(req, res, { device: id, camera: rest[0] }, body)
+                    : this.#cameras(res, id, rest),
             devices: () => this.#devices(req, res, id, rest[0], body),
             deliveries: () => this.#deliveries(res),
             mailbox: () => this.#mailbox(res, id),
@@ -274,7 +279,8 @@ export class ScriptedHub {
 
     #evidence(req, res, digest) {
         const blob = this.blobs.get(digest);
-        if (!blob) return json(res, 404, problem("absent", "This file has not arrived."));
+        if (!blob || this.#isHeld(digest))
+            return json(res, 404, problem("absent", "This file has not arrived."));
         const part = /^bytes=(\d+)-(\d*)$/.exec(req.headers.range ?? "");
         if (!part) {
             res.writeHead(200, {
@@ -296,6 +302,31 @@ export class ScriptedHub {
             "Accept-Ranges": "bytes",
         });
         return res.end(blob.bytes.subarray(from, to + 1));
+    }
+    #isHeld(digest) {
+        return this.site.incidents
+            .flatMap((i) => i.events)
+            .some((e) => e.evidence.some((f) => f.digest === digest && f.held && !f.arrived));
+    }
+    /** The device sends it when the test says so: arrive(). */
+    #askEvidence(res, digest) {
+        if (this.user.role === "viewer") return json(res, 403, problem("denied", "This is for operators."));
+        const one = this.site.incidents.find((i) =>
+            i.events.some((e) => e.evidence.some((f) => f.digest === digest)),
+        );
+        return json(res, 202, { digest, device: one.device });
+    }
+    arrive(one, kind) {
+        for (const event of one.events)
+            for (const file of event.evidence) if (file.kind === kind) file.arrived = true;
+        this.change("incident", one.id);
+    }
+    #media(req, res, at, body) {
+        const own = (m) => m.device === at.device && m.camera === at.camera;
+        if (req.method === "GET") return json(res, 200, { media: this.site.media.filter(own) });
+        const one = wishOf({ ...at, ...body, asked_by: this.user.name });
+        this.site.media.unshift(one);
+        return json(res, 202, one);
     }
     #cameras(res, device, [camera, what]) {
         if (!device) return json(res, 200, { cameras: this.site.cameras });
@@ -347,9 +378,9 @@ export class ScriptedHub {
                 device: id,
                 etag: "7",
                 tags: {},
-                properties: {
+                properties: this.site.twins[id] ?? {
                     desired: { $version: 1, $metadata: {} },
-                    reported: { agent: { version: "0.1.0" }, cameras: { "yard-1": { fps: 10 } } },
+                    reported: { agent: { version: "0.1.0" } },
                 },
             });
         if (req.method === "PATCH")

@@ -7,6 +7,7 @@ import "./style/places.css";
 import "./style/lab.css";
 import "./style/models.css";
 import "./style/watch.css";
+import "./style/recording.css";
 import { Page } from "./page";
 import { catchLinks } from "./state/route";
 import { listenForKeys } from "./pieces/keys";

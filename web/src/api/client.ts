@@ -120,6 +120,9 @@ function decoded<T>(raw: string, read: d.Decoder<T>): T {
 
 const at = encodeURIComponent;
 
+const mediaPath = (device: string, camera: string) =>
+  `/cameras/${at(device)}/${at(camera)}/media`;
+
 function keepCsrf(session: c.Session): c.Session {
   csrf = session.csrf ?? csrf;
   return session;
@@ -143,6 +146,11 @@ export const api = {
     ask(`/incidents/${at(id)}/resolve`, { method: "POST", body, read: d.incidentDetail }),
   reopen: (id: string, body: c.Acknowledge) =>
     ask(`/incidents/${at(id)}/reopen`, { method: "POST", body, read: d.incidentDetail }),
+  askEvidence: (digest: string) =>
+    ask(`/evidence/${at(digest)}/ask`, { method: "POST", read: d.askedEvidence }),
+  media: (device: string, camera: string) => ask(mediaPath(device, camera), { read: d.mediaList }),
+  askMedia: (device: string, camera: string, body: c.MediaWish) =>
+    ask(mediaPath(device, camera), { method: "POST", body, read: d.media }),
   cameras: () => ask("/cameras", { read: d.cameraPage }),
   devices: () => ask("/devices", { read: d.devicePage }),
   createDevice: (body: c.NewDevice) => ask("/devices", { method: "POST", body, read: d.device }),

@@ -307,6 +307,29 @@ export const camera = members<c.Camera>({
   reported_at: maybe(time),
 });
 export const cameraPage = members<c.CameraPage>({ cameras: list(camera) });
+export const media = members<c.Media>({
+  id: text,
+  device: text,
+  camera: text,
+  from: time,
+  to: time,
+  asked_by: text,
+  asked_at: time,
+  state: word(words.media_state_words),
+  why: maybe(text),
+  hint: maybe(text),
+  digest: maybe(text),
+  bytes: maybe(number),
+  start: maybe(time),
+  end: maybe(time),
+  width: maybe(number),
+  height: maybe(number),
+});
+export const mediaList = members<{ media: c.Media[] }>({ media: list(media) });
+export const askedEvidence = members<{ digest: string; device: string }>({
+  digest: text,
+  device: text,
+});
 export const device = members<c.Device>({
   id: text,
   enabled: truth,

@@ -44,6 +44,29 @@ export function day(at: string | number): string {
 export function exact(at: string | number): string {
   return `${day(at)}, ${clock(at)}`;
 }
+/** What a field for a time holds: the site's clock, "2026-03-01T13:00:05". */
+export function fieldOf(at: string | number): string {
+  const parts = format("field", {
+    year: "numeric",
+    month: "2-digit",
+    day: "2-digit",
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+  }).formatToParts(new Date(at));
+  const of = (type: string) => parts.find((p) => p.type === type)?.value ?? "";
+  return `${of("year")}-${of("month")}-${of("day")}T${of("hour")}:${of("minute")}:${of("second")}`;
+}
+const DAY_MS = 86_400_000;
+/** When the site's clock shows this; undefined for what is no time. Of the hour that autumn has twice it is
+ *  the first; of the one that spring leaves out, an hour later. */
+export function momentOf(field: string): number | undefined {
+  const wall = Date.parse(`${field}Z`);
+  if (Number.isNaN(wall)) return undefined;
+  const aheadAt = (ms: number) => Date.parse(`${fieldOf(ms)}Z`) - ms;
+  const guesses = [wall - DAY_MS, wall + DAY_MS].map((near) => wall - aheadAt(near));
+  return guesses.find((ms) => Date.parse(`${fieldOf(ms)}Z`) === wall) ?? guesses[0];
+}
 function dayKey(at: string | number): string {
   return format("key", { year: "numeric", month: "2-digit", day: "2-digit" }).format(new Date(at));
 }

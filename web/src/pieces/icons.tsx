@@ -84,6 +84,12 @@ export const Download = () => (
     <path d="M10 3.5v9M6 9l4 4 4-4M4 16.5h12" />
   </Drawn>
 );
+export const Film = () => (
+  <Drawn size={16}>
+    <rect x="2.5" y="4" width="15" height="12" rx="1.8" />
+    <path d="M6 4v12M14 4v12M2.5 8H6M2.5 12H6M14 8h3.5M14 12h3.5" />
+  </Drawn>
+);
 export const Devices = () => (
   <Drawn>
     <rect x="3" y="3.5" width="14" height="5.5" rx="1.5" />

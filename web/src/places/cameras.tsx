@@ -1,4 +1,5 @@
 // Cameras: the last picture of each, asked for about once a second while it is looked at, and only then.
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Camera, CameraPage } from "../contract.gen";
 import { api, cameraPictureUrl } from "../api/client";
@@ -11,9 +12,13 @@ import type { Route } from "../state/route";
 import { ago, exact } from "../logic/time";
 import { ruleText } from "../logic/rulewords";
 import { cameraText, shortDigest } from "../logic/words";
+import { later } from "../pieces/later";
 import { RecentIncidents } from "./recent";
+import { OtherModels, Refusals, ToldFacts, useTold } from "./told";
 
+const Recording = later(() => import("./recording").then((m) => m.RecordingPanel));
 const OLD_MS = 10_000;
+const LAST_MS = 60_000;
 const EVERY_MS = 1000;
 
 export function CamerasPlace({ route }: { route: Route }) {
@@ -270,7 +275,6 @@ function LastPicture({ one, zone }: { one: Camera; zone: boolean }) {
 }
 
 function OneCamera({ one, name }: { one: Camera | undefined; name: string }) {
-  const [zone, setZone] = useState(true);
   const back = (
     <a class="back" href="/cameras">
       <Back />
@@ -288,6 +292,13 @@ function OneCamera({ one, name }: { one: Camera | undefined; name: string }) {
         </Empty>
       </div>
     );
+  return <KnownCamera key={linkOf(one)} one={one} back={back} />;
+}
+
+function KnownCamera({ one, back }: { one: Camera; back: ComponentChildren }) {
+  const [zone, setZone] = useState(true);
+  const [opened] = useState(Date.now);
+  const told = useTold(one);
   return (
     <div class="page page-wide">
       {back}
@@ -305,10 +316,11 @@ function OneCamera({ one, name }: { one: Camera | undefined; name: string }) {
           Zone
         </button>
       </header>
-      <div class="camera-wide">
+      <Refusals one={one} told={told} />
+      <div class="camera-wide camera-one">
         <LastPicture one={one} zone={zone} />
         <div class="detail-aside">
-          <Trouble one={one} />
+          {told?.refusals[0]?.why !== one.why && <Trouble one={one} />}
           <section class="card" aria-label="Camera">
             <dl class="facts">
               <dt>Device</dt>
@@ -318,6 +330,7 @@ function OneCamera({ one, name }: { one: Camera | undefined; name: string }) {
                 </a>
                 {one.device_connected ? "" : ", away"}
               </dd>
+              <ToldFacts told={told} device={one.device} />
               <dt>Picture</dt>
               <dd class="num">
                 {one.width && one.height ? `${one.width} × ${one.height}` : "–"}{" "}
@@ -337,9 +350,11 @@ function OneCamera({ one, name }: { one: Camera | undefined; name: string }) {
                     <span class="mono quiet" title={one.model.digest}>
                       {shortDigest(one.model.digest)}
                     </span>
+                    {told?.provider && <span class="quiet"> on {told.provider}</span>}
                   </dd>
                 </>
               )}
+              <OtherModels of={told?.others ?? []} />
               <dt>Last event</dt>
               <dd>
                 {one.last_event_at ? (
@@ -367,6 +382,13 @@ function OneCamera({ one, name }: { one: Camera | undefined; name: string }) {
             </section>
           ))}
           <RecentIncidents device={one.device} camera={one.camera} />
+        </div>
+        <div class="camera-recording">
+          <Recording
+            device={one.device}
+            camera={one.camera}
+            range={{ from: opened - LAST_MS, to: opened }}
+          />
         </div>
       </div>
     </div>

@@ -4,6 +4,7 @@ import type { Event, IncidentDetail } from "../contract.gen";
 import { api } from "../api/client";
 import { Ago, Asked, FailureBox, Skeleton, When } from "../pieces/basics";
 import { Clip } from "../pieces/clip";
+import { HeldStage } from "../pieces/held";
 import { Picture, Stage, Vectors } from "../pieces/picture";
 import { Back, SeverityMark } from "../pieces/icons";
 import { keysOf } from "../pieces/keys";
@@ -19,10 +20,12 @@ import { useAsk } from "../state/ask";
 import { useNow } from "../state/app";
 import { withQuery } from "../state/route";
 import { lasted } from "../logic/time";
+import { isHeld } from "../logic/recordwords";
 import { isOfThing, shapeText } from "../logic/rulewords";
 import { historyText, stateText, verdictText, whoText } from "../logic/words";
 import { Actions } from "./actions";
 import { About, DeliveriesOf, HistoryOf, Why } from "./about";
+import { RecordingAround } from "./around";
 
 export function IncidentPlace({ id, query }: { id: string; query: URLSearchParams }) {
   useDecisions();
@@ -109,6 +112,7 @@ function Detail({ one, back }: { one: IncidentDetail; back: preact.ComponentChil
           {one.events.length > 1 && (
             <EventStrip events={one.events} chosen={event?.id} choose={choose} />
           )}
+          <RecordingAround key={one.id} one={one} />
           {one.note && (
             <blockquote class="note" dir="auto">
               {one.note}
@@ -195,10 +199,18 @@ function Evidence({ one, event }: { one: IncidentDetail; event: Event | undefine
     [],
   );
   const clipHere = clip && clip.arrived !== false;
+  const held = [mode === "clip" ? clip : picture].find(isHeld);
   const boxesHere = mode === "picture" || Boolean(event?.path?.length);
   return (
     <figure class="evidence">
-      {mode === "clip" && clip && event ? (
+      {held ? (
+        <HeldStage
+          key={held.digest}
+          file={held}
+          device={one.device}
+          all={event?.evidence ?? []}
+        />
+      ) : mode === "clip" && clip && event ? (
         <Clip clip={clip} event={event} boxes={boxesOn} key={clip.digest}>
           <Vectors zone={zone} severity={one.severity} way={event.properties?.direction} />
         </Clip>
@@ -241,10 +253,10 @@ function Evidence({ one, event }: { one: IncidentDetail; event: Event | undefine
             type="button"
             class="segment"
             aria-pressed={mode === "clip"}
-            disabled={!clipHere}
+            disabled={!clipHere && !isHeld(clip)}
             onClick={() => setMode("clip")}
             title={
-              clipHere
+              clipHere || isHeld(clip)
                 ? "c"
                 : clip
                   ? "The clip is still on its way from the device"
@@ -254,13 +266,13 @@ function Evidence({ one, event }: { one: IncidentDetail; event: Event | undefine
             Clip
           </button>
         </div>
-        {!clipHere && <span class="quiet small">{clip ? "clip on its way" : "clip follows"}</span>}
+        {!clipHere && mode === "picture" && <span class="quiet small">{clipText(clip)}</span>}
         <div class="switches">
           <button
             type="button"
             class="switch switch-box"
             aria-pressed={boxesOn && boxesHere}
-            disabled={!boxesHere}
+            disabled={!boxesHere || Boolean(held)}
             onClick={() => setBoxes(!boxesOn)}
             title={boxesHere ? "b" : "Where it went was not kept with this clip"}
           >
@@ -270,6 +282,7 @@ function Evidence({ one, event }: { one: IncidentDetail; event: Event | undefine
             type="button"
             class="switch switch-zone"
             aria-pressed={zoneOn}
+            disabled={Boolean(held)}
             onClick={() => setZone(!zoneOn)}
             title="z"
           >
@@ -279,6 +292,11 @@ function Evidence({ one, event }: { one: IncidentDetail; event: Event | undefine
       </figcaption>
     </figure>
   );
+}
+
+function clipText(clip: Event["evidence"][number] | undefined): string {
+  if (isHeld(clip)) return "clip held";
+  return clip ? "clip on its way" : "clip follows";
 }
 
 function EventStrip({
@@ -312,6 +330,7 @@ function EventStrip({
           <span class="quiet">
             <bdi>{e.class}</bdi>{" "}
             {isOfThing(e.kind) && <span class="num">{Math.round(e.score * 100)} %</span>}
+            {e.evidence.some(isHeld) && <span class="chip-held">held</span>}
           </span>
         </button>
       ))}
