@@ -117,6 +117,14 @@ static vd_err own_rules(const vd_config_node *node, agent_camera *camera, vd_why
     return VD_OK;
 }
 
+static vd_err own_chain(const vd_config_node *node, agent_camera *camera, vd_why *why)
+{
+    vd_chain chain;
+
+    camera->chain = vd_config_get(node, "chain");
+    return vd_chain_read(camera->chain, VD_CHAIN_OF_CAMERA, &chain, why);
+}
+
 static vd_err read_sign_in(const vd_config_node *node, agent_camera *camera, vd_why *why)
 {
     vd_err err = vd_config_text(node, "user", &camera->user, why);
@@ -140,6 +148,7 @@ static vd_err read_camera_use(const vd_config_node *node, agent_camera *camera, 
 {
     vd_err err = vd_config_bool(node, "enabled", &camera->enabled, why);
     if (!err) err = own_rules(node, camera, why);
+    if (!err) err = own_chain(node, camera, why);
     return err ? err : config_camera_models(node, camera, why);
 }
 
@@ -151,7 +160,7 @@ static vd_err read_camera(const vd_config_node *node, agent_config *c, vd_why *w
                                         "enabled",   "rules",  "pattern", "after",
                                         "order",     "time",   "format",  "size",
                                         "fps",       "decode", "hwaccel", "models",
-                                        NULL };
+                                        "chain",     NULL };
     static const char *const transports[] = { "tcp", "udp", NULL };
     agent_camera camera = { .url = "",
                             .sub_url = "",

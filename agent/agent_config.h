@@ -49,6 +49,7 @@ typedef struct {
     bool enabled;
     bool sent;                   /* by the hub: password_file is a name in state_dir/secrets */
     const vd_config_node *rules; /* of this camera alone, a list; NULL: none */
+    const vd_config_node *chain; /* what happens to its pictures first, checked; NULL: nothing */
     unsigned line;
     char *entry;     /* as text, its template filled in; owned */
     vd_config *text; /* the same, read; owns all strings */

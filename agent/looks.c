@@ -152,7 +152,11 @@ static vd_err lineup_new(lane *l, const unsigned *index, unsigned count)
     vd_lineup_step step[AGENT_MODELS_MAX];
 
     for (unsigned i = 0; i < count; i++) step[i] = l->agent->config->model[index[i]].step;
-    return vd_lineup_new(step, count, &l->lineup);
+    vd_err err = vd_lineup_new(step, count, &l->lineup);
+    vd_chain chain;
+    if (!err) err = vd_chain_read(l->config->chain, VD_CHAIN_OF_CAMERA, &chain, NULL);
+    if (!err) vd_lineup_set_chain(l->lineup, &chain);
+    return err;
 }
 
 /* A cascade whose boxes nobody finds would wait for ever: once, this is said. */

@@ -46,6 +46,11 @@ VD_MUST_USE vd_err vd_frame_from_image(vd_slice bytes, vd_frame **ret_frame, vd_
 
 typedef enum { VD_FIT_LETTERBOX, VD_FIT_STRETCH } vd_fit;
 typedef enum { VD_LAYOUT_NCHW, VD_LAYOUT_NHWC } vd_layout;
+typedef enum {
+    VD_COLOUR_PLAIN, /* RGB or BGR */
+    VD_COLOUR_GREY,  /* three times the same */
+    VD_COLOUR_HSV,   /* hue, saturation, value, each over 0..255; hue 0 is red, 85 green */
+} vd_colour;
 typedef struct {
     int width_px, height_px; /* of the tensor */
     vd_fit fit;
@@ -55,6 +60,8 @@ typedef struct {
     float pad;               /* letterbox fill, 0..255 before mean and scale */
     bool pad_top_left;       /* letterbox puts the picture at the top left (YOLOX), otherwise in the
                                 middle */
+    vd_colour colour;
+    const uint8_t *light; /* 256 values that take the place of the picture's luma; NULL: its own */
 } vd_tensor_spec;
 /* Maps tensor pixels back: x_picture = (x_tensor - dx) * sx, in 0..1 of the picture. */
 typedef struct {
@@ -75,4 +82,7 @@ typedef struct {
  * pixel outside is seen. The map leads to the full picture. */
 void vd_frame_tensor_part(const vd_frame *frame, const vd_part_px *part, const vd_tensor_spec *spec,
                           float *tensor, vd_tensor_map *ret_map);
+/* The same for a picture that is no frame. */
+void vd_picture_tensor(const vd_picture *picture, const vd_part_px *part,
+                       const vd_tensor_spec *spec, float *tensor, vd_tensor_map *ret_map);
 #endif

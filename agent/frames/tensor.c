@@ -21,6 +21,7 @@ typedef struct {
     x_table x[2];                        /* luma, chroma */
     int16_t row[3][SOURCE_SIDE_MAX + 4]; /* one more sample than the plane, twice the last */
     float line[3][TENSOR_SIDE_MAX];      /* only for NHWC */
+    uint8_t lit[2][SOURCE_SIDE_MAX];     /* only with spec->light: the two rows in the new light */
     const vd_picture *picture;
     vd_part_px part; /* what of the picture is seen */
     const vd_tensor_spec *spec;
@@ -87,6 +88,7 @@ static void fill_table(x_table *table, int width, const span *s)
  * linear step around the clamp to 0..255. */
 static void fill_colour(pass *p)
 {
+    static const float one[3] = { 1, 1, 1 }, none[3] = { 0 };
     const vd_tensor_spec *spec = p->spec;
     const bool full = p->picture->full_range;
     const float kr = p->picture->bt709 ? 0.2126f : 0.299f;
@@ -95,14 +97,17 @@ static void fill_colour(pass *p)
     const float unit = 1.0f / ((float)ROW_SCALE * WEIGHT_ONE), black = full ? 0 : 16;
     const float red[3] = { 2 * (1 - kr), -2 * (1 - kr) * kr / kg, 0 };
     const float blue[3] = { 0, -2 * (1 - kb) * kb / kg, 2 * (1 - kb) };
+    const bool hsv = spec->colour == VD_COLOUR_HSV; /* is made of RGB before mean and scale */
+    const float tint = spec->colour == VD_COLOUR_GREY ? 0 : chroma;
+    const float *scale = hsv ? one : spec->scale, *mean = hsv ? none : spec->mean;
     p->colour.luma = luma * unit;
     for (int i = 0; i < 3; i++) {
-        int c = spec->bgr ? 2 - i : i; /* i: place in the tensor, c: which colour */
-        p->colour.red[i] = red[c] * chroma * unit;
-        p->colour.blue[i] = blue[c] * chroma * unit;
-        p->colour.offset[i] = -black * luma - 128 * chroma * (red[c] + blue[c]);
-        p->colour.scale[i] = spec->scale[i];
-        p->colour.shift[i] = -spec->mean[i] * spec->scale[i];
+        int c = spec->bgr && !hsv ? 2 - i : i; /* i: place in the tensor, c: which colour */
+        p->colour.red[i] = red[c] * tint * unit;
+        p->colour.blue[i] = blue[c] * tint * unit;
+        p->colour.offset[i] = -black * luma - 128 * tint * (red[c] + blue[c]);
+        p->colour.scale[i] = scale[i];
+        p->colour.shift[i] = -mean[i] * scale[i];
         p->pad[i] = (spec->pad - spec->mean[i]) * spec->scale[i];
     }
 }
@@ -118,14 +123,39 @@ static void blend_plane(pass *p, int plane, int y)
     const uint8_t *rows = p->picture->plane[plane] + across.first;
     ptrdiff_t stride = p->picture->stride[plane];
     int16_t *out = p->row[plane];
-    p->kernel->blend(rows + at * stride, rows + below * stride, (int16_t)(part * 32767.0f), width,
-                     out);
+    const uint8_t *pair[2] = { rows + at * stride, rows + below * stride };
+    for (int i = 0; plane == 0 && p->spec->light && i < 2; i++) {
+        for (int x = 0; x < width; x++) p->lit[i][x] = p->spec->light[pair[i][x]];
+        pair[i] = p->lit[i];
+    }
+    p->kernel->blend(pair[0], pair[1], (int16_t)(part * 32767.0f), width, out);
     out[width] = out[width - 1];
 }
 
 static void fill_pad(float *out, int count, float value)
 {
     for (int i = 0; i < count; i++) out[i] = value;
+}
+
+/* RGB in `out`, each 0..255, becomes hue, saturation and value, then mean and scale. */
+static void turn_to_hsv(const vd_tensor_spec *spec, float *const out[3], int width)
+{
+    for (int x = 0; x < width; x++) {
+        float r = out[0][x], g = out[1][x], b = out[2][x], hue = 0;
+        float most = fmaxf(r, fmaxf(g, b)), range = most - fminf(r, fminf(g, b));
+        if (range > 0 && most == r)
+            hue = (g - b) / range + (g < b ? 6 : 0);
+        else if (range > 0)
+            hue = most == g ? 2 + (b - r) / range : 4 + (r - g) / range;
+        const float value[3] = { hue * (255.0f / 6), most > 0 ? range / most * 255 : 0, most };
+        for (int c = 0; c < 3; c++) out[c][x] = (value[c] - spec->mean[c]) * spec->scale[c];
+    }
+}
+
+static void sample_row(const pass *p, const sample_job *job)
+{
+    p->kernel->sample(job, p->area.width);
+    if (p->spec->colour == VD_COLOUR_HSV) turn_to_hsv(p->spec, job->out, p->area.width);
 }
 
 static void planar_row(pass *p, int y, float *tensor)
@@ -141,7 +171,7 @@ static void planar_row(pass *p, int y, float *tensor)
         job.out[c] = row + a->left;
         fill_pad(row + a->left + a->width, p->spec->width_px - a->left - a->width, p->pad[c]);
     }
-    p->kernel->sample(&job, a->width);
+    sample_row(p, &job);
 }
 
 static void packed_row(pass *p, int y, float *tensor)
@@ -152,7 +182,7 @@ static void packed_row(pass *p, int y, float *tensor)
                        { &p->x[0], &p->x[1], &p->x[1] },
                        &p->colour,
                        { p->line[0] + a->left, p->line[1] + a->left, p->line[2] + a->left } };
-    p->kernel->sample(&job, a->width);
+    sample_row(p, &job);
     for (int x = 0; x < p->spec->width_px; x++) {
         bool inside = x >= a->left && x < a->left + a->width;
         for (int c = 0; c < 3; c++) *out++ = inside ? p->line[c][x] : p->pad[c];
@@ -196,10 +226,9 @@ static void map_axis(int from, int size, int whole, int to, int to_size, float *
     *ret_d = (float)(to - (double)from / whole / scale);
 }
 
-void vd_frame_tensor_part(const vd_frame *frame, const vd_part_px *part, const vd_tensor_spec *spec,
-                          float *tensor, vd_tensor_map *ret_map)
+void vd_picture_tensor(const vd_picture *picture, const vd_part_px *part,
+                       const vd_tensor_spec *spec, float *tensor, vd_tensor_map *ret_map)
 {
-    const vd_picture *picture = vd_frame_picture(frame);
     assert(spec->width_px > 0 && spec->width_px <= TENSOR_SIDE_MAX && spec->height_px > 0);
     assert(picture->width_px > 0 && picture->width_px <= SOURCE_SIDE_MAX);
     assert(part->left >= 0 && part->width > 0 && part->left + part->width <= picture->width_px);
@@ -228,4 +257,10 @@ void vd_frame_tensor(const vd_frame *frame, const vd_tensor_spec *spec, float *t
     const vd_picture *picture = vd_frame_picture(frame);
     const vd_part_px all = { 0, 0, picture->width_px, picture->height_px };
     vd_frame_tensor_part(frame, &all, spec, tensor, ret_map);
+}
+
+void vd_frame_tensor_part(const vd_frame *frame, const vd_part_px *part, const vd_tensor_spec *spec,
+                          float *tensor, vd_tensor_map *ret_map)
+{
+    vd_picture_tensor(vd_frame_picture(frame), part, spec, tensor, ret_map);
 }

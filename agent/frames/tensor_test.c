@@ -277,6 +277,94 @@ static void expect_same_kernel(const tensor_kernel *kernel, int width)
     }
 }
 
+/* Each channel, plain, of the same picture. */
+static void shown(const vd_frame *frame, const uint8_t *light, vd_colour as, float *tensor)
+{
+    vd_tensor_map map;
+    const vd_tensor_spec spec = { .width_px = 20,
+                                  .height_px = 10,
+                                  .fit = VD_FIT_STRETCH,
+                                  .layout = VD_LAYOUT_NHWC,
+                                  .scale = { 1, 1, 1 },
+                                  .colour = as,
+                                  .light = light };
+    vd_frame_tensor(frame, &spec, tensor, &map);
+}
+
+// covers: PRE-1
+VD_TEST(grey_is_the_luma_three_times)
+{
+    vd_frame *frame = noise_frame(20, 10, true, false);
+    const vd_picture *p = vd_frame_picture(frame);
+    float grey[600];
+    shown(frame, NULL, VD_COLOUR_GREY, grey);
+    for (int i = 0; i < 600; i++)
+        expect_near(grey[i], p->plane[0][i / 60 * p->stride[0] + i % 60 / 3], 0.02);
+    vd_frame_unref(frame);
+}
+
+/* By the textbook: the sector of the colour wheel from which colours are largest and least. */
+static void hsv_of(const float rgb[3], double hsv[3])
+{
+    int most = rgb[1] > rgb[0] ? (rgb[2] > rgb[1] ? 2 : 1) : (rgb[2] > rgb[0] ? 2 : 0);
+    double least = fmin(fmin((double)rgb[0], (double)rgb[1]), (double)rgb[2]);
+    double range = (double)rgb[most] - least;
+    double degrees = 120.0 * most;
+    if (range > 0)
+        degrees += 60 * ((double)rgb[(most + 1) % 3] - (double)rgb[(most + 2) % 3]) / range;
+    hsv[0] = fmod(degrees + 360, 360) / 360 * 255;
+    hsv[1] = rgb[most] > 0 ? range / (double)rgb[most] * 255 : 0;
+    hsv[2] = (double)rgb[most];
+}
+
+// covers: PRE-1
+VD_TEST(hsv_is_the_textbooks_and_normalised_after)
+{
+    vd_frame *frame = noise_frame(20, 10, false, true);
+    float rgb[600], planar[600];
+    vd_tensor_map map;
+    const vd_tensor_spec spec = { .width_px = 20,
+                                  .height_px = 10,
+                                  .fit = VD_FIT_STRETCH,
+                                  .layout = VD_LAYOUT_NCHW,
+                                  .bgr = true,
+                                  .mean = { 10, 20, 30 },
+                                  .scale = { 0.5f, 2, 0.25f },
+                                  .colour = VD_COLOUR_HSV };
+    shown(frame, NULL, VD_COLOUR_PLAIN, rgb);
+    vd_frame_tensor(frame, &spec, planar, &map);
+    for (int i = 0; i < 200; i++) {
+        double want[3];
+        hsv_of(rgb + i * 3, want);
+        double round_wheel = fabs(planar[i] - (want[0] - 10) * 0.5);
+        expect_true(round_wheel < 0.05 || round_wheel > 127);
+        expect_near(planar[200 + i], (want[1] - 20) * 2, 0.1);
+        expect_near(planar[400 + i], (want[2] - 30) * 0.25, 0.01);
+    }
+    vd_frame_unref(frame);
+}
+
+// covers: PRE-1
+VD_TEST(light_in_the_pass_is_like_a_picture_in_that_light)
+{
+    vd_frame *frame = noise_frame(61, 37, true, false);
+    vd_picture lit = *vd_frame_picture(frame);
+    uint8_t table[256], luma[61 * 37];
+    float have[600], want[600];
+    vd_frame *other;
+    for (int i = 0; i < 256; i++) table[i] = (uint8_t)(255 - i / 2);
+    for (int i = 0; i < 61 * 37; i++)
+        luma[i] = table[lit.plane[0][i / 61 * lit.stride[0] + i % 61]];
+    lit.plane[0] = luma;
+    lit.stride[0] = 61;
+    expect_ok(vd_frame_copy(&lit, &other));
+    shown(frame, table, VD_COLOUR_PLAIN, have);
+    shown(other, NULL, VD_COLOUR_PLAIN, want);
+    for (int i = 0; i < 600; i++) expect_near(have[i], want[i], 0);
+    vd_frame_unref(frame);
+    vd_frame_unref(other);
+}
+
 VD_TEST(every_kernel_of_this_machine_agrees_with_the_plain_one)
 {
     const tensor_kernel *kernels[2] = { tensor_kernel_avx2(), tensor_kernel_avx512() };
@@ -292,4 +380,7 @@ VD_TEST_MAIN(VD_RUN(a_tensor_is_like_a_plain_bilinear_reference),
              VD_RUN(a_part_of_a_picture_is_like_the_reference_that_sees_nothing_else),
              VD_RUN(the_map_of_a_part_leads_to_the_full_picture),
              VD_RUN(known_colours_come_out_right),
-             VD_RUN(every_kernel_of_this_machine_agrees_with_the_plain_one))
+             VD_RUN(every_kernel_of_this_machine_agrees_with_the_plain_one),
+             VD_RUN(grey_is_the_luma_three_times),
+             VD_RUN(hsv_is_the_textbooks_and_normalised_after),
+             VD_RUN(light_in_the_pass_is_like_a_picture_in_that_light))

@@ -28,6 +28,7 @@ static void fill(vd_descriptor *d)
         .class_count = from->class_count,
         .score_min = from->score_min,
         .nms_iou = from->nms_iou,
+        .chain = &from->chain,
     };
 }
 

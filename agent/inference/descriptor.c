@@ -293,11 +293,45 @@ static bool comes_once(const model_descriptor *d)
     return d->decode == DECODE_DETR || d->decode == DECODE_SEGMENTS || d->decode == DECODE_ANOMALY;
 }
 
+/* What the chain says of the tensor goes into the tensor's form, once. */
+static vd_err read_chain(const vd_config_node *root, model_descriptor *d, vd_why *why)
+{
+    const vd_config_node *list = vd_config_get(root, "chain"),
+                         *input = vd_config_get(root, "input");
+    bool fit = vd_config_get(input, "fit") != NULL;
+    bool values = vd_config_get(input, "mean") || vd_config_get(input, "scale");
+    bool whole = d->decode == DECODE_CLASSIFICATION || d->decode == DECODE_EMBEDDING;
+    vd_err err = vd_chain_read(list, VD_CHAIN_OF_MODEL, &d->chain, why);
+    if (err) return err;
+    const char *twice = d->chain.resizes && fit ? "resize" : "normalise";
+    if ((d->chain.resizes && fit) || (d->chain.normalises && values)) {
+        err = vd_config_fail(list, why, "'%s' is said in the chain and under 'input'", twice);
+        vd_why_hint(why, "leave one of them out");
+        return err;
+    }
+    if (d->chain.tiles.width_px && whole) {
+        err = vd_config_fail(list, why, "'tile' is for models that find things, not for this one");
+        vd_why_hint(why, "leave 'tile' out: '%s' names the whole picture",
+                    model_decode_name(d->decode));
+        return err;
+    }
+    vd_chain_spec(&d->chain, &d->tensor);
+    return VD_OK;
+}
+
+static vd_err read_rest(const vd_config_node *root, model_descriptor *d, vd_why *why)
+{
+    const vd_config_node *output = vd_config_get(root, "output");
+    if (!output) return vd_config_fail(root, why, "'output' is needed");
+    vd_err err = read_output(output, d, why);
+    return err ? err : read_chain(root, d, why);
+}
+
 static vd_err read_root(const vd_config_node *root, const char *folder, model_descriptor *d,
                         vd_why *why)
 {
     static const char *const keys[] = { "name",         "file",      "input",   "output", "classes",
-                                        "classes_file", "score_min", "nms_iou", NULL };
+                                        "classes_file", "score_min", "nms_iou", "chain",  NULL };
     double score_min = 0.3, nms_iou = d->nms_iou;
     vd_err err = vd_config_only(root, keys, why);
     if (!err) err = need_text(root, "name", &d->name, why);
@@ -305,9 +339,7 @@ static vd_err read_root(const vd_config_node *root, const char *folder, model_de
     if (!err) err = check_file_name(root, "file", d->file, why);
     if (!err && !vd_config_get(root, "input")) err = vd_config_fail(root, why, "'input' is needed");
     if (!err) err = read_input(vd_config_get(root, "input"), d, why);
-    if (!err && !vd_config_get(root, "output"))
-        err = vd_config_fail(root, why, "'output' is needed");
-    if (!err) err = read_output(vd_config_get(root, "output"), d, why);
+    if (!err) err = read_rest(root, d, why);
     if (!err) err = read_classes(root, folder, d, why);
     if (!err) err = vd_config_num(root, "score_min", VD_SCORE_FLOOR, 1, &score_min, why);
     if (!err && comes_once(d)) nms_iou = 1;

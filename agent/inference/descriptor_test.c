@@ -100,5 +100,40 @@ VD_TEST(a_bare_descriptor_has_sensible_defaults)
     expect_near(d.nms_iou, 0.5, 0);
 }
 
+// covers: PRE-1
+VD_TEST(chain_of_a_descriptor_reaches_the_tensor_and_reads_back)
+{
+    VD_AUTO(vd_buf) yaml = VD_BUF(8192);
+    VD_AUTO(vd_buf) text = VD_BUF(4096);
+    VD_AUTO(vd_buf) again = VD_BUF(4096);
+    VD_AUTO(model_descriptor) d = { 0 };
+    VD_AUTO(model_descriptor) back = { 0 };
+    vd_buf_addf(&yaml,
+                "%schain: [{rotate: 90}, {clahe: {limit: 3}}, hsv, {tile: {size: [640, 640]}}]\n",
+                GOOD);
+    expect_ok(model_descriptor_parse(vd_buf_slice(&yaml), "gate", NULL, &d, NULL));
+    expect_u64(d.chain.count, 2);
+    expect_i64(d.tensor.colour, VD_COLOUR_HSV);
+    expect_true(vd_chain_print(&d.chain, &text));
+    vd_buf_clear(&yaml);
+    vd_buf_addf(&yaml, "%schain: %s\n", GOOD, text.data);
+    expect_ok(model_descriptor_parse(vd_buf_slice(&yaml), "gate", NULL, &back, NULL));
+    expect_true(vd_chain_print(&back.chain, &again));
+    expect_str(again.data, text.data);
+}
+
+// covers: PRE-1
+VD_TEST(chain_that_a_model_cannot_have_is_refused)
+{
+    expect_refused("score_min", "chain: [{gamma: 1}]\nscore_min", "light");
+    expect_refused("score_min", "chain: [{resize: stretch}]\nscore_min", "'resize' is said in");
+    expect_refused("score_min", "chain: [{normalise: {scale: 2}}]\nscore_min", "'normalise' is");
+    expect_refused("  decode: yolox\n  predictions: out\n",
+                   "  decode: classification\nchain: [{tile: {size: [64, 64]}}]\n",
+                   "'tile' is for models that find");
+}
+
 VD_TEST_MAIN(VD_RUN(every_key_reaches_its_place), VD_RUN(what_a_descriptor_gets_wrong_is_named),
-             VD_RUN(a_bare_descriptor_has_sensible_defaults))
+             VD_RUN(a_bare_descriptor_has_sensible_defaults),
+             VD_RUN(chain_of_a_descriptor_reaches_the_tensor_and_reads_back),
+             VD_RUN(chain_that_a_model_cannot_have_is_refused))

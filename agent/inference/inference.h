@@ -6,7 +6,7 @@
  * several models may run side by side. vd_model_run blocks for one inference. */
 #ifndef VD_INFERENCE_H
 #define VD_INFERENCE_H
-#include "frames.h"
+#include "prepare.h"
 #include "vd/blob.h"
 #include "vocabulary.h"
 
@@ -112,6 +112,15 @@ VD_MUST_USE vd_err vd_model_run(vd_model *model, const vd_frame *frame,
 /* The same for a part of the picture; boxes are of the full picture, and cut to it. */
 VD_MUST_USE vd_err vd_model_run_part(vd_model *model, const vd_frame *frame, const vd_part_px *part,
                                      vd_detections *ret_detections, vd_why *why);
+/* The same after the camera's chain (NULL: none), which comes before the model's own. `part` NULL:
+ * the whole picture. */
+VD_MUST_USE vd_err vd_model_run_chain(vd_model *model, const vd_chain *camera,
+                                      const vd_frame *frame, const vd_part_px *part,
+                                      vd_detections *ret_detections, vd_why *why);
+/* What the model sees of the picture: width * height * 3 floats, and their form; borrowed until the
+ * next run. Of a tiled picture: the whole. Of a scorer: VD_INVALID. */
+VD_MUST_USE vd_err vd_model_show(vd_model *model, const vd_chain *camera, const vd_frame *frame,
+                                 const float **ret_tensor, vd_tensor_spec *ret_spec, vd_why *why);
 
 /* Somebody else's model behind HTTP (docs/scorer.md): the same to all who use it, but a run may say
  * VD_RETRY, when the scorer is busy, away or answers nonsense; it is then left alone for a while,
@@ -150,6 +159,7 @@ typedef struct {
     const char *const *classes;
     unsigned class_count;
     float score_min, nms_iou;
+    const vd_chain *chain; /* its resize, normalise and colour are in `tensor` already */
 } vd_descriptor_facts;
 /* `path`: the descriptor, or the .onnx file with the descriptor beside it. */
 VD_MUST_USE vd_err vd_descriptor_load(const char *path, vd_descriptor **ret_descriptor,

@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 
 #include "limits.h"
-#include "vd/clock.h"
 
 #define NAME_ROOM    256
 #define LABELS_BYTES (256u << 10) /* of a scorer's names */
@@ -28,7 +27,8 @@ struct vd_model {
     output_role role[ROLES]; /* of the i-th output asked for */
     vd_provider provider;
     vd_why provider_why; /* why it is not the one asked for */
-    remote *remote;      /* somebody else's model: everything above but names is empty */
+    model_looks looks;
+    remote *remote; /* somebody else's model: everything above but names is empty */
 };
 
 /* "x.onnx" -> "x.model.yaml"; a descriptor's own path stays. */
@@ -378,6 +378,8 @@ vd_model *vd_model_free(vd_model *m)
 {
     if (!m) return NULL;
     remote_free(m->remote);
+    vd_preparer_free(m->looks.preparer);
+    free(m->looks.tile);
     close_session(m);
     decoder_done(&m->decoder);
     model_descriptor_done(&m->descriptor);
@@ -456,26 +458,17 @@ const vd_tensor_spec *model_tensor_spec(const vd_model *model)
     return &model->descriptor.tensor;
 }
 
-vd_err vd_model_run_part(vd_model *model, const vd_frame *frame, const vd_part_px *part,
-                         vd_detections *ret_detections, vd_why *why)
+struct remote *model_remote(vd_model *model)
 {
-    vd_tensor_map map;
-    if (model->remote) return vd_fail(why, VD_INVALID, "a scorer looks at whole pictures");
-    int64_t begin = vd_clock_mono_us();
-    vd_frame_tensor_part(frame, part, &model->descriptor.tensor, model->tensor, &map);
-    int64_t middle = vd_clock_mono_us();
-    vd_err err = model_run_tensor(model, &map, ret_detections, why);
-    if (err) return err;
-    ret_detections->preprocess_us = middle - begin;
-    ret_detections->run_us = vd_clock_mono_us() - middle;
-    return VD_OK;
+    return model->remote;
 }
 
-vd_err vd_model_run(vd_model *model, const vd_frame *frame, vd_detections *ret_detections,
-                    vd_why *why)
+const model_descriptor *model_descriptor_of(const vd_model *model)
 {
-    if (model->remote) return remote_run(model->remote, frame, ret_detections, why);
-    const vd_picture *picture = vd_frame_picture(frame);
-    const vd_part_px all = { 0, 0, picture->width_px, picture->height_px };
-    return vd_model_run_part(model, frame, &all, ret_detections, why);
+    return &model->descriptor;
+}
+
+model_looks *model_looks_of(vd_model *model)
+{
+    return &model->looks;
 }

@@ -2,7 +2,7 @@
  * manual. */
 #ifndef VD_MODEL_DESCRIPTOR_PRIV_H
 #define VD_MODEL_DESCRIPTOR_PRIV_H
-#include "frames.h"
+#include "prepare.h"
 #include "vd/config.h"
 
 #define MODEL_CLASSES_MAX 4096
@@ -50,6 +50,7 @@ typedef struct {
     const char **class_name;
     unsigned class_count;
     float score_min, nms_iou; /* nms_iou 1: none */
+    vd_chain chain;           /* its resize, normalise and colour are in `tensor` already */
     vd_config *config;        /* owns the texts */
     vd_buf labels;
 } model_descriptor;

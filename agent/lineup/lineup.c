@@ -21,6 +21,7 @@ struct vd_lineup {
     vd_vocabulary *words;
     vd_detections found; /* of one inference */
     int64_t utc_us;      /* of the last picture */
+    vd_chain chain;      /* the camera's */
     step step[];
 };
 
@@ -74,6 +75,11 @@ vd_err vd_lineup_set(vd_lineup *l, vd_model *const *models, bool *ret_goes_on)
     vd_vocabulary_free(l->words);
     l->words = words;
     return VD_OK;
+}
+
+void vd_lineup_set_chain(vd_lineup *l, const vd_chain *chain)
+{
+    l->chain = *chain;
 }
 
 const vd_vocabulary *vd_lineup_words(const vd_lineup *l)
@@ -188,7 +194,7 @@ static vd_err look_at_crops(vd_lineup *l, step *s, const vd_frame *frame, vd_det
     vd_err err = VD_OK;
     for (unsigned i = 0; i < count && !err; i++) {
         vd_part_px part = crop_of(s, p, &into->item[chosen[i]].box);
-        err = vd_model_run_part(s->model, frame, &part, &l->found, why);
+        err = vd_model_run_chain(s->model, &l->chain, frame, &part, &l->found, why);
         if (!err) append(l, s, chosen[i], into);
     }
     *ret_looked = count > 0;
@@ -205,7 +211,7 @@ static void look(vd_lineup *l, unsigned index, const vd_frame *frame, vd_detecti
     if (s->is.on_count) {
         err = look_at_crops(l, s, frame, into, &looked, why);
     } else {
-        err = vd_model_run(s->model, frame, &l->found, why);
+        err = vd_model_run_chain(s->model, &l->chain, frame, NULL, &l->found, why);
         if (!err) append(l, s, -1, into);
     }
     if (looked) note_look(s, l->utc_us);

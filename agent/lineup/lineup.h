@@ -35,6 +35,8 @@ vd_lineup *vd_lineup_free(vd_lineup *lineup); /* returns NULL; NULL is fine */
 /* The steps' models, each the caller's for as long as it is used here; NULL: this step is left out.
  * `ret_goes_on`: class ids mean what they meant before. VD_FULL: nothing has changed. */
 VD_MUST_USE vd_err vd_lineup_set(vd_lineup *lineup, vd_model *const *models, bool *ret_goes_on);
+/* What happens to each picture before any step's model looks; copied. At first: nothing. */
+void vd_lineup_set_chain(vd_lineup *lineup, const vd_chain *chain);
 /* Of the models that are there; NULL: there is none. Until the next vd_lineup_set. */
 const vd_vocabulary *vd_lineup_words(const vd_lineup *lineup); /* also of a NULL line-up */
 

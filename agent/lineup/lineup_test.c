@@ -294,6 +294,26 @@ VD_TEST(a_provider_that_the_library_lacks_gives_way_to_the_cpu)
     vd_model_free(model);
 }
 
+// covers: PRE-1
+VD_TEST(what_a_camera_does_to_its_pictures_holds_for_every_look)
+{
+    vd_lineup_step steps[] = { { .id = "main" }, on_people("helmet") };
+    vd_model *models[] = { people, helmets };
+    vd_lineup *lineup = lineup_of(steps, models, 2);
+    const vd_part_px feet = { 100, 0, 50, 100 };
+    vd_chain chain;
+    expect_ok(vd_chain_parse(VD_STR("[{rotate: 180}]"), "test", VD_CHAIN_OF_CAMERA, &chain, NULL));
+    vd_lineup_set_chain(lineup, &chain);
+    show_part(lineup, &feet, S);
+    expect_u64(look.looked, 3);
+    expect_u64(seen.count, 3);
+    expect_near(seen.item[0].box.l, 0.5, 1e-4); /* 4 to 8 of 16, from the other side */
+    expect_near(seen.item[0].box.t, 0.25, 1e-4);
+    expect_i64(seen.item[2].parent, 0);
+    expect_true(seen.item[2].box.t > 0.4 && seen.item[2].box.t < 0.6); /* heads are down */
+    vd_lineup_free(lineup);
+}
+
 static int begin(void **state)
 {
     static const float person[][6] = { { 4, 4, 8, 12, 0.9f, 0 }, { 9, 4, 15, 12, 0.2f, 1 } };
@@ -346,6 +366,7 @@ int main(void)
         VD_RUN(a_picture_that_nobody_is_due_for_need_not_be_shown),
         VD_RUN(a_model_looks_in_its_hours_only),
         VD_RUN(a_model_that_is_missing_stops_no_other),
+        VD_RUN(what_a_camera_does_to_its_pictures_holds_for_every_look),
         VD_RUN(a_provider_that_the_library_lacks_gives_way_to_the_cpu),
     };
     return cmocka_run_group_tests(tests, begin, end);
