@@ -1,9 +1,9 @@
 /* match_priv.h - which box is which: the cheapest pairing of two sets of boxes of one class each.
  *
  * Cost is 1 - IoU; a pair may be left out at `limit`, so nothing is paired that costs more. Pairs
- * that overlap are found through columns and bands of the picture, fall apart into components that
- * share no box, and each component is solved alone: two hundred people in a yard are many small
- * problems, not one of 200 x 200. */
+ * that overlap are found by their sorted edges, fall apart into components that share no box, and
+ * each component is solved alone: two hundred people in a yard are many small problems, not one of
+ * 200 x 200. */
 #ifndef VD_MATCH_PRIV_H
 #define VD_MATCH_PRIV_H
 #include "rules.h"

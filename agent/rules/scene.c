@@ -128,9 +128,10 @@ static void held_fill(held *h, const vd_rule *rule, const vd_vocabulary *words)
         resolve(&h->worn[i], words, item->worn, item->worn_count);
         resolve(&h->bare[i], words, item->bare, item->bare_count);
     }
-    h->left = h->top = INFINITY;
-    h->right = h->bottom = -INFINITY;
-    for (unsigned i = 0; i < rule->point_count; i++) {
+    bool area = rule->point_count >= 3;
+    h->left = h->top = area ? INFINITY : -INFINITY;
+    h->right = h->bottom = area ? -INFINITY : INFINITY;
+    for (unsigned i = 0; area && i < rule->point_count; i++) {
         h->left = fminf(h->left, rule->point[i].x);
         h->right = fmaxf(h->right, rule->point[i].x);
         h->top = fminf(h->top, rule->point[i].y);
@@ -260,8 +261,7 @@ bool vd_scene_wants(const vd_scene *scene, uint16_t class_id)
 bool held_has(const held *h, vd_point p)
 {
     if (h->rule.point_count < 3) return true;
-    if (p.x < h->left || p.x > h->right || p.y < h->top || p.y > h->bottom) return false;
-    return vd_zone_has(h->rule.point, h->rule.point_count, p);
+    return held_near(h, p.x, p.y) && vd_zone_has(h->rule.point, h->rule.point_count, p);
 }
 
 vd_point foot_of(const vd_box *box)
@@ -335,6 +335,22 @@ static void list_tracks(vd_scene *scene)
     }
 }
 
+static void find_feet(vd_scene *scene)
+{
+    feet *f = &scene->feet;
+    unsigned count;
+    const uint16_t *active = vd_tracker_active(scene->tracker, &count);
+    f->count = 0;
+    for (unsigned i = 0; i < count; i++) {
+        const vd_track *track = &vd_tracker_slot(scene->tracker, active[i])->as;
+        if (!track->seen) continue;
+        vd_point foot = foot_of(&track->box);
+        f->slot[f->count] = active[i];
+        f->x[f->count] = foot.x;
+        f->y[f->count++] = foot.y;
+    }
+}
+
 void vd_scene_step(vd_scene *scene, const vd_detections *detections, int64_t utc_us,
                    const vd_fact **ret_facts, unsigned *ret_fact_count)
 {
@@ -344,6 +360,7 @@ void vd_scene_step(vd_scene *scene, const vd_detections *detections, int64_t utc
     if (keep_time(scene, utc_us)) {
         vd_tracker_step(scene->tracker, detections, utc_us);
         scene->seen = detections;
+        find_feet(scene);
         for (unsigned i = 0; i < scene->rules->count; i++) {
             held *h = &scene->rules->item[i];
             if (h->state && is_armed(scene, h)) ops_of(&h->rule)->step(scene, h);

@@ -33,8 +33,9 @@ typedef struct {
     class_list classes, others; /* others: of proximity */
     class_list worn[VD_RULE_ITEMS_MAX], bare[VD_RULE_ITEMS_MAX];
     class_list good, defects;
-    int part[VD_RULE_PARTS_MAX];    /* class ids; -1: no model knows it */
-    float left, top, right, bottom; /* the polygon's bounds: most tracks are told apart by them */
+    int part[VD_RULE_PARTS_MAX]; /* class ids; -1: no model knows it */
+    /* The polygon's bounds, without one infinite: most tracks are told apart by them. */
+    float left, top, right, bottom;
     bool armed;
     void *state;
 } held;
@@ -46,6 +47,13 @@ typedef struct rule_set {
     held item[];
 } rule_set;
 
+/* Where the tracks that this picture shows stand. */
+typedef struct {
+    unsigned count;
+    uint16_t slot[VD_TRACKS_MAX];
+    float x[VD_TRACKS_MAX], y[VD_TRACKS_MAX];
+} feet;
+
 struct vd_scene {
     vd_tracker *tracker;
     rule_set *rules, *retired, *spent;
@@ -53,6 +61,7 @@ struct vd_scene {
     bool triggered, unsure; /* of inspections */
     int64_t utc_us;
     const vd_detections *seen; /* of the step that runs */
+    feet feet;                 /* likewise */
     char profile[VD_PROFILE_ROOM];
     uint64_t last_visit;
     unsigned open_visits, fact_count, property_count, track_count;
@@ -83,6 +92,12 @@ void fact_say(vd_scene *scene, vd_fact *fact, const char *name, const char *form
     VD_PRINTF(4, 5);
 
 bool class_wanted(const class_list *classes, uint16_t class_id);
+/* Whether it may be inside. Without a branch: this is asked of each track for each rule, and most
+ * are elsewhere. */
+static inline bool held_near(const held *h, float x, float y)
+{
+    return (x >= h->left) & (x <= h->right) & (y >= h->top) & (y <= h->bottom);
+}
 /* No points: the whole picture. */
 bool held_has(const held *rule, vd_point p);
 vd_point foot_of(const vd_box *box);

@@ -168,13 +168,13 @@ static void stay_inside(vd_scene *scene, held *h, stay *s, const vd_track *track
     s->better_utc_us = scene->utc_us;
 }
 
-static void look_at(vd_scene *scene, held *h, unsigned slot)
+static void look_at(vd_scene *scene, held *h, unsigned slot, vd_point foot)
 {
     stays *all = h->state;
     const vd_tracked *t = vd_tracker_slot(scene->tracker, slot);
-    if (!t->as.seen || !class_wanted(&h->classes, t->as.class_id)) return;
+    if (!class_wanted(&h->classes, t->as.class_id)) return;
     stay *s = all->at[slot] ? &all->item[all->at[slot] - 1] : NULL;
-    if (!held_has(h, foot_of(&t->as.box))) {
+    if (!held_has(h, foot)) {
         if (s) s->counting = false;
         return;
     }
@@ -198,10 +198,12 @@ static void let_go(vd_scene *scene, stays *all)
 static void step(vd_scene *scene, held *h)
 {
     stays *all = h->state;
-    unsigned count;
-    const uint16_t *active = vd_tracker_active(scene->tracker, &count);
+    const feet *f = &scene->feet;
     let_go(scene, all);
-    for (unsigned i = 0; i < count; i++) look_at(scene, h, active[i]);
+    for (unsigned i = 0; i < f->count; i++) {
+        if (held_near(h, f->x[i], f->y[i]) | (all->at[f->slot[i]] != 0))
+            look_at(scene, h, f->slot[i], (vd_point){ f->x[i], f->y[i] });
+    }
     for (unsigned i = all->count; i-- > 0;) {
         int64_t away_us = scene->utc_us - all->item[i].inside_utc_us;
         if (away_us > 0 && away_us >= h->rule.leave_ms * 1000) stay_end(scene, h, i);
