@@ -47,9 +47,10 @@ function smallFilm() {
         rmSync(folder, { recursive: true });
     }
 }
-async function show(path) {
+async function show(path, first) {
     const one = await openPage(browser);
     open.push(one);
+    await first?.(one.page);
     await one.page.goto(hub.url + path);
     return one.page;
 }
@@ -87,7 +88,7 @@ it("what is gone meanwhile and a device that is away are told with what to do", 
     const one = holdBack(hub.site.incidents[2]);
     const gone = problem("absent", "this evidence is not held here any more", "it was lost by quota or age");
     hub.fail(/ask$/, { status: 504, body: problem("retry", "the device did not answer in 10 s", "look at its network") });
-    const page = await show(`/incidents/${one.id}`);
+    const page = await show(`/incidents/${one.id}`, (p) => p.clock.install());
     await button(page, "Ask for it").click();
     await seen(page, "the device did not answer in 10 s");
     await seen(page, "look at its network");
@@ -98,6 +99,11 @@ it("what is gone meanwhile and a device that is away are told with what to do", 
     await seen(page, "it was lost by quota or age");
     assert.equal(await button(page, "Ask again").count(), 0);
     hub.mend();
+    await page.keyboard.press("c");
+    await button(page, "Ask for it").click();
+    await seen(page, "The clip is on its way from yard-box.");
+    await page.clock.fastForward(61_000);
+    await button(page, "Ask again").waitFor();
     hub.signIn("bo");
     const other = await show(`/incidents/${one.id}`);
     await seen(other, "An operator can ask for it.");

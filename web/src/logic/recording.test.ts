@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Evidence, Twin } from "../contract.gen";
-import { isHeld, overlaps, rangeAround, rangeWrong } from "./recordwords";
+import type { Evidence, Media, Twin } from "../contract.gen";
+import { isHeld, isLate, lookEvery, overlaps, rangeAround, rangeWrong } from "./recordwords";
 import { fieldOf, momentOf, useZone } from "./time";
 import { toldOf } from "./told";
 
@@ -45,6 +45,18 @@ test("around an incident there is half a minute of room, never beyond now nor be
   const wish = { from: new Date(start).toISOString(), to: new Date(noon).toISOString() };
   assert.equal(overlaps(wish, { from: noon - 1, to: noon + MINUTE }), true);
   assert.equal(overlaps(wish, { from: noon, to: noon + MINUTE }), false);
+});
+
+// covers: REC-2
+test("what is pending is looked after, seldom once the device seems to have forgotten it", () => {
+  const wish = (state: Media["state"], agoMs: number) =>
+    ({ state, asked_at: new Date(noon - agoMs).toISOString() }) as Media;
+  assert.equal(lookEvery([wish("here", 0), wish("failed", 0), wish("deleted", 0)], noon), 0);
+  assert.equal(lookEvery([wish("asked", MINUTE)], noon), 2000);
+  assert.equal(lookEvery([wish("asked", 6 * MINUTE)], noon), 30_000);
+  assert.equal(lookEvery([wish("asked", 6 * MINUTE), wish("coming", 9 * MINUTE)], noon), 2000);
+  assert.equal(isLate(wish("asked", 6 * MINUTE), noon), true);
+  assert.equal(isLate(wish("coming", 6 * MINUTE), noon), false);
 });
 
 // covers: REC-2

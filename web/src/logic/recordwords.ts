@@ -42,6 +42,17 @@ export function overlaps(one: Pick<Media, "from" | "to">, range: Range): boolean
 export function isPending(one: Pick<Media, "state">): boolean {
   return one.state === "asked" || one.state === "coming";
 }
+/** A device that started again has forgotten what it was asked. */
+export function isLate(one: Pick<Media, "state" | "asked_at">, now: number): boolean {
+  return one.state === "asked" && now - Date.parse(one.asked_at) > LATE_MS;
+}
+const LATE_MS = 5 * 60_000;
+/** How long to wait before looking again what became of it; 0: nothing more will. */
+export function lookEvery(all: readonly Media[], now: number): number {
+  const pending = all.filter(isPending);
+  if (!pending.length) return 0;
+  return pending.every((one) => isLate(one, now)) ? 30_000 : 2000;
+}
 
 /** The device has it and keeps it until somebody asks. */
 export function isHeld(file: Evidence | undefined): file is Evidence {

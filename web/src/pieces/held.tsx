@@ -1,6 +1,6 @@
 // Evidence that its device holds: said where the evidence would be, with the way to get it.
 import type { Evidence } from "../contract.gen";
-import { useApp } from "../state/app";
+import { useApp, useNow } from "../state/app";
 import { askFor, askingOf, useAsking, type Asking } from "../state/held";
 import { bytesText } from "../logic/opswords";
 import { isHeld } from "../logic/recordwords";
@@ -100,7 +100,8 @@ function AskButtons({
 }) {
   const busy = asking?.state === "asking";
   const gone = asking?.state === "refused" && asking.failure?.status === 404;
-  const waiting = asking?.state === "asked" && Date.now() - asking.at < LONG_MS;
+  const now = useNow();
+  const waiting = asking?.state === "asked" && now - asking.at < LONG_MS;
   if (gone || waiting) return null;
   const both = !asking && all.length > 1;
   return (

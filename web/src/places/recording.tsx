@@ -7,7 +7,14 @@ import { Close, Download, Play } from "../pieces/icons";
 import { amend, useAsk, type View } from "../state/ask";
 import { useApp, useNow } from "../state/app";
 import { bytesText } from "../logic/opswords";
-import { isPending, mediaText, overlaps, rangeWrong, type Range } from "../logic/recordwords";
+import {
+  isLate,
+  lookEvery,
+  mediaText,
+  overlaps,
+  rangeWrong,
+  type Range,
+} from "../logic/recordwords";
 import { clock, fieldOf, lasted, momentOf, zoneName } from "../logic/time";
 import { blobUrl } from "./lab/hub";
 
@@ -15,7 +22,6 @@ interface List {
   media: Media[];
 }
 const SHOWN = 5;
-const LOOK_EVERY_MS = 2000;
 
 /** The line tells when a file has come, not when a device has said no: what is pending is looked after. */
 function useWishes(device: string, camera: string): { key: string; view: View<List> } {
@@ -23,16 +29,16 @@ function useWishes(device: string, camera: string): { key: string; view: View<Li
   const view = useAsk<List>(key, () => api.media(device, camera), ["pool"]);
   const reload = useRef(view.reload);
   reload.current = view.reload;
-  const pending = view.data?.media.some(isPending) ?? false;
+  const everyMs = lookEvery(view.data?.media ?? [], Date.now());
   useEffect(() => {
     const look = () => !document.hidden && reload.current();
     document.addEventListener("visibilitychange", look);
-    const timer = pending ? window.setInterval(look, LOOK_EVERY_MS) : 0;
+    const timer = everyMs ? window.setInterval(look, everyMs) : 0;
     return () => {
       window.clearInterval(timer);
       document.removeEventListener("visibilitychange", look);
     };
-  }, [pending]);
+  }, [everyMs]);
   return { key, view };
 }
 
@@ -296,6 +302,13 @@ function WishWhy({ one }: { one: Media }) {
       <p class="small wish-why">
         The device had no more of <span class="num">{clock(one.from)}</span> –{" "}
         <span class="num">{clock(one.to)}</span>.
+      </p>
+    );
+  if (isLate(one, Date.now()))
+    return (
+      <p class="small wish-why">
+        No word of it from the device yet. If it started again meanwhile, it has to be asked once
+        more.
       </p>
     );
   if (one.state !== "failed") return null;
