@@ -85,8 +85,9 @@ typedef struct {
 
     /* under model_use: the looker's, or the swap's while nobody looks */
     vd_scene *scene;
-    vd_lineup *lineup;      /* NULL: to be made */
-    uint64_t models_serial; /* the agent's, when the line-up was told of its models */
+    vd_foreground *foreground; /* NULL: no rule asks what stands still */
+    vd_lineup *lineup;         /* NULL: to be made */
+    uint64_t models_serial;    /* the agent's, when the line-up was told of its models */
     int64_t last_utc_us;
 } lane;
 

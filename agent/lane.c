@@ -189,6 +189,7 @@ void lane_free(lane *l)
     if (!l) return;
     vd_frame_unref(l->preview);
     vd_scene_free(l->scene);
+    vd_foreground_free(l->foreground);
     vd_lineup_free(l->lineup);
     vd_sketches_free(l->sketches); /* before the camera: it may hold a picture */
     if (l->camera) vd_camera_free(l->camera);

@@ -196,6 +196,8 @@ VD_TEST(each_kind_has_its_title_in_words)
           "{}",
           { { "verdict", "fail" }, { "defect", "missing" }, { "parts", "screw" } },
           "fail at \"gate\": screw missing" },
+        { "object", "{}", { { "finding", "left" } }, "something was left in \"gate\"" },
+        { "object", "{}", { { "finding", "removed" } }, "something is gone from \"gate\"" },
         { "inspection", "{}", { { "verdict", "unsure" } }, "unsure at \"gate\"" },
         { "inspection",
           "{}",

@@ -62,6 +62,12 @@ static bool inspection_title(const vd_event *e, vd_buf *into)
     return vd_buf_addf(into, "%s at \"%s\"%s%s", verdict, e->zone, *defect ? ": " : "", defect);
 }
 
+static const char *object_title(const vd_event *e)
+{
+    return strcmp(said(e, "finding", ""), "removed") == 0 ? "something is gone from"
+                                                          : "something was left in";
+}
+
 vd_err vd_event_title(const vd_event *e, vd_buf *into)
 {
     bool fits;
@@ -78,6 +84,8 @@ vd_err vd_event_title(const vd_event *e, vd_buf *into)
                            said(e, "missing", "equipment"), e->zone);
     else if (strcmp(e->kind, "proximity") == 0)
         fits = proximity_title(e, into);
+    else if (strcmp(e->kind, "object") == 0)
+        fits = vd_buf_addf(into, "%s \"%s\"", object_title(e), e->zone);
     else if (strcmp(e->kind, "inspection") == 0)
         fits = inspection_title(e, into);
     else

@@ -24,17 +24,19 @@ const char *const *rule_keys(vd_rule_kind kind)
     static const char *const inspection[] = { COMMON,    "trigger", "good",   "defects",
                                               "pass",    "fail",    "unsure", "parts",
                                               "ordered", "tell",    "chart",  NULL };
-    static const char *const *const keys[VD_RULE_KINDS] = { zone,      line,      count,
-                                                            absence,   equipment, proximity,
-                                                            inspection };
+    static const char *const object[] = { COMMON,     "dwell",    "leave", "what",
+                                          "size_min", "size_max", NULL };
+    static const char *const *const keys[VD_RULE_KINDS] = { zone,       line,      count,
+                                                            absence,    equipment, proximity,
+                                                            inspection, object };
     return keys[kind];
 }
 
 const char *vd_rule_kind_name(vd_rule_kind kind)
 {
-    static const char *const names[VD_RULE_KINDS] = { "zone",      "line",      "count",
-                                                      "absence",   "equipment", "proximity",
-                                                      "inspection" };
+    static const char *const names[VD_RULE_KINDS] = { "zone",       "line",      "count",
+                                                      "absence",    "equipment", "proximity",
+                                                      "inspection", "object" };
     return (unsigned)kind < VD_RULE_KINDS ? names[kind] : "zone";
 }
 
@@ -237,6 +239,23 @@ static vd_err read_proximity(const vd_config_node *node, const vd_vocabulary *wo
     return err ? err : read_ground(calibration, rule, &rule->near.ground, why);
 }
 
+static vd_err read_object(const vd_config_node *node, vd_rule *rule, vd_why *why)
+{
+    static const char *const whats[] = { "either", "left", "removed", NULL };
+    double least = 0.0008, most = 0.25;
+    int what = VD_OBJECT_EITHER;
+    vd_err err = vd_config_choice(node, "what", whats, &what, why);
+    if (!err) err = vd_config_num(node, "size_min", 0, 1, &least, why);
+    if (!err) err = vd_config_num(node, "size_max", 0, 1, &most, why);
+    if (!err && least > most)
+        err = vd_config_fail(node, why, "rule '%s': size_min %g is more than size_max %g", rule->id,
+                             least, most);
+    rule->object.what = (vd_object_what)what;
+    rule->object.size_min = (float)least;
+    rule->object.size_max = (float)most;
+    return err;
+}
+
 vd_err rule_read_kind(const vd_config_node *node, const vd_vocabulary *words, vd_rule *rule,
                       vd_why *why)
 {
@@ -247,6 +266,7 @@ vd_err rule_read_kind(const vd_config_node *node, const vd_vocabulary *words, vd
     case VD_RULE_EQUIPMENT: return read_equipment(node, words, rule, why);
     case VD_RULE_PROXIMITY: return read_proximity(node, words, rule, why);
     case VD_RULE_INSPECTION: return rule_read_inspection(node, words, rule, why);
+    case VD_RULE_OBJECT: return read_object(node, rule, why);
     case VD_RULE_ABSENCE:
     case VD_RULE_KINDS: break;
     }

@@ -65,6 +65,8 @@ static const struct {
       "" },
     { ID "kind: inspection\ndefects: [dent]\ntell: [bad]\n", "bad", "line 5", "" },
     { ID "kind: inspection\ndefects: [dent]\nchart: {sample: 1}\n", "sample", "line 5", "" },
+    { "id: a\nkind: object\nwhat: stolen\n", "stolen", "line 3", "" },
+    { "id: a\nkind: object\nsize_min: 0.5\n", "more than", "agent.yaml", "" },
     { ID "kind: zone\nhours: late\n" AREA, "no hours", "line 4", "mon-fri 06:00-18:00" },
     { ID "kind: zone\nhours: [mon 25:00-26:00]\n" AREA, "no hours", "line 4", "" },
     { ID "kind: zone\nhours: [mun 06:00-18:00]\n" AREA, "no hours", "line 4", "" },
@@ -169,9 +171,9 @@ static void read_examples(const char *page, bool seen[VD_RULE_KINDS])
 // covers: RULE-7
 VD_TEST(each_example_in_the_documentation_is_a_rule)
 {
-    static const char *const pages[] = { "zone.md",      "line.md",      "count.md",
-                                         "absence.md",   "equipment.md", "proximity.md",
-                                         "inspection.md" };
+    static const char *const pages[] = { "zone.md",       "line.md",      "count.md",
+                                         "absence.md",    "equipment.md", "proximity.md",
+                                         "inspection.md", "object.md" };
     bool seen[VD_RULE_KINDS] = { false };
     for (size_t i = 0; i < VD_COUNT_OF(pages); i++) read_examples(pages[i], seen);
     for (unsigned k = 0; k < VD_RULE_KINDS; k++) expect_true(seen[k]);

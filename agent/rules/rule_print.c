@@ -139,6 +139,14 @@ static void print_inspection(vd_json_w *w, const vd_rule *rule)
     if (rule->inspection.chart.sample) print_chart(w, &rule->inspection.chart);
 }
 
+static void print_object(vd_json_w *w, const vd_rule *rule)
+{
+    static const char *const whats[] = { "either", "left", "removed" };
+    vd_json_w_kv_text(w, "what", whats[rule->object.what]);
+    vd_json_w_kv_num(w, "size_min", (double)rule->object.size_min, 6);
+    vd_json_w_kv_num(w, "size_max", (double)rule->object.size_max, 6);
+}
+
 static void print_kind(vd_json_w *w, const vd_rule *rule)
 {
     switch (rule->kind) {
@@ -151,6 +159,7 @@ static void print_kind(vd_json_w *w, const vd_rule *rule)
         break;
     case VD_RULE_EQUIPMENT: print_equipment(w, rule); break;
     case VD_RULE_PROXIMITY: print_proximity(w, rule); break;
+    case VD_RULE_OBJECT: print_object(w, rule); break;
     case VD_RULE_INSPECTION: print_inspection(w, rule); break;
     case VD_RULE_ABSENCE:
     case VD_RULE_KINDS: break;

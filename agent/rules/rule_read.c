@@ -123,9 +123,10 @@ vd_err rule_read_classes(const vd_config_node *node, const char *key, const vd_v
 
 static vd_err read_thresholds(const vd_config_node *node, vd_rule *rule, vd_why *why)
 {
-    static const int64_t dwell_ms[VD_RULE_KINDS] = {
-        [VD_RULE_ZONE] = 1000, [VD_RULE_ABSENCE] = 30000, [VD_RULE_EQUIPMENT] = 2000
-    };
+    static const int64_t dwell_ms[VD_RULE_KINDS] = { [VD_RULE_ZONE] = 1000,
+                                                     [VD_RULE_ABSENCE] = 30000,
+                                                     [VD_RULE_EQUIPMENT] = 2000,
+                                                     [VD_RULE_OBJECT] = 60000 };
     double score_min = 0.4;
     rule->dwell_ms = dwell_ms[rule->kind];
     bool at_once = rule->kind == VD_RULE_LINE || rule->kind == VD_RULE_INSPECTION;
@@ -176,7 +177,7 @@ static vd_err read_common(const vd_config_node *node, const vd_vocabulary *words
 {
     vd_err err = read_zone_name(node, rule, why);
     if (!err) err = rule_read_points(node, rule, why);
-    bool needed = rule->kind != VD_RULE_INSPECTION; /* the picture itself may be the product */
+    bool needed = rule->kind != VD_RULE_INSPECTION && rule->kind != VD_RULE_OBJECT;
     if (!err && (needed || vd_config_get(node, "classes")))
         err = rule_read_classes(node, "classes", words, rule->class_name, VD_RULE_CLASSES_MAX,
                                 &rule->class_count, why);

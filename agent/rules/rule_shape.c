@@ -99,7 +99,7 @@ static vd_err check_count(const vd_config_node *list, const vd_rule *rule, size_
 static bool may_be_whole(vd_rule_kind kind)
 {
     return kind == VD_RULE_ABSENCE || kind == VD_RULE_EQUIPMENT || kind == VD_RULE_PROXIMITY ||
-           kind == VD_RULE_INSPECTION;
+           kind == VD_RULE_INSPECTION || kind == VD_RULE_OBJECT;
 }
 
 vd_err rule_read_points(const vd_config_node *node, vd_rule *rule, vd_why *why)

@@ -5,6 +5,7 @@
  * per camera, used by one thread. Hours are those of the program's time zone (TZ). */
 #ifndef VD_RULES_H
 #define VD_RULES_H
+#include "foreground.h"
 #include "inference.h"
 #include "vd/config.h"
 
@@ -45,6 +46,7 @@ typedef enum {
     VD_RULE_PROXIMITY,  /* two things nearer than a distance in metres */
     VD_RULE_INSPECTION, /* each product is judged: pass, fail, unsure; the share that fails is
                            watched */
+    VD_RULE_OBJECT,     /* something was left that no known class explains, or is gone */
     VD_RULE_KINDS
 } vd_rule_kind;
 const char *vd_rule_kind_name(vd_rule_kind kind); /* "zone", "line", ... */
@@ -92,6 +94,8 @@ typedef enum {
     VD_TRIGGER_EXTERNAL /* somebody says so: vd_scene_trigger */
 } vd_trigger;
 typedef enum { VD_VERDICT_PASS, VD_VERDICT_FAIL, VD_VERDICT_UNSURE, VD_VERDICTS } vd_verdict;
+
+typedef enum { VD_OBJECT_EITHER, VD_OBJECT_LEFT, VD_OBJECT_REMOVED } vd_object_what;
 
 /* One part of an assembly. */
 typedef struct {
@@ -175,6 +179,10 @@ typedef struct {
             bool tell[VD_VERDICTS]; /* which verdicts are events */
             vd_chart_config chart;
         } inspection;
+        struct {
+            vd_object_what what;
+            float size_min, size_max; /* shares of the picture */
+        } object;
     };
     char version[17]; /* first 16 hex digits of the SHA-256 of the rule's canonical text; filled by
                          the parser */
@@ -259,6 +267,10 @@ vd_scene *vd_scene_free(vd_scene *scene);
 void vd_scene_step(vd_scene *scene, const vd_detections *detections, int64_t utc_us,
                    const vd_fact **ret_facts, unsigned *ret_fact_count);
 void vd_scene_tracks(const vd_scene *scene, const vd_track **ret_tracks, unsigned *ret_count);
+/* Some rule wants to know what stands still: vd_scene_still before the step. */
+bool vd_scene_wants_still(const vd_scene *scene);
+/* What stands still from the next step on, until it is said anew. Copied. */
+void vd_scene_still(vd_scene *scene, const vd_stills *stills);
 /* An inspection with an external trigger judges what the next picture shows. Only from the thread
  * that steps. */
 void vd_scene_trigger(vd_scene *scene);

@@ -17,6 +17,7 @@ static const kind_ops *ops_of(const vd_rule *rule)
     case VD_RULE_EQUIPMENT: return &equipment_ops;
     case VD_RULE_PROXIMITY: return &proximity_ops;
     case VD_RULE_INSPECTION: return &inspection_ops;
+    case VD_RULE_OBJECT: return &object_ops;
     case VD_RULE_ZONE: return rule->in_zone.when == VD_WHEN_OCCUPANCY ? &tally_ops : &stay_ops;
     case VD_RULE_KINDS: break;
     }
@@ -248,12 +249,21 @@ bool class_wanted(const class_list *classes, uint16_t class_id)
     return false;
 }
 
+static bool is_part(const held *h, uint16_t class_id)
+{
+    if (h->rule.kind != VD_RULE_INSPECTION) return false;
+    for (unsigned i = 0; i < h->rule.inspection.part_count; i++)
+        if (h->part[i] == class_id) return true;
+    return false;
+}
+
 bool vd_scene_wants(const vd_scene *scene, uint16_t class_id)
 {
     for (unsigned i = 0; i < scene->rules->count; i++) {
         const held *h = &scene->rules->item[i];
-        if (h->armed && (class_wanted(&h->classes, class_id) || class_wanted(&h->others, class_id)))
-            return true;
+        bool wanted = class_wanted(&h->classes, class_id) || class_wanted(&h->others, class_id) ||
+                      class_wanted(&h->good, class_id) || class_wanted(&h->defects, class_id);
+        if (h->armed && (wanted || is_part(h, class_id))) return true;
     }
     return false;
 }
@@ -386,6 +396,18 @@ void vd_scene_close(vd_scene *scene, const vd_fact **ret_facts, unsigned *ret_fa
     end_set(scene, scene->rules);
     *ret_facts = scene->facts;
     *ret_fact_count = scene->fact_count;
+}
+
+bool vd_scene_wants_still(const vd_scene *scene)
+{
+    for (unsigned i = 0; i < scene->rules->count; i++)
+        if (scene->rules->item[i].rule.kind == VD_RULE_OBJECT) return true;
+    return false;
+}
+
+void vd_scene_still(vd_scene *scene, const vd_stills *stills)
+{
+    scene->stills = *stills;
 }
 
 void vd_scene_trigger(vd_scene *scene)

@@ -6,6 +6,7 @@
  *   tally.c        count, absence and occupancy: a number against limits
  *   equipment.c    items of persons, voted over the track
  *   proximity.c    pairs on the ground
+ *   object.c       what was left and what is gone
  *   inspection.c   products and their verdicts; judge.c one product, chart.c the share that fails
  *
  * A kind keeps what it knows in `held.state`, which starts as zero and moves on with its rule when
@@ -58,6 +59,7 @@ struct vd_scene {
     vd_tracker *tracker;
     rule_set *rules, *retired, *spent;
     bool started, has_hours;
+    vd_stills stills;
     bool triggered, unsure; /* of inspections */
     int64_t utc_us;
     const vd_detections *seen; /* of the step that runs */
@@ -76,7 +78,8 @@ typedef struct {
     void (*step)(vd_scene *scene, held *rule);
     void (*end)(vd_scene *scene, held *rule);
 } kind_ops;
-extern const kind_ops stay_ops, line_ops, tally_ops, equipment_ops, proximity_ops, inspection_ops;
+extern const kind_ops stay_ops, line_ops, tally_ops, equipment_ops, proximity_ops, inspection_ops,
+    object_ops;
 vd_yield inspection_yield(const held *rule);
 
 /* Facts, to be filled by who asks; times, rule and visit are. */

@@ -21,8 +21,8 @@ export type EventPhase = "start" | "update" | "end";
 export const event_phase_words = ["start", "update", "end"] as const;
 
 /** the kind of the rule that found it; drift: the hub's own finding */
-export type EventKind = "zone" | "line" | "count" | "absence" | "equipment" | "proximity" | "inspection" | "drift";
-export const event_kind_words = ["zone", "line", "count", "absence", "equipment", "proximity", "inspection", "drift"] as const;
+export type EventKind = "zone" | "line" | "count" | "absence" | "equipment" | "proximity" | "inspection" | "object" | "drift";
+export const event_kind_words = ["zone", "line", "count", "absence", "equipment", "proximity", "inspection", "object", "drift"] as const;
 
 export type CameraState = "connecting" | "live" | "silent" | "failed" | "ended" | "unknown";
 export const camera_state_words = ["connecting", "live", "silent", "failed", "ended", "unknown"] as const;
@@ -258,6 +258,12 @@ export type Rule = {
   /** inspection: the verdicts that are events */
   tell?: string[];
   chart?: DefectChart;
+  /** object */
+  what?: "either" | "left" | "removed";
+  /** object: share of the picture */
+  size_min?: number;
+  /** object: share of the picture */
+  size_max?: number;
   /** when it holds, in the site's time zone */
   hours?: string[];
   /** armed in which it holds */

@@ -149,6 +149,9 @@ const rule = members<c.Rule>({
     list(members<c.AssemblyPart>({ class: text, at: list(number), tolerance: number })),
   ),
   ordered: maybe(truth),
+  what: maybe(word(["either", "left", "removed"] as const)),
+  size_min: maybe(number),
+  size_max: maybe(number),
   tell: maybe(list(text)),
   chart: maybe(
     members<c.DefectChart>({

@@ -54,6 +54,11 @@ function inspectionText(rule: Rule): string {
   return against ? `${when}, inspected for ${against}` : `${when}, inspected`;
 }
 
+function objectText(rule: Rule): string {
+  const what = { either: "left or gone", left: "left", removed: "gone" }[rule.what ?? "either"];
+  return `something ${what} ${place(rule)}`;
+}
+
 const texts: Record<EventKind, (rule: Rule) => string> = {
   zone: zoneText,
   line: lineText,
@@ -62,6 +67,7 @@ const texts: Record<EventKind, (rule: Rule) => string> = {
   equipment: equipmentText,
   proximity: proximityText,
   inspection: inspectionText,
+  object: objectText,
   drift: () => "the camera's pictures are not what they were",
 };
 
@@ -97,6 +103,8 @@ const labels: Record<string, string> = {
   distance_m: "Nearest",
   limit_m: "Limit",
   closing_mps: "Closing speed",
+  still_s: "Still for",
+  area_pct: "Share of the picture",
   verdict: "Verdict",
   defect: "Defect",
   parts: "Parts",
@@ -113,6 +121,7 @@ const units: [RegExp, string][] = [
   [/_mps$/, " m/s"],
   [/_m$/, " m"],
   [/_s$/, " s"],
+  [/_pct$/, " %"],
 ];
 
 /** Label and value of each thing that the rule found; figures carry their unit. */
