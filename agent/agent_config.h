@@ -33,12 +33,14 @@ typedef struct {
 typedef struct {
     char id[VD_CAMERA_ID_MAX + 1];
     vd_camera_kind kind;
-    const char *url, *file, *folder, *device; /* exactly one is not empty */
-    const char *sub_url;                      /* beside url; empty: none */
+    const char *url, *onvif, *file, *folder, *device; /* exactly one is not empty */
+    const char *sub_url;                              /* beside url; empty: none */
     vd_folder_config still;
     vd_usb_config usb;
     const char *user, *password_file;
-    int transport; /* vd_rtsp_transport */
+    const char *onvif_host; /* empty: none */
+    int streams;            /* vd_camera_streams */
+    int transport;          /* vd_rtsp_transport */
     bool loop;
     int64_t max_fps;
     int decode;                          /* vd_camera_decode */

@@ -100,7 +100,9 @@ VD_TEST(example_camera_in_the_manual_is_a_good_one)
 
     uncommented(agent_default_yaml, "cameras: []", &yaml);
     expect_ok(parse(yaml.data, &config, &why));
-    expect_u64(config.camera_count, 3);
+    expect_u64(config.camera_count, 4);
+    expect_i64(config.camera[3].kind, VD_CAMERA_ONVIF);
+    expect_str(agent_source(&config.camera[3], "").url, "10.0.0.8");
     expect_str(config.camera[0].id, "gate");
     expect_str(config.camera[0].url, "rtsp://10.0.0.7/main");
     expect_str(config.camera[0].sub_url, "rtsp://10.0.0.7/sub");
@@ -301,6 +303,12 @@ VD_TEST(camera_needs_exactly_one_source)
         "cameras: [{id: a, url: 'rtsp://h/p', sub_url: 'ftp://h/p'}]",
         "cameras: [{id: a, url: 'rtsp://h/p', sub_url: 'rtsp://me:pw@h/p'}]",
         "cameras: [{id: a, file: x.mp4, sub_url: 'rtsp://h/p'}]",
+        "cameras: [{id: a, url: 'rtsp://h/p', onvif: 10.0.0.7}]",
+        "cameras: [{id: a, onvif: 'me:pw@10.0.0.7'}]",
+        "cameras: [{id: a, onvif: 'rtsp://10.0.0.7/main'}]",
+        "cameras: [{id: a, onvif: 10.0.0.7, sub_url: 'rtsp://10.0.0.7/s'}]",
+        "cameras: [{id: a, onvif: 10.0.0.7, streams: all}]",
+        "cameras: [{id: a, url: 'rtsp://h/p', onvif_host: 10.0.0.8}]",
         "cameras: [{id: a, device: /dev/video0, size: 1280}]",
         "cameras: [{id: a, device: /dev/video0, size: 0x0}]",
         "cameras: [{id: Gate, file: x.mp4}]",

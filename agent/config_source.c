@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent_config.h"
+#include "onvif.h"
 
 #define SIZE_MAX_PX 8192
 
@@ -19,6 +20,8 @@ static const struct {
     { "order", OF(VD_CAMERA_FOLDER), "a folder of pictures" },
     { "time", OF(VD_CAMERA_FOLDER), "a folder of pictures" },
     { "sub_url", OF(VD_CAMERA_RTSP) | OF(VD_CAMERA_HTTP), "a camera with an address" },
+    { "onvif_host", OF(VD_CAMERA_ONVIF), "an ONVIF camera" },
+    { "streams", OF(VD_CAMERA_ONVIF), "an ONVIF camera" },
     { "format", OF(VD_CAMERA_USB), "a USB camera" },
     { "size", OF(VD_CAMERA_USB), "a USB camera" },
     { "fps", OF(VD_CAMERA_USB), "a USB camera" },
@@ -73,21 +76,37 @@ static vd_err read_addresses(const vd_config_node *node, agent_camera *camera, v
     return err;
 }
 
+static vd_err read_onvif(const vd_config_node *node, agent_camera *camera, vd_why *why)
+{
+    static const char *const streams[] = { "both", "main", "small", NULL };
+    vd_why own = { 0 };
+
+    camera->kind = VD_CAMERA_ONVIF;
+    if (!vd_onvif_check_address(camera->onvif, &own))
+        return vd_config_choice(node, "streams", streams, &camera->streams, why);
+    vd_err err =
+        vd_config_fail(vd_config_get(node, "onvif"), why, "camera '%s': %s", camera->id, own.fact);
+    vd_why_hint(why, "%s", own.hint);
+    return err;
+}
+
 static vd_err read_kind(const vd_config_node *node, agent_camera *camera, vd_why *why)
 {
-    const unsigned sources = (camera->url[0] != 0) + (camera->file[0] != 0) +
-                             (camera->folder[0] != 0) + (camera->device[0] != 0);
+    const unsigned sources = (camera->url[0] != 0) + (camera->onvif[0] != 0) +
+                             (camera->file[0] != 0) + (camera->folder[0] != 0) +
+                             (camera->device[0] != 0);
 
     if (sources != 1) {
         vd_err err =
-            vd_config_fail(node, why, "camera '%s' needs one of url, device, folder or file",
+            vd_config_fail(node, why, "camera '%s' needs one of url, onvif, device, folder or file",
                            camera->id);
-        vd_why_hint(why, "url: rtsp://host/path or http://host/path for a camera, device: "
-                         "/dev/video0 for a USB camera, folder: PATH for pictures that are dropped "
-                         "there, file: PATH for a video file");
+        vd_why_hint(why, "url: rtsp://host/path or http://host/path for a camera, onvif: HOST to "
+                         "ask one, device: /dev/video0 for a USB camera, folder: PATH for pictures "
+                         "that are dropped there, file: PATH for a video file");
         return err;
     }
     if (camera->url[0]) return read_addresses(node, camera, why);
+    if (camera->onvif[0]) return read_onvif(node, camera, why);
     camera->kind = camera->file[0]     ? VD_CAMERA_FILE
                    : camera->device[0] ? VD_CAMERA_USB
                                        : VD_CAMERA_FOLDER;
@@ -161,6 +180,8 @@ static vd_err read_usb(const vd_config_node *node, agent_camera *camera, vd_why 
 vd_err agent_source_read(const vd_config_node *node, agent_camera *camera, vd_why *why)
 {
     vd_err err = vd_config_text(node, "url", &camera->url, why);
+    if (!err) err = vd_config_text(node, "onvif", &camera->onvif, why);
+    if (!err) err = vd_config_text(node, "onvif_host", &camera->onvif_host, why);
     if (!err) err = vd_config_text(node, "file", &camera->file, why);
     if (!err) err = vd_config_text(node, "folder", &camera->folder, why);
     if (!err) err = vd_config_text(node, "device", &camera->device, why);
@@ -175,6 +196,7 @@ vd_err agent_source_read(const vd_config_node *node, agent_camera *camera, vd_wh
 vd_camera_config agent_source(const agent_camera *camera, const char *password)
 {
     const char *place = camera->url[0]      ? camera->url
+                        : camera->onvif[0]  ? camera->onvif
                         : camera->file[0]   ? camera->file
                         : camera->device[0] ? camera->device
                                             : camera->folder;
@@ -184,6 +206,8 @@ vd_camera_config agent_source(const agent_camera *camera, const char *password)
         .sub_url = camera->sub_url[0] ? camera->sub_url : NULL,
         .user = camera->user[0] ? camera->user : NULL,
         .password = password[0] ? password : NULL,
+        .onvif_host = camera->onvif_host[0] ? camera->onvif_host : NULL,
+        .streams = (vd_camera_streams)camera->streams,
         .transport = (vd_rtsp_transport)camera->transport,
         .pace = VD_PACE_REAL,
         .loop = camera->loop,

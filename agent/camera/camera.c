@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "onvif.h"
 #include "vd/blob.h"
 #include "vd/clock.h"
 #include "vd/secret.h"
@@ -204,7 +205,9 @@ static session_end run_session(vd_camera *camera)
     session_end end = { .end = READ_FAILED, .state = VD_CAMERA_FAILED };
     int status = 0;
     session_clear(camera);
+    camera->no_stream = false;
     if (!camera_child_start(camera, &end.why)) listen_to_child(camera, &end);
+    if (camera->no_stream) end.state = VD_CAMERA_ENDED; /* asked for again all the same */
     camera_child_end(camera, &status);
     camera_maps_close(camera);
     camera_folder_child_gone(camera);
@@ -250,7 +253,7 @@ static void *camera_run(void *arg)
             break;
         }
         if (end.end == READ_NONE) break;
-        camera_set_state(camera, end.state, &end.why);
+        camera_set_state(camera, end.state, end.state == VD_CAMERA_ENDED ? NULL : &end.why);
         pthread_mutex_lock(&camera->lock);
         camera->status.restarts++;
         pthread_mutex_unlock(&camera->lock);
@@ -309,6 +312,7 @@ static vd_err check_config(const vd_camera_config *config, vd_why *why)
                        config->id, WIRE_USER_MAX, WIRE_PASSWORD_MAX);
     if (config->usb.format && strlen(config->usb.format) > WIRE_FORMAT_MAX)
         return vd_fail(why, VD_INVALID, "camera '%s' asks for an unknown format", config->id);
+    if (config->kind == VD_CAMERA_ONVIF) return vd_onvif_check_address(config->url, why);
     const bool address = config->kind == VD_CAMERA_RTSP || config->kind == VD_CAMERA_HTTP;
     return address ? check_address(config, why) : VD_OK;
 }
@@ -326,9 +330,11 @@ static bool copy_config(vd_camera *camera, const vd_camera_config *config)
     camera->config.url = camera->config.user = camera->config.password = NULL;
     camera->config.child_path = camera->config.sub_url = camera->config.hwaccel = NULL;
     camera->config.folder.pattern = camera->config.usb.format = NULL;
+    camera->config.onvif_host = NULL;
     const bool fine = copy_text(config->url, &camera->config.url) &&
                       copy_text(config->user, &camera->config.user) &&
                       copy_text(config->hwaccel, &camera->config.hwaccel) &&
+                      copy_text(config->onvif_host, &camera->config.onvif_host) &&
                       copy_text(config->password, &camera->config.password) &&
                       copy_text(config->folder.pattern, &camera->config.folder.pattern) &&
                       copy_text(config->usb.format, &camera->config.usb.format) &&
@@ -345,6 +351,8 @@ static void camera_release(vd_camera *camera)
     free((void *)(uintptr_t)camera->config.url);
     free((void *)(uintptr_t)camera->config.user);
     free((void *)(uintptr_t)camera->config.hwaccel);
+    free((void *)(uintptr_t)camera->config.onvif_host);
+    free(camera->place);
     free((void *)(uintptr_t)camera->config.folder.pattern);
     free((void *)(uintptr_t)camera->config.usb.format);
     free(camera->child_path);
@@ -386,7 +394,8 @@ vd_err camera_open(const vd_camera_config *config, const vd_camera_sink *sink, c
 vd_err vd_camera_start(const vd_camera_config *config, const vd_camera_sink *sink,
                        vd_camera **ret_camera, vd_why *why)
 {
-    if (config->sub_url) return camera_pair_start(config, sink, ret_camera, why);
+    if (config->sub_url || (config->kind == VD_CAMERA_ONVIF && config->streams == VD_STREAMS_BOTH))
+        return camera_pair_start(config, sink, ret_camera, why);
     return camera_open(config, sink, NULL, 1, ret_camera, why);
 }
 

@@ -24,6 +24,7 @@ typedef enum {
     VD_CAMERA_HTTP,   /* MJPEG: one JPEG behind the other (multipart/x-mixed-replace) */
     VD_CAMERA_FOLDER, /* new files in a folder are pictures */
     VD_CAMERA_USB,    /* a Video4Linux device */
+    VD_CAMERA_ONVIF,  /* RTSP; the camera is asked where, each time before it is connected to */
 } vd_camera_kind;
 typedef enum { VD_RTSP_TCP, VD_RTSP_UDP } vd_rtsp_transport;
 typedef enum {
@@ -58,6 +59,9 @@ typedef enum {
     VD_DECODE_KEY,  /* key pictures only */
 } vd_camera_decode;
 
+/* Which streams of an ONVIF camera: the main one and, where it has one, the small one; or one. */
+typedef enum { VD_STREAMS_BOTH, VD_STREAMS_MAIN, VD_STREAMS_SMALL } vd_camera_streams;
+
 /* What is asked of a USB camera; the driver gives the nearest that it can. */
 typedef struct {
     const char *format; /* "h264", "mjpeg", "nv12", "i420", "yuyv"; NULL: the best there is */
@@ -67,12 +71,14 @@ typedef struct {
 typedef struct {
     char id[VD_CAMERA_ID_MAX + 1]; /* a-z0-9- */
     vd_camera_kind kind;
-    const char *url;      /* rtsp:// or http(s)://host[:port]/path without user and password, or the
-                             path of a file, folder or device */
+    const char *url;      /* rtsp:// or http(s)://host[:port]/path without user and password, the
+                             path of a file, folder or device, or what vd_onvif_open takes */
     const char *sub_url;  /* a smaller stream of the same camera, which the pictures then come from,
                              while the packets are those of `url`; NULL: both come from there */
     const char *user;     /* NULL: none */
     const char *password; /* travels to the child over the socket, never in an argument or a log */
+    const char *onvif_host;    /* ONVIF: one more host that its answers may name; NULL: none */
+    vd_camera_streams streams; /* ONVIF */
     vd_rtsp_transport transport;
     vd_camera_pace pace;
     bool loop; /* files: start again at the end; otherwise the state becomes VD_CAMERA_ENDED */

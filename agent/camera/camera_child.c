@@ -126,10 +126,11 @@ static bool config_send(const vd_camera *camera, int socket_fd, int file_fd)
 {
     const vd_camera_config *config = &camera->config;
     const bool folder = config->kind == VD_CAMERA_FOLDER;
+    const bool onvif = config->kind == VD_CAMERA_ONVIF;
     const bool whole = folder || camera->pair; /* decoded simply, when it is */
     wire_config message = { .head = WIRE_HEAD(WIRE_CONFIG, sizeof message),
                             .parent_pid = getpid(),
-                            .kind = config->kind,
+                            .kind = onvif ? VD_CAMERA_RTSP : config->kind,
                             .transport = config->transport,
                             .pace = folder ? VD_PACE_FAST : config->pace, /* every still counts */
                             .loop = config->loop,
@@ -143,7 +144,7 @@ static bool config_send(const vd_camera *camera, int socket_fd, int file_fd)
     message.usb_fps = config->usb.fps;
     snprintf(message.usb_format, sizeof message.usb_format, "%s",
              config->usb.format ? config->usb.format : "");
-    snprintf(message.url, sizeof message.url, "%s", config->url);
+    snprintf(message.url, sizeof message.url, "%s", onvif ? camera->place : config->url);
     snprintf(message.user, sizeof message.user, "%s", config->user ? config->user : "");
     snprintf(message.password, sizeof message.password, "%s",
              config->password ? config->password : "");
@@ -187,6 +188,7 @@ vd_err camera_child_start(vd_camera *camera, vd_why *why)
     if (camera->config.kind == VD_CAMERA_FILE) err = file_open(camera, &file_fd, why);
     if (camera->config.kind == VD_CAMERA_USB) err = device_open(camera, &file_fd, why);
     if (camera->config.kind == VD_CAMERA_FOLDER) err = camera_folder_open(camera, why);
+    if (camera->config.kind == VD_CAMERA_ONVIF) err = camera_onvif_find(camera, why);
     if (!err) err = child_connect(camera, file_fd, why);
     if (file_fd >= 0) close(file_fd);
     return err;

@@ -6,9 +6,11 @@
  *   live           away           live: nothing is recorded           small
  *   away           live           live: the main one is looked at     main
  *   away           away           as the main one                     none
+ *   none           any            as the main one                     main
  *
- * "Away" is SILENT or FAILED: they stay until a first picture comes again. Each stream has its own
- * child and reader thread; `call` makes their callbacks one at a time. */
+ * "Away" is SILENT or FAILED: they stay until a first picture comes again. "None" is ENDED: an
+ * ONVIF camera has no small stream. Each stream has its own child and reader thread; `call` makes
+ * their callbacks one at a time. */
 #include <stdlib.h>
 
 #include "camera_priv.h"
@@ -35,7 +37,8 @@ vd_camera *camera_pair_owner(vd_camera *main_stream, const vd_picture *picture)
 
 static bool is_away(const vd_camera_status *status)
 {
-    return status->state == VD_CAMERA_SILENT || status->state == VD_CAMERA_FAILED;
+    return status->state == VD_CAMERA_SILENT || status->state == VD_CAMERA_FAILED ||
+           status->state == VD_CAMERA_ENDED;
 }
 
 /* `fact`, because of what the stream says. */
@@ -53,7 +56,10 @@ static void set_state(vd_camera_status *status, const vd_camera_status *main_str
     const bool main_live = main_stream->state == VD_CAMERA_LIVE;
     const bool sub_live = sub->state == VD_CAMERA_LIVE;
     status->why = (vd_why){ 0 };
-    if (sub_live || (main_live && is_away(sub))) {
+    if (sub->state == VD_CAMERA_ENDED) {
+        status->state = main_stream->state;
+        status->why = main_stream->why;
+    } else if (sub_live || (main_live && is_away(sub))) {
         status->state = VD_CAMERA_LIVE;
         if (!sub_live)
             explain(sub, "the small stream is away, the main one is looked at", &status->why);
@@ -153,12 +159,18 @@ static vd_err open_both(camera_pair *pair, const vd_camera_config *config, vd_wh
     };
     vd_camera_sink of_main = of_sub;
     vd_camera_config small = *config;
-    small.url = config->sub_url;
+    vd_camera_config large = *config;
+    if (config->kind == VD_CAMERA_ONVIF) {
+        small.streams = VD_STREAMS_SMALL;
+        large.streams = VD_STREAMS_MAIN;
+    } else {
+        small.url = config->sub_url;
+        small.kind = strncmp(small.url, "http", 4) == 0 ? VD_CAMERA_HTTP : VD_CAMERA_RTSP;
+    }
     small.sub_url = NULL;
-    small.kind = strncmp(small.url, "http", 4) == 0 ? VD_CAMERA_HTTP : VD_CAMERA_RTSP;
     of_main.packet = on_packet;
     vd_err err = camera_open(&small, &of_sub, NULL, SUB_MAPS + 1, &pair->sub, why);
-    if (!err) err = camera_open(config, &of_main, pair, 1, &pair->main_stream, why);
+    if (!err) err = camera_open(&large, &of_main, pair, 1, &pair->main_stream, why);
     return err;
 }
 

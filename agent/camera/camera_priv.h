@@ -67,6 +67,9 @@ struct vd_camera {
     bool hw_off;           /* a child died while it used the hardware */
     unsigned failures;     /* in a row, for the back-off */
     camera_folder *folder; /* NULL: another kind, or not open */
+    char *place;           /* ONVIF: where the stream is; NULL: not known */
+    bool no_stream;        /* ONVIF: the camera has no small one */
+    bool clock_told;       /* that it is wrong */
     int64_t fps_from_us;
     unsigned fps_pictures;
 };
@@ -113,6 +116,10 @@ bool camera_folder_calm(const camera_folder *folder);
 void camera_folder_child_gone(vd_camera *camera);
 /* NULL is fine. Returns NULL. */
 camera_folder *camera_folder_close(camera_folder *folder);
+
+/* ---- camera_onvif.c ---- */
+/* Asks the camera where its stream is; blocks until it says so, or a stop is asked. */
+VD_MUST_USE vd_err camera_onvif_find(vd_camera *camera, vd_why *why);
 
 /* ---- camera_name.c ---- */
 /* The moment that a file's name tells: the first YYYYMMDD and HHMMSS[mmm] in it, with or without

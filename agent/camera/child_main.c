@@ -186,6 +186,7 @@ static bool started_by_agent(void)
 static unsigned needs_of(unsigned kind)
 {
     switch ((vd_camera_kind)kind) {
+    case VD_CAMERA_ONVIF: /* never: its stream is RTSP */
     case VD_CAMERA_RTSP:
     case VD_CAMERA_HTTP: return SANDBOX_NETWORK;
     case VD_CAMERA_USB: return SANDBOX_CAPTURE;
