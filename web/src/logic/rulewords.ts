@@ -45,11 +45,11 @@ function proximityText(rule: Rule): string {
 function inspectionText(rule: Rule): string {
   const what = rule.classes?.length ? things(rule) : "the product";
   const when = {
-    line: `each ${what} that crosses ${place(rule)}`,
+    line: `each ${what} that crosses line “${rule.zone}”`,
     picture: `${what} in each picture of “${rule.zone}”`,
     external: `${what} at each signal from “${rule.zone}”`,
   }[rule.trigger ?? "line"];
-  const parts = rule.parts?.length ? `${rule.parts.length} parts in place` : "";
+  const parts = rule.parts?.length ? `${rule.parts.length} part${rule.parts.length > 1 ? "s" : ""} in place` : "";
   const against = [rule.defects?.join(" or ") ?? "", parts].filter(Boolean).join(", ");
   return against ? `${when}, inspected for ${against}` : `${when}, inspected`;
 }
