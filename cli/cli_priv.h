@@ -132,6 +132,7 @@ vd_err run_model_retire(cli *c, vd_why *why);
 vd_err hub_model_list(cli *c, vd_why *why);
 vd_err hub_model_show(cli *c, vd_why *why);
 vd_err run_score(cli *c, vd_why *why);
+vd_err run_preview(cli *c, vd_why *why);
 vd_err run_rules_replay(cli *c, vd_why *why);
 vd_err run_model_evaluate(cli *c, vd_why *why);
 vd_err run_report_compare(cli *c, vd_why *why);

@@ -110,6 +110,13 @@ static const vd_option score_options[] = {
     { "object", 0, "CLASS", "Only this class.", false },
     { "annotate", 0, "FILE", "Writes the picture with the boxes drawn in (JPEG) instead.", false },
 };
+static const vd_option preview_options[] = {
+    { "chain", 0, "CHAIN", "The steps, as text or a file; see docs/preprocessing.md.", false },
+    { "model", 'm', "MODEL", "A model, by file or name: shows what it is given and finds.", false },
+    { "models", 0, "DIR", "Where models are: ./var/models, else /var/lib/vedette/models.", false },
+    { "out", 'o', "FILE", "The JPEG to write; preview.jpg when left out.", false },
+    { "width", 0, "PIXELS", "Of each side; 640 when left out.", false },
+};
 static const vd_option import_options[] = {
     { "out", 'o', "DIR", "Where to put it: the folder of --models when left out.", false },
     { "name", 0, "NAME", "The model's name; its file's when left out.", false },
@@ -273,6 +280,12 @@ const cli_verb cli_verbs[] = {
       run_model_promote },
     { "model retire", "MODEL", 1, 1, "take a model out of use", NULL, OPTIONS(retire_options),
       run_model_retire },
+    { "preview", "PICTURE", 1, 1, "show what a chain of steps makes of a picture, side by side",
+      "A file (JPEG, PNG, BMP), or DEVICE/CAMERA for a camera's picture of now. Left as it is, "
+      "with "
+      "what --model finds in it, right as the model is given it. With --model the chain is the "
+      "camera's, and the model's own follows.",
+      OPTIONS(preview_options), run_preview },
     { "score", "PICTURE", 1, 1, "show what a model of the hub sees in a picture",
       "JPEG, PNG or BMP. The answer names the model and its digest.", OPTIONS(score_options),
       run_score },

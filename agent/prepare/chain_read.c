@@ -292,7 +292,7 @@ static vd_err read_item(reader *r, const vd_config_node *item)
     size_t kind = 0;
 
     vd_err err = name_of(item, &name, &value, r->why);
-    if (err) return err;
+    if (err || !name) return VD_INVALID;
     while (names[kind] && strcmp(names[kind], name) != 0) kind++;
     if (!names[kind]) {
         err = vd_config_fail(item, r->why, "there is no step '%.40s'", name);
