@@ -1,11 +1,13 @@
 /* A camera that leaves while others go on. */
 #include <ftw.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "events.h"
 #include "model_stub_priv.h"
+#include "vd/clock.h"
 #include "vd/test.h"
 
 typedef struct {
@@ -149,7 +151,10 @@ VD_TEST(what_was_refused_of_a_camera_that_left_is_told_again)
     vd_events_leave_camera(gate);
     vd_event_camera *again = camera_of(&y, "gate"); /* the same name at once: another camera */
     tell(again, VD_FACT_BEGIN);
+    while (vd_events_failed(y.events) == 0) sched_yield();
+    vd_clock_fake(vd_clock_mono_us() + 60 * INT64_C(1000000), vd_clock_utc_us());
     expect_ends(&y, 1);
+    vd_clock_fake(-1, -1);
     expect_u64(y.refused, 1);
     vd_events_stop(y.events);
     expect_u64(y.starts, 2);

@@ -48,9 +48,9 @@ static void tell(vd_event_camera *camera, open_event *e)
     vd_why why = { 0 };
     vd_err err = event_tell(camera, e, &why);
     if (!err) return;
+    e->retry_mono_us = vd_clock_mono_us() + RETRY_US; /* before anybody can see that it failed */
     if (!e->was_refused) atomic_fetch_add(&camera->events->failed, 1);
     e->was_refused = true;
-    e->retry_mono_us = vd_clock_mono_us() + RETRY_US;
     if (err == VD_INVALID || err == VD_GONE) {
         give_up(camera, e, "an event could not be kept", &why);
         return;
