@@ -25,8 +25,8 @@
 #include "vd/clock.h"
 #include "vd/secret.h"
 
-#define HANG_US       ((VD_CAMERA_HANG_MS - 400) * INT64_C(1000)) /* killed, and seen, within 3 s */
-#define SILENT_US     (VD_CAMERA_HANG_MS * INT64_C(1000))
+#define HANG_LESS_US  400000 /* a child that hangs is killed, and seen dead, within the patience */
+#define HANG_LEAST_US (3 * WIRE_BEAT_MS * INT64_C(1000))
 #define BLIND_US      20000000 /* packets come, but no picture can be made of them */
 #define STEADY_US     10000000 /* a session this long starts the back-off anew */
 #define AWAKE_STEP_US 500000   /* a child that is awake is told this seldom */
@@ -95,6 +95,17 @@ static bool is_live(const vd_camera *camera)
     return camera->config.kind != VD_CAMERA_FILE && camera->config.kind != VD_CAMERA_FOLDER;
 }
 
+static int64_t patience_us(const vd_camera *camera)
+{
+    return camera->config.patience_ms * INT64_C(1000);
+}
+
+static int64_t hang_us(const vd_camera *camera)
+{
+    const int64_t us = patience_us(camera) - HANG_LESS_US;
+    return us > HANG_LEAST_US ? us : HANG_LEAST_US;
+}
+
 /* What the clock says about a child that is quiet. True: the session is over. */
 static bool overdue(const vd_camera *camera, session_end *ret_end)
 {
@@ -102,15 +113,15 @@ static bool overdue(const vd_camera *camera, session_end *ret_end)
     const int64_t now_us = vd_clock_mono_us();
     const bool streams = session->have_stream && is_live(camera);
     ret_end->end = READ_FAILED;
-    if (now_us - session->heard_us > HANG_US) {
+    if (now_us - session->heard_us > hang_us(camera)) {
         ret_end->state = VD_CAMERA_FAILED;
         vd_fail(&ret_end->why, VD_RETRY, "the camera's process hung and was ended");
         return true;
     }
-    if (streams && now_us - session->packet_us > SILENT_US) {
+    if (streams && now_us - session->packet_us > patience_us(camera)) {
         ret_end->state = VD_CAMERA_SILENT;
-        vd_fail(&ret_end->why, VD_RETRY, "the camera has sent nothing for %d s",
-                VD_CAMERA_HANG_MS / 1000);
+        vd_fail(&ret_end->why, VD_RETRY, "the camera has sent nothing for %g s",
+                (double)patience_us(camera) / 1e6);
         vd_why_hint(&ret_end->why, "connecting again by itself; check the camera and its network");
         return true;
     }
@@ -327,6 +338,7 @@ static bool copy_text(const char *from, const char **into)
 static bool copy_config(vd_camera *camera, const vd_camera_config *config)
 {
     camera->config = *config;
+    if (!config->patience_ms) camera->config.patience_ms = VD_CAMERA_HANG_MS;
     camera->config.url = camera->config.user = camera->config.password = NULL;
     camera->config.child_path = camera->config.sub_url = camera->config.hwaccel = NULL;
     camera->config.folder.pattern = camera->config.usb.format = NULL;

@@ -84,8 +84,9 @@ typedef struct {
     bool loop; /* files: start again at the end; otherwise the state becomes VD_CAMERA_ENDED */
     vd_folder_config folder;
     vd_usb_config usb;
-    unsigned max_fps;  /* pictures per second handed out at most; 0: every picture */
-    bool packets_only; /* no decoding at all */
+    unsigned max_fps;     /* pictures per second handed out at most; 0: every picture */
+    bool packets_only;    /* no decoding at all */
+    unsigned patience_ms; /* how long a camera or its child may say nothing; 0: VD_CAMERA_HANG_MS */
     vd_camera_decode decode;
     const char *hwaccel;    /* NULL or "off": software; "auto": what is there; or its name */
     const char *child_path; /* NULL: vedette-camera beside the running program */

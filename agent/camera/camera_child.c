@@ -139,6 +139,7 @@ static bool config_send(const vd_camera *camera, int socket_fd, int file_fd)
                             .decode = whole ? VD_DECODE_ALL : config->decode };
     snprintf(message.hwaccel, sizeof message.hwaccel, "%s",
              config->hwaccel && !camera->hw_off && !whole ? config->hwaccel : "off");
+    message.patience_ms = config->patience_ms;
     message.usb_width = config->usb.width_px;
     message.usb_height = config->usb.height_px;
     message.usb_fps = config->usb.fps;

@@ -9,8 +9,8 @@
 #include "vd/clock.h"
 #include "vd/secret.h"
 
-#define OPEN_US 6000000 /* until the first picture */
-#define READ_AT 65536
+#define OPEN_PATIENCES 2 /* until the first picture */
+#define READ_AT        65536
 
 typedef struct {
     AVIOContext *bytes;
@@ -118,7 +118,8 @@ void http_open(child_input *input)
     input->source = source;
     input->read = http_read;
     input->opening = true;
-    input->give_up_us = source->start_us + OPEN_US;
+    input->give_up_us =
+        source->start_us + OPEN_PATIENCES * input->config->patience_ms * INT64_C(1000);
     input_stream_new(input, AV_CODEC_ID_MJPEG);
     const int error = connect_to(input, source);
     if (error < 0)

@@ -207,7 +207,8 @@ VD_TEST(a_folder_full_of_text_named_jpg_is_told_once_and_pictures_still_come)
 VD_TEST(a_file_that_kills_its_reader_is_not_given_to_the_next_one)
 {
     watcher watch;
-    const vd_camera_config config = folder_camera(VD_AFTER_MOVE);
+    vd_camera_config config = folder_camera(VD_AFTER_MOVE);
+    config.patience_ms = 2000;
     watch_start(&watch, &config);
     expect_true(watch_for(&watch, state_is, VD_CAMERA_LIVE));
     const int pid = vd_camera_child_pid(watch.camera);

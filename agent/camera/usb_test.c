@@ -150,7 +150,8 @@ VD_TEST(an_unplugged_camera_is_said_so_and_comes_back_by_itself)
 VD_TEST(a_camera_that_gives_only_damaged_pictures_is_silent)
 {
     watcher watch;
-    const vd_camera_config config = usb_camera(NULL);
+    vd_camera_config config = usb_camera(NULL);
+    config.patience_ms = 1000;
     script("formats=YUYV errors=1");
     watch_start(&watch, &config);
     expect_true(watch_for(&watch, state_is, VD_CAMERA_SILENT));

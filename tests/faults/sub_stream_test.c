@@ -19,6 +19,7 @@ static void scene_open(scene *on)
     vd_camera_config config = sim_camera_config(&on->server);
     snprintf(on->sub_url, sizeof on->sub_url, "rtsp://127.0.0.1:%d/small", on->server.port);
     config.sub_url = on->sub_url;
+    config.patience_ms = 2000;
     watch_start(&on->watch, &config);
 }
 
