@@ -225,6 +225,64 @@ class G2(Row):
         return self.checked(run_tree(BUILD / "bench/peer_decode", self.file))
 
 
+class G4(Row):
+    """Recording without transcoding. Product: the sandboxed camera child, its packets into the ring of files with checksum and sync.
+    Peer: ffmpeg, which syncs nothing. Both read the same file; the packets that both have stored are hashed by ffmpeg and must be
+    those of the file, or there is no figure."""
+    name, what, beside = "G4", "CPU of recording a GB without transcoding", "ffmpeg -c copy -f segment"
+    unit, hold = "CPU s per GB", 1.3
+    loops = 12
+
+    def prepare(self):
+        if not FOOTAGE.exists() or not shutil.which("ffmpeg"):
+            raise Missing(f"{FOOTAGE} or ffmpeg is not there")
+        once, self.file = self.folder / "once.mp4", self.folder / "film.mp4"
+        subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-i", FOOTAGE, "-t", "24", "-vf", "scale=1920:1080,fps=25,noise=alls=6:allf=t", "-c:v", "libx264",
+                        "-preset", "ultrafast", "-b:v", "8M", "-maxrate", "8M", "-bufsize", "8M", "-g", "25", "-pix_fmt", "yuv420p", "-an", once], check=True)
+        subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-stream_loop", str(self.loops - 1), "-i", once, "-c", "copy", self.file], check=True)
+        self.packets = self.hashes(self.file)
+        self.checked = set()
+
+    def hashes(self, *files):
+        """Of each packet, in order, as ffmpeg sees them."""
+        found = []
+        for file in files:
+            out = subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-i", file, "-map", "0:v", "-c", "copy", "-f", "framemd5", "-"], check=True,
+                                 capture_output=True, text=True).stdout
+            found += [line.rsplit(",", 1)[1].strip() for line in out.splitlines() if not line.startswith("#")]
+        return found
+
+    def same(self, who, *files):
+        if who in self.checked:  # once is enough: each turn writes the same
+            return
+        if self.hashes(*files) != self.packets:
+            raise Missing(f"what the {who} has recorded is not what came in")
+        self.checked.add(who)
+
+    def product(self):
+        ring, cut = self.folder / "ring", self.folder / "cut.mp4"
+        environment = {**os.environ, "VEDETTE_CAMERA_CHILD": str(BUILD / "agent/camera/vedette-camera")}
+        run = run_tree(BUILD / "bench/g4_record", self.file, ring, env=environment)
+        if run.figures["lost"] or run.figures["packets"] != len(self.packets):
+            raise Missing("the product has lost packets")
+        self.bytes = run.figures["bytes"]
+        if "product" not in self.checked:
+            run_tree(BUILD / "bench/g4_record", "--cut", ring, cut)
+            self.same("product", cut)
+            cut.unlink()
+        shutil.rmtree(ring)
+        return run.cpu_s / (self.bytes / 1e9)
+
+    def peer(self):
+        out = self.folder / "segments"
+        out.mkdir()
+        run = run_tree("ffmpeg", "-nostdin", "-v", "error", "-i", self.file, "-map", "0:v", "-c", "copy", "-f", "segment", "-segment_time", "60",
+                       out / "%04d.mp4")
+        self.same("peer", *sorted(out.iterdir()))
+        shutil.rmtree(out)
+        return run.cpu_s / (self.bytes / 1e9)
+
+
 class G5(Row):
     cameras = 1
     beside, unit, more_is_better = "bare ONNX Runtime Run() loop, same model and threads", "pictures/s", True
@@ -255,6 +313,80 @@ class G5x4(G5):
 class G5x16(G5):
     name, what, hold, cameras = "G5/16", "the same, 16 cameras", 1.0, 16
     runs = 160
+
+
+class G8(Row):
+    """The crowd of bench/crowd.py through tracker and eight zones. Both must follow equally well, or there is no figure: at most so
+    many changed names, at least so many people with a name, and as many visits, give or take a few at their very edge."""
+    python, unit = "/usr/bin/python3", "µs a picture"
+    films = {20: 3000, 200: 300}
+
+    def prepare(self):
+        if subprocess.run([self.python, "-c", "import scipy"], capture_output=True).returncode != 0:
+            raise Missing("python3-scipy is not there")
+        self.runs = {}
+        for objects, pictures in self.films.items():
+            run_tree(self.python, ROOT / "bench/crowd.py", objects, pictures, self.film(objects))
+
+    def film(self, objects):
+        return self.folder / f"crowd-{objects}"
+
+    def ours(self, objects):
+        run = run_tree(BUILD / "bench/g8_tracker", self.film(objects)).figures
+        if "ours" not in self.runs:
+            self.runs["ours"] = run
+        return run["us"]
+
+    def theirs(self, objects):
+        run = run_tree(self.python, ROOT / "bench/peer_tracker.py", self.film(objects), env={**os.environ, "OPENBLAS_NUM_THREADS": "1"}).figures
+        ours = self.runs["ours"]
+        self.note = f"ours: {ours['followed']} of {ours['seen']} followed, {ours['switches']} changed names, {ours['visits']} visits; " \
+            f"theirs: {run['followed']}, {run['switches']}, {run['visits']}"
+        worse = ours["switches"] > run["switches"] * 1.02 or ours["followed"] < run["followed"] * 0.998 or abs(ours["visits"] - run["visits"]) > run["visits"] * 0.05
+        if ours["seen"] != run["seen"] or worse:
+            raise Missing("the product follows less well: " + self.note)
+        return run["us"]
+
+
+class G8Peer(G8):
+    beside, hold, more_is_better = "the same steps with numpy and scipy's linear_sum_assignment", 30, True
+
+    def product(self):
+        return self.ours(self.objects)
+
+    def peer(self):
+        return self.theirs(self.objects)
+
+    def ratio(self, product, peer):
+        return peer / product
+
+
+class G8Few(G8Peer):
+    name, what, objects = "G8/20", "CPU of tracker and 8 polygon zones, 20 people", 20
+
+
+class G8Many(G8Peer):
+    name, what, objects = "G8/200", "the same, 200 people", 200
+
+
+class G8Time(G8):
+    name, what, beside, hold = "G8/time", "the same, 20 people", "what is promised: 50 µs", 1
+
+    def product(self):
+        return self.ours(20)
+
+    def peer(self):
+        return 50
+
+
+class G8Growth(G8):
+    name, what, beside, hold = "G8/growth", "CPU of tracker and zones, 200 people", "the product with 20 people", 12
+
+    def product(self):
+        return self.ours(200)
+
+    def peer(self):
+        return self.ours(20)
 
 
 def p95(values):
@@ -476,4 +608,4 @@ class AgentStart(Agent):
         return 200
 
 
-ROWS = [G1, G2, G5x1, G5x4, G5x16, G9, G10Many, G10One, G13Head, G13Full, G14, G15, AgentMemory, AgentStart]
+ROWS = [G1, G2, G4, G5x1, G5x4, G5x16, G8Few, G8Many, G8Time, G8Growth, G9, G10Many, G10One, G13Head, G13Full, G14, G15, AgentMemory, AgentStart]
