@@ -166,6 +166,8 @@ static vd_err look_at(analysis *a, vd_frame *frame, vd_why *why)
     vd_err err = vd_model_run(a->model, frame, a->seen, why);
     if (err) return err;
     a->inference_us += vd_clock_mono_us() - before_us;
+    if (a->foreground)
+        vd_scene_still(a->scene, vd_foreground_step(a->foreground, picture, picture->utc_us));
     vd_scene_step(a->scene, a->seen, picture->utc_us, &facts, &count);
     if (a->events && count)
         vd_events_facts(a->event_camera, facts, count, frame, a->seen, a->words);
@@ -242,6 +244,7 @@ static void analysis_free(analysis *a)
     if (a->events) vd_events_free(a->events);
     if (a->camera) vd_camera_free(a->camera);
     vd_scene_free(a->scene);
+    vd_foreground_free(a->foreground);
     vd_vocabulary_free(a->words);
     if (a->model) vd_model_free(a->model);
     if (a->blobs) vd_blobs_free(a->blobs);
@@ -273,6 +276,10 @@ vd_err run_analyze(cli *c, vd_why *why)
     if (!err) err = open_model(a, why);
     if (!err) err = analyze_rules(a, cli_option(c, "rules"), why);
     if (!err) err = vd_scene_new(a->rule, a->rule_count, a->words, &a->scene);
+    if (!err && vd_scene_wants_still(a->scene)) {
+        a->foreground = vd_foreground_new();
+        if (!a->foreground) err = vd_fail(why, VD_FULL, "memory ends");
+    }
     if (!err) err = open_outputs(a, why);
     if (!err) err = open_events(a, why);
     a->began_us = vd_clock_mono_us();

@@ -37,7 +37,8 @@ typedef struct {
     vd_rule rule[ANALYZE_RULES_MAX];
     unsigned rule_count;
     vd_scene *scene;
-    vd_events *events; /* NULL: not wanted */
+    vd_foreground *foreground; /* NULL: no rule asks what stands still */
+    vd_events *events;         /* NULL: not wanted */
     vd_event_camera *event_camera;
     char work_dir[64]; /* clips and evidence of this run; removed at the end */
     vd_blobs *blobs;

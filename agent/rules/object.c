@@ -4,20 +4,22 @@
  *      large enough, in the zone        still, and uncovered for dwell_ms        gone for leave_ms
  *   -------------------------> WATCHED ------------------------------> OPEN (BEGIN) ----------> END
  *
- * Covered: a thing of a class that explains stands before half of it now. A bag beside its owner is
- * covered, or not left long enough; once told, it stays told until it is gone. */
+ * Covered: a thing of a class that explains stands before half of it, for ATTENDED_US in all, and
+ * not only walks by. Once told, it stays told until it is gone. */
 #include <math.h>
 
 #include "scene_priv.h"
 
-#define SLOTS    VD_STILLS_MAX
-#define COVERED  0.5f
-#define ROUND_US 1000000
+#define SLOTS       VD_STILLS_MAX
+#define COVERED     0.5f
+#define ROUND_US    1000000
+#define ATTENDED_US 5000000
 
 typedef struct {
     vd_still still; /* as last seen; id 0: free */
     uint64_t visit; /* 0: not told */
     int64_t bare_us, last_us;
+    int64_t covered_us; /* for so long, less what it was bare since */
 } object;
 
 typedef struct {
@@ -88,11 +90,18 @@ static void fill(vd_scene *scene, vd_fact *fact, const object *at)
 
 static void see(vd_scene *scene, held *h, object *at, const vd_still *still)
 {
+    int64_t passed_us = at->last_us ? scene->utc_us - at->last_us : 0;
     at->still = *still;
     at->last_us = scene->utc_us;
     if (at->visit) return;
-    if (is_covered(scene, h, still)) at->bare_us = scene->utc_us;
-    if (scene->utc_us - at->bare_us < h->rule.dwell_ms * 1000) return;
+    bool covered = is_covered(scene, h, still);
+    at->covered_us += covered ? passed_us : -passed_us;
+    if (at->covered_us < 0) at->covered_us = 0;
+    if (at->covered_us >= ATTENDED_US) {
+        at->covered_us = ATTENDED_US;
+        at->bare_us = scene->utc_us;
+    }
+    if (covered || scene->utc_us - at->bare_us < h->rule.dwell_ms * 1000) return;
     vd_fact *fact = fact_begin(scene, h, still->since_us);
     if (!fact) return;
     at->visit = fact->visit;

@@ -71,6 +71,21 @@ VD_TEST(what_a_known_thing_stands_before_is_explained)
     expect_u64(p.begins, 1);
 }
 
+VD_TEST(who_only_walks_by_does_not_explain_it)
+{
+    VD_AUTO(play) p = play_of(luggage());
+    vd_stills stills = bag_since(&p, 0.7f);
+    vd_scene_still(p.scene, &stills);
+    nobody(&p, 60);
+    for (int i = 0; i < 20; i++) { /* before it for a second */
+        put(&p, (vd_point){ 0.65f + 0.01f * (float)i, 0.7f }, 0.12f, 0.4f, 0, 0.8f);
+        show(&p);
+    }
+    expect_u64(p.begins, 0);
+    nobody(&p, 50);
+    expect_u64(p.begins, 1);
+}
+
 VD_TEST(only_named_classes_explain_where_some_are_named)
 {
     vd_rule rule = luggage();
@@ -115,5 +130,6 @@ VD_TEST(elsewhere_too_small_or_of_the_other_sort_is_nothing)
 
 VD_TEST_MAIN(VD_RUN(what_is_left_is_told_after_the_dwell_and_ends_when_it_is_gone),
              VD_RUN(what_a_known_thing_stands_before_is_explained),
+             VD_RUN(who_only_walks_by_does_not_explain_it),
              VD_RUN(only_named_classes_explain_where_some_are_named),
              VD_RUN(elsewhere_too_small_or_of_the_other_sort_is_nothing))
