@@ -85,6 +85,7 @@ vd_err run_camera_show(cli *c, vd_why *why)
     VD_AUTO(vd_json_ptr) root = NULL;
     VD_AUTO(vd_buf) path = VD_BUF(2048);
 
+    if (!cli_argument(c, 1) && is_onvif_address(cli_argument(c, 0))) return onvif_show(c, why);
     vd_err err = path_of(c, &path, why);
     if (!err) err = api_open(&a, why);
     if (!err) err = api_call(a, "GET", path.data, VD_SLICE_NONE, &root, why);

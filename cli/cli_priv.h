@@ -115,6 +115,11 @@ vd_err run_incident_acknowledge(cli *c, vd_why *why);
 vd_err run_incident_resolve(cli *c, vd_why *why);
 vd_err run_camera_list(cli *c, vd_why *why);
 vd_err run_camera_show(cli *c, vd_why *why);
+vd_err run_camera_discover(cli *c, vd_why *why);
+vd_err run_camera_preset(cli *c, vd_why *why);
+/* onvif.c: camera show for a camera that is asked itself */
+bool is_onvif_address(const char *text);
+vd_err onvif_show(cli *c, vd_why *why);
 vd_err run_media_get(cli *c, vd_why *why);
 vd_err run_media_list(cli *c, vd_why *why);
 vd_err run_evidence_ask(cli *c, vd_why *why);

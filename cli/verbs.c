@@ -31,6 +31,14 @@ static const vd_option media_get_options[] = {
     { "out", 'o', "FILE", "Where the MP4 goes; left at the hub when left out.", false },
     { "wait", 0, "SECONDS", "Wait for the device so long, 120 when left out.", false },
 };
+static const vd_option onvif_options[] = {
+    { "user", 'u', "NAME", "Who signs in at the camera; nobody when left out.", false },
+    { "password-file", 0, "FILE", "Whose first line is the password; mode 0600.", false },
+    { "onvif-host", 0, "HOST", "One more host that the camera's answers may name.", false },
+};
+static const vd_option discover_options[] = {
+    { "wait", 0, "SECONDS", "Listen so long, 3 when left out.", false },
+};
 static const vd_option acknowledge_options[] = {
     { "version", 0, "N", "Refuse if the incident is not at this version any more.", false },
 };
@@ -242,8 +250,21 @@ const cli_verb cli_verbs[] = {
       OPTIONS(resolve_options), run_incident_resolve },
     { "camera list", "", 0, 0, "list the cameras of all devices", NULL, NO_OPTIONS,
       run_camera_list },
-    { "camera show", "DEVICE CAMERA", 1, 2, "show one camera (DEVICE CAMERA or DEVICE/CAMERA)",
-      NULL, NO_OPTIONS, run_camera_show },
+    { "camera show", "DEVICE CAMERA", 1, 2,
+      "show one camera (DEVICE CAMERA or DEVICE/CAMERA), or ask one by ONVIF (ADDRESS)",
+      "With an address alone the camera there is asked itself, without a hub: what it is, its "
+      "clock, "
+      "its streams (* is kept, + is looked at). ADDRESS is 10.0.0.7, 10.0.0.7:8000 or "
+      "http://10.0.0.7/path.",
+      OPTIONS(onvif_options), run_camera_show },
+    { "camera discover", "[ADDRESS]", 0, 1, "list the ONVIF cameras on this machine's networks",
+      "Asks by WS-Discovery and listens. With ADDRESS only that host is asked, as where the "
+      "network "
+      "carries no multicast.",
+      OPTIONS(discover_options), run_camera_discover },
+    { "camera preset", "ADDRESS [PRESET]", 1, 2,
+      "list an ONVIF camera's presets, or turn it to one (name or token)", NULL,
+      OPTIONS(onvif_options), run_camera_preset },
     { "media get", "DEVICE CAMERA FROM TO", 4, 4,
       "ask a device for a range of a camera's recording and wait for it",
       "FROM and TO are times such as 2026-11-21T14:02:00Z, 30 minutes apart at most. The device "
