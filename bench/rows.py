@@ -315,6 +315,25 @@ class G5x16(G5):
     runs = 160
 
 
+class G7(Row):
+    """One thread each, the same 1080p picture into the same 512x512 tensor; milliseconds of a picture."""
+    name, what, unit = "G7", "1080p YUV to a normalised model tensor", "ms"
+    beside, hold, pictures = "swscale (fast bilinear) and a loop", 0.5, 300
+
+    def product(self):
+        return run_tree(BUILD / "bench/g7_tensor", self.pictures).figures["ms"]
+
+    def peer(self):
+        return run_tree(BUILD / "bench/peer_swscale", self.pictures).figures["ms"]
+
+
+class G7OpenCV(G7):
+    name, beside, hold = "G7/opencv", "OpenCV cvtColor + blobFromImage", 1 / 3
+
+    def peer(self):
+        return run_tree("/usr/bin/python3", ROOT / "bench/peer_opencv.py", self.pictures).figures["ms"]
+
+
 class G8(Row):
     """The crowd of bench/crowd.py through tracker and eight zones. Both must follow equally well, or there is no figure: at most so
     many changed names, at least so many people with a name, and as many visits, give or take a few at their very edge."""
@@ -608,4 +627,4 @@ class AgentStart(Agent):
         return 200
 
 
-ROWS = [G1, G2, G4, G5x1, G5x4, G5x16, G8Few, G8Many, G8Time, G8Growth, G9, G10Many, G10One, G13Head, G13Full, G14, G15, AgentMemory, AgentStart]
+ROWS = [G1, G2, G4, G5x1, G5x4, G5x16, G7, G7OpenCV, G8Few, G8Many, G8Time, G8Growth, G9, G10Many, G10One, G13Head, G13Full, G14, G15, AgentMemory, AgentStart]
