@@ -239,6 +239,7 @@ void agent_stop(agent *a)
     port_close(a);
     vd_samples_stop(a->samples);
     if (a->outbox) watch_finish(a);
+    if (a->events) wellness_finish(a);
     if (a->events) vd_events_stop(a->events);
     if (a->link) {
         vd_device_flush(a->link, FLUSH_MS);

@@ -33,6 +33,7 @@ agent_config agent_config_default(void)
         .ring_mb = 32,
         .snapshot_quality = 85,
         .recording = { .max_gb = 50, .max_age_ms = 7 * DAY_MS },
+        .integrity = { .enabled = true, .after_ms = 30000, .relearn_ms = 3600000 },
         .recording_min_free_gb = 2,
         .recording_fragment_ms = 2000,
         .quota_mb = 2048,
@@ -155,11 +156,11 @@ static vd_err read_camera_use(const vd_config_node *node, agent_camera *camera, 
 static vd_err read_camera(const vd_config_node *node, agent_config *c, vd_why *why)
 {
     static const char *const keys[] = {
-        "id",      "url",           "sub_url",    "file",   "folder",  "device",
-        "user",    "password_file", "transport",  "loop",   "max_fps", "recording",
-        "enabled", "rules",         "pattern",    "after",  "order",   "time",
-        "format",  "size",          "fps",        "decode", "hwaccel", "models",
-        "onvif",   "streams",       "onvif_host", "chain",  NULL
+        "id",      "url",           "sub_url",    "file",   "folder",    "device",
+        "user",    "password_file", "transport",  "loop",   "max_fps",   "recording",
+        "enabled", "rules",         "pattern",    "after",  "order",     "time",
+        "format",  "size",          "fps",        "decode", "hwaccel",   "models",
+        "onvif",   "streams",       "onvif_host", "chain",  "integrity", NULL
     };
     static const char *const transports[] = { "tcp", "udp", NULL };
     agent_camera camera = { .url = "",
@@ -178,6 +179,7 @@ static vd_err read_camera(const vd_config_node *node, agent_config *c, vd_why *w
     const char *id = "";
 
     camera.recording = c->recording;
+    camera.integrity = c->integrity;
 
     vd_err err = vd_config_only(node, keys, why);
     if (!err) err = vd_config_text(node, "id", &id, why);
@@ -193,6 +195,7 @@ static vd_err read_camera(const vd_config_node *node, agent_config *c, vd_why *w
     if (!err) err = vd_config_int(node, "max_fps", 0, 240, &camera.max_fps, why);
     if (!err) err = read_camera_decoding(node, &camera, why);
     if (!err) err = read_camera_recording(node, &camera.recording, why);
+    if (!err) err = config_integrity_read(node, &camera.integrity, why);
     if (!err) err = read_camera_use(node, &camera, why);
     if (err) return err;
     camera.line = vd_config_line(node);
@@ -203,7 +206,7 @@ static vd_err read_camera(const vd_config_node *node, agent_config *c, vd_why *w
 vd_err agent_camera_read(vd_slice text, const char *name, const agent_config *defaults,
                          agent_camera *ret_camera, vd_why *why)
 {
-    agent_config one = { .recording = defaults->recording };
+    agent_config one = { .recording = defaults->recording, .integrity = defaults->integrity };
     vd_config *own = NULL;
 
     vd_err err = vd_config_parse(text, name, &own, why);
@@ -225,7 +228,7 @@ vd_err agent_camera_read(vd_slice text, const char *name, const agent_config *de
 vd_err agent_camera_copy(const agent_camera *from, agent_camera *ret_camera)
 {
     const char *name = vd_config_name(vd_config_root(from->text));
-    const agent_config defaults = { .recording = from->recording };
+    const agent_config defaults = { .recording = from->recording, .integrity = from->integrity };
     vd_err err = agent_camera_read(vd_slice_str(from->entry), name, &defaults, ret_camera, NULL);
 
     if (!err) ret_camera->sent = from->sent;
@@ -431,19 +434,27 @@ static vd_err read_log(const vd_config_node *root, agent_config *c, vd_why *why)
     return err;
 }
 
+/* Of the cameras, and so before them. */
+static vd_err read_defaults(const vd_config_node *root, agent_config *c, vd_why *why)
+{
+    vd_err err = read_recording(root, c, why);
+    return err ? err : config_integrity_read(root, &c->integrity, why);
+}
+
 static vd_err read_all(const vd_config_node *root, agent_config *c, vd_why *why)
 {
-    static const char *const keys[] = { "hub",       "device", "state_dir",  "model",     "cameras",
-                                        "templates", "rules",  "evidence",   "recording", "queue",
-                                        "upload",    "watch",  "alerts",     "local",     "log",
-                                        "time_zone", "arming", "detections", "models",    NULL };
+    static const char *const keys[] = {
+        "hub",      "device",    "state_dir", "model",      "cameras", "templates", "rules",
+        "evidence", "recording", "queue",     "upload",     "watch",   "alerts",    "local",
+        "log",      "time_zone", "arming",    "detections", "models",  "integrity", NULL
+    };
 
     vd_err err = vd_config_only(root, keys, why);
     if (!err) err = read_hub(root, c, why);
     if (!err) err = vd_config_text(root, "device", &c->device, why);
     if (!err) err = vd_config_text(root, "state_dir", &c->state_dir, why);
     if (!err) err = config_models_read(root, c, why);
-    if (!err) err = read_recording(root, c, why); /* before the cameras that take it over */
+    if (!err) err = read_defaults(root, c, why);
     if (!err) err = read_cameras(root, c, why);
     if (!err) err = read_rules(root, c, why);
     if (!err) err = agent_rules_settings(root, c, why);

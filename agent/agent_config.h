@@ -24,6 +24,12 @@ typedef struct {
 } agent_recording;
 
 typedef struct {
+    bool enabled;
+    int64_t after_ms, relearn_ms;
+    unsigned ignore; /* bit of each vd_integrity_kind that is not told */
+} agent_integrity;
+
+typedef struct {
     int severity_min, always; /* as in vd_outbox_policy */
     double score_min, score_max;
     int64_t per_hour, per_day, kbit_s;
@@ -48,6 +54,7 @@ typedef struct {
     const char *model[AGENT_MODELS_MAX]; /* ids of those that look at it */
     unsigned model_count;                /* 0: the main one looks */
     agent_recording recording;
+    agent_integrity integrity;
     bool enabled;
     bool sent;                   /* by the hub: password_file is a name in state_dir/secrets */
     const vd_config_node *rules; /* of this camera alone, a list; NULL: none */
@@ -97,6 +104,7 @@ typedef struct {
     int64_t pre_roll_ms, post_roll_ms, clip_max_ms, late_ms, ring_mb, snapshot_width,
         snapshot_quality;
     agent_recording recording; /* of cameras that do not say otherwise */
+    agent_integrity integrity; /* likewise */
     int64_t recording_min_free_gb, recording_fragment_ms;
     int64_t quota_mb, max_age_ms;
     agent_upload upload;
@@ -151,6 +159,9 @@ VD_MUST_USE vd_err agent_node_print(const vd_config_node *node, const char *with
 /* Whether a camera must start again to become the other: anything but its rules differs. */
 bool agent_camera_same(const agent_camera *a, const agent_camera *b);
 
+/* config_integrity.c: `integrity` of `parent`; what it leaves out stays as it is. */
+VD_MUST_USE vd_err config_integrity_read(const vd_config_node *parent, agent_integrity *into,
+                                         vd_why *why);
 /* config_scorer.c: NULL leaves it as it is. */
 VD_MUST_USE vd_err agent_config_scorer(const vd_config_node *node, agent_scorer *ret_scorer,
                                        vd_why *why);

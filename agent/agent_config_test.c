@@ -55,6 +55,10 @@ VD_TEST(commented_default_says_what_the_program_does_without_it)
     expect_true(file.recording.enabled == built_in.recording.enabled);
     expect_i64(file.recording.max_gb, built_in.recording.max_gb);
     expect_i64(file.recording.max_age_ms, built_in.recording.max_age_ms);
+    expect_true(file.integrity.enabled == built_in.integrity.enabled);
+    expect_i64(file.integrity.after_ms, built_in.integrity.after_ms);
+    expect_i64(file.integrity.relearn_ms, built_in.integrity.relearn_ms);
+    expect_u64(file.integrity.ignore, built_in.integrity.ignore);
     expect_i64(file.recording_min_free_gb, built_in.recording_min_free_gb);
     expect_i64(file.recording_fragment_ms, built_in.recording_fragment_ms);
     expect_i64(file.quota_mb, built_in.quota_mb);

@@ -15,6 +15,7 @@
  *   record.c        the continuous recording, opened, asked and told of
  *   arming.c        which profile of rules is armed                      (main, link thread)
  *   media.c         ranges of it for the hub                                (a thread of its own)
+ *   wellness.c      is the camera itself well                            (reader, main thread)
  *   watch.c         statistics of each camera's window, to the outbox     (main thread)
  *   figures.c       figures for Prometheus                                (the port's threads)
  *   port.c          the local port, scoring for others, local alerts      (the port's threads)
@@ -31,6 +32,7 @@
 #include "alerts.h"
 #include "device.h"
 #include "history.h"
+#include "integrity.h"
 #include "local.h"
 #include "recording.h"
 #include "samples.h"
@@ -62,6 +64,7 @@ typedef struct {
     vd_event_camera *events;
     vd_recording_camera *recording; /* NULL: not recorded */
     vd_sketches *sketches;
+    vd_integrity *integrity;   /* NULL: not looked after */
     vd_sample_camera *sampler; /* NULL: no hub that could ask */
     vd_histogram inference;    /* seconds a picture took */
     vd_why why;                /* why it could not be started */
@@ -298,6 +301,13 @@ vd_err media_wish(void *agent, const vd_device_media *wish, vd_why *why);
 vd_err watch_add(lane *l);
 void watch_tick(agent *a); /* about once a second */
 void watch_finish(agent *a);
+
+/* wellness.c */
+vd_err wellness_add(lane *l);
+void wellness_picture(lane *l, vd_frame *frame, vd_camera *camera);
+void wellness_tick(agent *a); /* about once a second */
+void wellness_finish(agent *a);
+void wellness_figures(const lane_list *all, vd_metrics *m);
 
 /* sampling.c */
 vd_err sampling_open(agent *a, vd_why *why);

@@ -102,6 +102,7 @@ static void camera_figures(agent *a, vd_metrics *m)
                            per_camera[k].figure(&f));
         }
     }
+    wellness_figures(&all, m);
     vd_metrics_family(m, "vedette_agent_inference_seconds", VD_METRIC_HISTOGRAM,
                       "How long the model took for a picture, pre-processing included.");
     for (unsigned i = 0; i < all.count; i++)

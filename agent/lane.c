@@ -18,6 +18,7 @@ static void on_packet(void *ctx, const vd_packet *packet)
     lane *l = ctx;
     vd_events_packet(l->events, packet);
     if (l->recording) vd_recording_packet(l->recording, packet);
+    if (l->integrity) vd_integrity_packet(l->integrity, packet);
 }
 
 /* A picture that no model of the camera is due for would only take a turn from the others. */
@@ -46,6 +47,7 @@ static void on_picture(void *ctx, const vd_picture *picture)
     }
     pthread_mutex_unlock(&a->lock);
     vd_sketches_picture(l->sketches, frame);
+    wellness_picture(l, frame, camera);
     if (nobody_due(l, picture->utc_us))
         vd_frame_unref(frame);
     else
@@ -128,6 +130,7 @@ vd_err lane_open(lane *l, vd_why *why)
     vd_err err = vd_events_add_camera(a->events, l->config->id, &l->events, why);
     if (!err && l->config->recording.enabled) err = recording_add(l, why);
     if (!err && a->samples) err = vd_samples_add(a->samples, l->config->id, &l->sampler);
+    if (!err) err = wellness_add(l);
     return err ? err : watch_add(l);
 }
 
@@ -178,6 +181,7 @@ void lane_join(lane *l)
     analysis_end_scene(l);
     l->scene = vd_scene_free(l->scene);
     pthread_rwlock_unlock(&a->model_use);
+    vd_integrity_finish(l->integrity);
     vd_events_leave_camera(l->events);
     l->events = NULL;
     vd_samples_leave(l->sampler);
@@ -191,6 +195,7 @@ void lane_free(lane *l)
     vd_scene_free(l->scene);
     vd_foreground_free(l->foreground);
     vd_lineup_free(l->lineup);
+    vd_integrity_free(l->integrity);
     vd_sketches_free(l->sketches); /* before the camera: it may hold a picture */
     if (l->camera) vd_camera_free(l->camera);
     free(l->rules);

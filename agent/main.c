@@ -64,6 +64,7 @@ static void run(agent *a, reload *file)
         live_apply(a);
         report_tick(a, &state);
         watch_tick(a);
+        wellness_tick(a);
     } while (!vd_stop_wait(TICK_MS));
     vd_log(VD_LOG_INFO, "agent.stopping", "ending events and stopping", NULL);
 }

@@ -57,7 +57,7 @@ typedef struct {
     const char *phase; /* "start" | "update" | "end" */
     const char *device, *camera;
     const char *correlation; /* id of the first event of those that share a clip; NULL: none */
-    const char *kind;        /* the kind of its rule: "zone", "line", ...; "drift": the hub's own */
+    const char *kind;        /* the kind of its rule: "zone", "line", ...; "health", "drift" */
     const char *title;       /* what happened in words; NULL: vd_event_title tells */
     const char *severity;
     const char *rule_id, *rule_version, *zone;

@@ -68,6 +68,20 @@ static const char *object_title(const vd_event *e)
                                                           : "something was left in";
 }
 
+static bool health_title(const vd_event *e, vd_buf *into)
+{
+    static const char *const words[][2] = {
+        { "black", "the picture is black" },       { "dark", "the picture is too dark" },
+        { "bright", "the picture is too bright" }, { "covered", "the camera is covered" },
+        { "blurred", "the picture is blurred" },   { "moved", "the camera shows another view" },
+        { "frozen", "the picture is frozen" },     { "slow", "far fewer pictures a second" },
+        { "starved", "far fewer bits a picture" }, { "clock", "the camera's clock is wrong" },
+    };
+    for (unsigned i = 0; i < VD_COUNT_OF(words); i++)
+        if (strcmp(e->class_name, words[i][0]) == 0) return vd_buf_add_str(into, words[i][1]);
+    return vd_buf_addf(into, "the camera is not well: %s", e->class_name);
+}
+
 vd_err vd_event_title(const vd_event *e, vd_buf *into)
 {
     bool fits;
@@ -88,6 +102,8 @@ vd_err vd_event_title(const vd_event *e, vd_buf *into)
         fits = vd_buf_addf(into, "%s \"%s\"", object_title(e), e->zone);
     else if (strcmp(e->kind, "inspection") == 0)
         fits = inspection_title(e, into);
+    else if (strcmp(e->kind, "health") == 0)
+        fits = health_title(e, into);
     else
         fits = zone_title(e, into);
     return fits ? VD_OK : VD_FULL;

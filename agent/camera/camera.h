@@ -130,7 +130,8 @@ typedef struct {
     bool bt709;      /* otherwise BT.601 */
     int64_t pts_us, utc_us;
     vd_time_source time_source;
-    uint64_t number; /* pictures decoded in this stream, from 1; gaps are drops */
+    int32_t camera_skew_ms; /* the camera's own clock less ours, by its last report; 0: none */
+    uint64_t number;        /* pictures decoded in this stream, from 1; gaps are drops */
 } vd_picture;
 
 typedef enum {

@@ -121,6 +121,7 @@ vd_err camera_map_lend(vd_camera *camera, const wire_picture *message, vd_pictur
                                      .pts_us = message->pts_us,
                                      .utc_us = message->utc_us,
                                      .time_source = (vd_time_source)message->time_source,
+                                     .camera_skew_ms = message->camera_skew_ms,
                                      .number = message->number };
         for (int i = 0; i < 3; i++) {
             ret_picture->plane[i] = slot + message->offset[i];

@@ -146,7 +146,8 @@ typedef struct {
     int32_t width_px, height_px;
     uint32_t offset[3];
     int32_t stride[3];
-    uint32_t full_range, bt709, time_source, reserved;
+    uint32_t full_range, bt709, time_source;
+    int32_t camera_skew_ms;
     int64_t pts_us, utc_us;
     uint64_t number;
 } wire_picture;

@@ -61,6 +61,12 @@ void media_clock_file(media_clock *clock, int64_t start_utc_us)
     *clock = (media_clock){ .source = VD_TIME_FILE, .set = true, .offset_us = start_utc_us };
 }
 
+int32_t media_clock_skew_ms(const media_clock *clock)
+{
+    const int64_t ms = clock->camera_skew_us / 1000;
+    return ms > INT32_MAX ? INT32_MAX : ms < -INT32_MAX ? -INT32_MAX : (int32_t)ms;
+}
+
 int64_t media_clock_utc(const media_clock *clock, int64_t pts_us)
 {
     return pts_us + clock->offset_us;

@@ -260,6 +260,7 @@ static void lend(child_decoder *decoder, const AVFrame *frame, int slot, wire_pi
     picture->utc_us = media_clock_utc(decoder->clock, picture->pts_us);
     decoder->shown_us = picture->pts_us;
     picture->time_source = decoder->clock->source;
+    picture->camera_skew_ms = media_clock_skew_ms(decoder->clock);
     map->lent |= 1u << slot;
 }
 

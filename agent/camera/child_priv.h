@@ -105,6 +105,7 @@ void media_clock_rtcp(media_clock *clock, int64_t pts_us, int64_t camera_utc_us,
 /* A packet came at now_utc_us; report_us is the camera's wall clock that came with it, 0: none. */
 void media_clock_packet(media_clock *clock, int64_t pts_us, int64_t report_us, int64_t now_utc_us);
 void media_clock_file(media_clock *clock, int64_t start_utc_us);
+int32_t media_clock_skew_ms(const media_clock *clock);
 int64_t media_clock_utc(const media_clock *clock, int64_t pts_us);
 
 /* ---- child_input.c ---- */

@@ -37,6 +37,7 @@ const char *vd_rule_kind_name(vd_rule_kind kind)
     static const char *const names[VD_RULE_KINDS] = { "zone",       "line",      "count",
                                                       "absence",    "equipment", "proximity",
                                                       "inspection", "object" };
+    if (kind == VD_RULE_HEALTH) return "health";
     return (unsigned)kind < VD_RULE_KINDS ? names[kind] : "zone";
 }
 
@@ -268,6 +269,7 @@ vd_err rule_read_kind(const vd_config_node *node, const vd_vocabulary *words, vd
     case VD_RULE_INSPECTION: return rule_read_inspection(node, words, rule, why);
     case VD_RULE_OBJECT: return read_object(node, rule, why);
     case VD_RULE_ABSENCE:
+    case VD_RULE_HEALTH:
     case VD_RULE_KINDS: break;
     }
     return VD_OK;

@@ -162,6 +162,7 @@ static void print_kind(vd_json_w *w, const vd_rule *rule)
     case VD_RULE_OBJECT: print_object(w, rule); break;
     case VD_RULE_INSPECTION: print_inspection(w, rule); break;
     case VD_RULE_ABSENCE:
+    case VD_RULE_HEALTH:
     case VD_RULE_KINDS: break;
     }
 }

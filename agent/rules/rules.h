@@ -47,7 +47,8 @@ typedef enum {
     VD_RULE_INSPECTION, /* each product is judged: pass, fail, unsure; the share that fails is
                            watched */
     VD_RULE_OBJECT,     /* something was left that no known class explains, or is gone */
-    VD_RULE_KINDS
+    VD_RULE_KINDS,
+    VD_RULE_HEALTH = 64 /* the agent's own, about a camera: no rule text names it */
 } vd_rule_kind;
 const char *vd_rule_kind_name(vd_rule_kind kind); /* "zone", "line", ... */
 

@@ -19,6 +19,7 @@ static const kind_ops *ops_of(const vd_rule *rule)
     case VD_RULE_INSPECTION: return &inspection_ops;
     case VD_RULE_OBJECT: return &object_ops;
     case VD_RULE_ZONE: return rule->in_zone.when == VD_WHEN_OCCUPANCY ? &tally_ops : &stay_ops;
+    case VD_RULE_HEALTH:
     case VD_RULE_KINDS: break;
     }
     return &stay_ops;

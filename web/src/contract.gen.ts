@@ -20,9 +20,9 @@ export const verdict_words = ["true", "false_alarm", "wrong_class", "duplicate",
 export type EventPhase = "start" | "update" | "end";
 export const event_phase_words = ["start", "update", "end"] as const;
 
-/** the kind of the rule that found it; drift: the hub's own finding */
-export type EventKind = "zone" | "line" | "count" | "absence" | "equipment" | "proximity" | "inspection" | "object" | "drift";
-export const event_kind_words = ["zone", "line", "count", "absence", "equipment", "proximity", "inspection", "object", "drift"] as const;
+/** the kind of the rule that found it; health: the camera itself is not well; drift: the hub's own finding */
+export type EventKind = "zone" | "line" | "count" | "absence" | "equipment" | "proximity" | "inspection" | "object" | "health" | "drift";
+export const event_kind_words = ["zone", "line", "count", "absence", "equipment", "proximity", "inspection", "object", "health", "drift"] as const;
 
 export type CameraState = "connecting" | "live" | "silent" | "failed" | "ended" | "unknown";
 export const camera_state_words = ["connecting", "live", "silent", "failed", "ended", "unknown"] as const;
@@ -1391,7 +1391,7 @@ export type Fleet = {
 export type InsightsHour = {
   /** start of the hour */
   at: string;
-  /** zone or drift */
+  /** the kind of the rule that found it */
   kind: string;
   rule_id: string;
   incidents: number;

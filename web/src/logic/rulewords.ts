@@ -68,6 +68,7 @@ const texts: Record<EventKind, (rule: Rule) => string> = {
   proximity: proximityText,
   inspection: inspectionText,
   object: objectText,
+  health: () => "the camera is well",
   drift: () => "the camera's pictures are not what they were",
 };
 
@@ -134,5 +135,5 @@ export function propertyRows(event: Event | undefined): [string, string][] {
 
 /** An event about a number or about nobody has no box of its own, and no score. */
 export function isOfThing(kind: EventKind | undefined): boolean {
-  return kind !== "count" && kind !== "absence";
+  return kind !== "count" && kind !== "absence" && kind !== "health";
 }
