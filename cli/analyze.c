@@ -259,6 +259,14 @@ static void analysis_free(analysis *a)
     free(a);
 }
 
+static vd_err open_scene(analysis *a, vd_why *why)
+{
+    vd_err err = vd_scene_new(a->rule, a->rule_count, a->words, &a->scene);
+    if (err || !vd_scene_wants_still(a->scene)) return err;
+    a->foreground = vd_foreground_new();
+    return a->foreground ? VD_OK : vd_fail(why, VD_FULL, "memory ends");
+}
+
 vd_err run_analyze(cli *c, vd_why *why)
 {
     analysis *a = calloc(1, sizeof *a);
@@ -275,11 +283,7 @@ vd_err run_analyze(cli *c, vd_why *why)
     if (!err) err = read_track_score(a, why);
     if (!err) err = open_model(a, why);
     if (!err) err = analyze_rules(a, cli_option(c, "rules"), why);
-    if (!err) err = vd_scene_new(a->rule, a->rule_count, a->words, &a->scene);
-    if (!err && vd_scene_wants_still(a->scene)) {
-        a->foreground = vd_foreground_new();
-        if (!a->foreground) err = vd_fail(why, VD_FULL, "memory ends");
-    }
+    if (!err) err = open_scene(a, why);
     if (!err) err = open_outputs(a, why);
     if (!err) err = open_events(a, why);
     a->began_us = vd_clock_mono_us();
