@@ -158,6 +158,14 @@ static int refuse_kindly(scmp_filter_ctx filter)
     return error;
 }
 
+/* Without a network nothing needs to be read by name; a demuxer that asks for the local time tries
+ * all the same. */
+static int refuse_reading(scmp_filter_ctx filter)
+{
+    return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(openat), 1,
+                            SCMP_A2(SCMP_CMP_MASKED_EQ, WRITING_OPEN, O_RDONLY));
+}
+
 /* Sockets of the internet's kinds, the name service's files for reading, the usual ioctls. */
 static int allow_network(scmp_filter_ctx filter)
 {
@@ -198,6 +206,7 @@ static int filter_load(unsigned needs)
     if (!error) error = allow_self(filter);
     if (!error) error = driver ? allow_driver(filter) : refuse_kindly(filter);
     if (!error && (needs & SANDBOX_NETWORK)) error = allow_network(filter);
+    if (!error && !driver && !(needs & SANDBOX_NETWORK)) error = refuse_reading(filter);
     if (!error && !driver && (needs & SANDBOX_CAPTURE)) error = allow_capture(filter);
     if (!error) error = seccomp_load(filter);
     seccomp_release(filter);
