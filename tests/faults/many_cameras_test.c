@@ -263,7 +263,7 @@ VD_TEST(a_decoder_that_dies_again_and_again_disturbs_no_other)
     expect_true(wait_for(&h, "dying", has_pictures, 1));
     const mark before = mark_of(&h, "good");
 
-    crash_loop(&h, "dying", 2);
+    crash_loop(&h, "dying", 3);
     const int64_t until_us = newest_pts(&h, "good");
     const double due = (double)(until_us - before.pts_us) / 1e6 * FPS;
     const unsigned packets = packets_between(&h, "good", before.pts_us, until_us);
