@@ -195,6 +195,17 @@ static int allow_capture(scmp_filter_ctx filter)
     return error;
 }
 
+/* What this kind of camera may do and others may not. */
+static int allow_needs(scmp_filter_ctx filter, unsigned needs)
+{
+    const bool driver = needs & SANDBOX_DRIVER, network = needs & SANDBOX_NETWORK;
+    int error = driver ? allow_driver(filter) : refuse_kindly(filter);
+    if (!error && network) error = allow_network(filter);
+    if (!error && !driver && !network) error = refuse_reading(filter);
+    if (!error && !driver && (needs & SANDBOX_CAPTURE)) error = allow_capture(filter);
+    return error;
+}
+
 static int filter_load(unsigned needs)
 {
     const bool driver = needs & SANDBOX_DRIVER;
@@ -204,10 +215,7 @@ static int filter_load(unsigned needs)
     int error = allow(filter, always, VD_COUNT_OF(always));
     if (!error) error = allow_memory(filter);
     if (!error) error = allow_self(filter);
-    if (!error) error = driver ? allow_driver(filter) : refuse_kindly(filter);
-    if (!error && (needs & SANDBOX_NETWORK)) error = allow_network(filter);
-    if (!error && !driver && !(needs & SANDBOX_NETWORK)) error = refuse_reading(filter);
-    if (!error && !driver && (needs & SANDBOX_CAPTURE)) error = allow_capture(filter);
+    if (!error) error = allow_needs(filter, needs);
     if (!error) error = seccomp_load(filter);
     seccomp_release(filter);
     return error;
