@@ -1,6 +1,6 @@
 /* onvif_peer_priv.h - a simulated ONVIF camera for tests: device, media 1, media 2 and PTZ
  * services, WS-Security and HTTP digest sign-in that are really checked, a clock of its own,
- * WS-Discovery. A third-party client judges that it is like a camera (tests/peers/onvif_test.mjs).
+ * WS-Discovery. A third-party client judges that it is like a camera (tests/peers/onvif_judge.mjs).
  */
 #ifndef VD_ONVIF_PEER_PRIV_H
 #define VD_ONVIF_PEER_PRIV_H

@@ -25,11 +25,10 @@ test('what happened while the hub was away arrives when it is back, in order and
   }, 90);
   const events = await house.events();
   assert.equal(new Set(events.map((e) => e.id)).size, events.length);
-  const order = new Map();
-  want.forEach((entry, index) => { if (!order.has(entry.event)) order.set(entry.event, index); });
   for (const incident of await house.incidents()) {
-    const joined = (await house.get(`/api/v1/incidents/${incident.id}`)).events.map((e) => order.get(e.id)).filter((i) => i !== undefined);
-    assert.deepEqual(joined, [...joined].sort((a, b) => a - b), `events of ${incident.id} are in order`);
+    // Two who were seen entering one after the other may be told together: what counts is when it happened.
+    const starts = (await house.get(`/api/v1/incidents/${incident.id}`)).events.map((e) => Date.parse(e.start));
+    assert.deepEqual(starts, [...starts].sort((a, b) => a - b), `events of ${incident.id} are in order`);
   }
 });
 
