@@ -44,17 +44,8 @@ static const column rule_columns[] = {
 
 vd_err run_camera_list(cli *c, vd_why *why)
 {
-    VD_AUTO(api_ptr) a = NULL;
-    VD_AUTO(vd_json_ptr) root = NULL;
-
-    vd_err err = api_open(&a, why);
-    if (!err) err = api_call(a, "GET", "/api/v1/cameras", VD_SLICE_NONE, &root, why);
-    if (err) return err;
-    if (c->json)
-        json_line(root);
-    else
-        table_print(vd_json_get(root, "cameras"), camera_columns, VD_COUNT_OF(camera_columns));
-    return VD_OK;
+    return list_show(c, "/api/v1/cameras", "cameras", camera_columns, VD_COUNT_OF(camera_columns),
+                     why);
 }
 
 /* DEVICE CAMERA, or both in one word as the page shows them. */

@@ -87,6 +87,9 @@ typedef struct {
 } column;
 /* One row per item of the list; "-" for what is absent. */
 void table_print(const vd_json *list, const column *columns, size_t count);
+/* GET, then the rows of the answer's member, or the answer as it is with --json. */
+vd_err list_show(const cli *c, const char *path, const char *member, const column *columns,
+                 size_t count, vd_why *why);
 /* name: value lines of one object. */
 void fields_print(const vd_json *object, const column *columns, size_t count);
 /* A finished JSON text: as it is, or its fields, or the rows of its member `list`. */

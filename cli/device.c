@@ -41,17 +41,8 @@ vd_err run_device_create(cli *c, vd_why *why)
 
 vd_err run_device_list(cli *c, vd_why *why)
 {
-    VD_AUTO(api_ptr) a = NULL;
-    VD_AUTO(vd_json_ptr) root = NULL;
-
-    vd_err err = api_open(&a, why);
-    if (!err) err = api_call(a, "GET", "/api/v1/devices", VD_SLICE_NONE, &root, why);
-    if (err) return err;
-    if (c->json)
-        json_line(root);
-    else
-        table_print(vd_json_get(root, "devices"), device_columns, VD_COUNT_OF(device_columns));
-    return VD_OK;
+    return list_show(c, "/api/v1/devices", "devices", device_columns, VD_COUNT_OF(device_columns),
+                     why);
 }
 
 static vd_err set_enabled(cli *c, bool enabled, vd_why *why)

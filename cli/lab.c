@@ -57,7 +57,6 @@ vd_err run_pool_list(cli *c, vd_why *why)
     static const char *const same[] = { "label",  "source", "reason", "device",
                                         "camera", "class",  "order" };
     VD_AUTO(vd_buf) path = VD_BUF(PATH_BYTES);
-    VD_AUTO(vd_json_ptr) root = NULL;
     char rows[24];
     uint64_t limit = 50;
 
@@ -68,13 +67,7 @@ vd_err run_pool_list(cli *c, vd_why *why)
     query_add(&path, "limit", rows);
     for (size_t i = 0; i < VD_COUNT_OF(same); i++)
         query_add(&path, same[i], cli_option(c, same[i]));
-    err = get(path.data, &root, why);
-    if (err) return err;
-    if (c->json)
-        json_line(root);
-    else
-        table_print(vd_json_get(root, "pictures"), pool_columns, VD_COUNT_OF(pool_columns));
-    return VD_OK;
+    return list_show(c, path.data, "pictures", pool_columns, VD_COUNT_OF(pool_columns), why);
 }
 
 /* "person:0.1,0.2,0.3,0.4": a class and l, t, w, h. */
@@ -175,18 +168,11 @@ static void print_warnings(const vd_json *root)
 
 vd_err run_dataset_list(cli *c, vd_why *why)
 {
-    VD_AUTO(vd_json_ptr) root = NULL;
     VD_AUTO(vd_buf) path = VD_BUF(PATH_BYTES);
 
     vd_buf_add_str(&path, "/api/v1/datasets?limit=200");
     query_add(&path, "name", cli_option(c, "name"));
-    vd_err err = get(path.data, &root, why);
-    if (err) return err;
-    if (c->json)
-        json_line(root);
-    else
-        table_print(vd_json_get(root, "datasets"), dataset_columns, VD_COUNT_OF(dataset_columns));
-    return VD_OK;
+    return list_show(c, path.data, "datasets", dataset_columns, VD_COUNT_OF(dataset_columns), why);
 }
 
 static void write_list(vd_json_w *w, const char *key, const char *text)

@@ -24,19 +24,10 @@ static void path_of(cli *c, vd_buf *path)
 
 vd_err run_media_list(cli *c, vd_why *why)
 {
-    VD_AUTO(api_ptr) a = NULL;
-    VD_AUTO(vd_json_ptr) root = NULL;
     VD_AUTO(vd_buf) path = VD_BUF(PATH_BYTES);
 
     path_of(c, &path);
-    vd_err err = api_open(&a, why);
-    if (!err) err = api_call(a, "GET", path.data, VD_SLICE_NONE, &root, why);
-    if (err) return err;
-    if (c->json)
-        json_line(root);
-    else
-        table_print(vd_json_get(root, "media"), media_columns, VD_COUNT_OF(media_columns));
-    return VD_OK;
+    return list_show(c, path.data, "media", media_columns, VD_COUNT_OF(media_columns), why);
 }
 
 static vd_err write_wish(cli *c, vd_buf *into)

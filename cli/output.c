@@ -129,3 +129,19 @@ vd_err doc_print(const vd_buf *text, const column *columns, size_t count, bool j
     if (!err && !list) fields_print(root, columns, count);
     return err;
 }
+
+vd_err list_show(const cli *c, const char *path, const char *member, const column *columns,
+                 size_t count, vd_why *why)
+{
+    VD_AUTO(api_ptr) a = NULL;
+    VD_AUTO(vd_json_ptr) root = NULL;
+
+    vd_err err = api_open(&a, why);
+    if (!err) err = api_call(a, "GET", path, VD_SLICE_NONE, &root, why);
+    if (err) return err;
+    if (c->json)
+        json_line(root);
+    else
+        table_print(vd_json_get(root, member), columns, count);
+    return VD_OK;
+}

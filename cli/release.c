@@ -128,20 +128,11 @@ static void print_model(const cli *c, const vd_json *model)
 
 vd_err hub_model_list(cli *c, vd_why *why)
 {
-    VD_AUTO(api_ptr) a = NULL;
-    VD_AUTO(vd_json_ptr) root = NULL;
     VD_AUTO(vd_buf) path = VD_BUF(2048);
 
     vd_buf_add_str(&path, "/api/v1/models?limit=200");
     query_add(&path, "name", cli_option(c, "name"));
-    vd_err err = api_open(&a, why);
-    if (!err) err = api_call(a, "GET", path.data, VD_SLICE_NONE, &root, why);
-    if (err) return err;
-    if (c->json)
-        json_line(root);
-    else
-        table_print(vd_json_get(root, "models"), model_columns, VD_COUNT_OF(model_columns));
-    return VD_OK;
+    return list_show(c, path.data, "models", model_columns, VD_COUNT_OF(model_columns), why);
 }
 
 vd_err hub_model_show(cli *c, vd_why *why)

@@ -135,26 +135,17 @@ vd_err run_rollout_start(cli *c, vd_why *why)
 
 vd_err run_rollout_list(cli *c, vd_why *why)
 {
-    VD_AUTO(api_ptr) a = NULL;
-    VD_AUTO(vd_json_ptr) root = NULL;
     VD_AUTO(vd_buf) path = VD_BUF(1024);
     uint64_t limit = 50;
     char rows[24];
 
     vd_err err = cli_number(c, "limit", 200, &limit, why);
-    if (!err) err = api_open(&a, why);
     if (err) return err;
     snprintf(rows, sizeof rows, "%llu", (unsigned long long)limit);
     vd_buf_add_str(&path, "/api/v1/rollouts");
     query_add(&path, "limit", rows);
     query_add(&path, "state", cli_option(c, "state"));
-    err = api_call(a, "GET", path.data, VD_SLICE_NONE, &root, why);
-    if (err) return err;
-    if (c->json)
-        json_line(root);
-    else
-        table_print(vd_json_get(root, "rollouts"), rollout_columns, VD_COUNT_OF(rollout_columns));
-    return VD_OK;
+    return list_show(c, path.data, "rollouts", rollout_columns, VD_COUNT_OF(rollout_columns), why);
 }
 
 vd_err run_rollout_show(cli *c, vd_why *why)

@@ -66,8 +66,6 @@ static vd_err call(cli *c, const char *method, const char *path, vd_slice body, 
 
 vd_err run_run_list(cli *c, vd_why *why)
 {
-    VD_AUTO(api_ptr) a = NULL;
-    VD_AUTO(vd_json_ptr) root = NULL;
     VD_AUTO(vd_buf) path = VD_BUF(4096);
 
     vd_buf_add_str(&path, "/api/v1/runs");
@@ -75,14 +73,7 @@ vd_err run_run_list(cli *c, vd_why *why)
     query_add(&path, "state", cli_option(c, "state"));
     query_add(&path, "dataset", cli_option(c, "dataset"));
     query_add(&path, "limit", cli_option(c, "limit"));
-    vd_err err = api_open(&a, why);
-    if (!err) err = api_call(a, "GET", path.data, VD_SLICE_NONE, &root, why);
-    if (err) return err;
-    if (c->json)
-        json_line(root);
-    else
-        table_print(vd_json_get(root, "runs"), run_columns, VD_COUNT_OF(run_columns));
-    return VD_OK;
+    return list_show(c, path.data, "runs", run_columns, VD_COUNT_OF(run_columns), why);
 }
 
 vd_err run_run_show(cli *c, vd_why *why)

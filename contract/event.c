@@ -21,7 +21,7 @@ static void write_sides(vd_json_w *w, const vd_event_rect *box, int digits)
     vd_json_w_kv_num(w, "h", (double)box->h, digits);
 }
 
-static void write_rect(vd_json_w *w, const vd_event_rect *box)
+void vd_event_rect_write(vd_json_w *w, const vd_event_rect *box)
 {
     vd_json_w_key(w, "box");
     vd_json_w_object(w);
@@ -29,10 +29,10 @@ static void write_rect(vd_json_w *w, const vd_event_rect *box)
     vd_json_w_object_end(w);
 }
 
-static void write_box(vd_json_w *w, const vd_event_box *box)
+void vd_event_box_write(vd_json_w *w, const vd_event_box *box)
 {
     vd_json_w_object(w);
-    write_rect(w, &box->box);
+    vd_event_rect_write(w, &box->box);
     vd_json_w_kv_num(w, "score", box->score, 6);
     vd_json_w_kv_text(w, "class", box->class_name);
     if (box->track) vd_json_w_kv_int(w, "track", (int64_t)box->track);
@@ -53,7 +53,7 @@ static void write_inference(vd_json_w *w, const vd_event_box *box)
     vd_json_w_kv_text(w, "value", box->class_name);
     vd_json_w_kv_num(w, "confidence", box->score, 6);
     vd_json_w_object_end(w);
-    write_rect(w, &box->box);
+    vd_event_rect_write(w, &box->box);
     snprintf(track, sizeof(track), "%" PRIu64, box->track);
     if (box->track) vd_json_w_kv_text(w, "id", track);
     vd_json_w_object_end(w);
@@ -79,7 +79,7 @@ static void write_finding(vd_json_w *w, const vd_event *e)
     vd_json_w_object(w);
     vd_json_w_kv_text(w, "name", e->zone[0] ? e->zone : e->rule_id);
     write_properties(w, e);
-    if (e->track && e->box_count) write_rect(w, &e->boxes[0].box);
+    if (e->track && e->box_count) vd_event_rect_write(w, &e->boxes[0].box);
     vd_json_w_object_end(w);
     vd_json_w_object_end(w);
 }
@@ -141,7 +141,7 @@ static void write_lists(vd_json_w *w, const vd_event *e)
 {
     vd_json_w_key(w, "boxes");
     vd_json_w_list(w);
-    for (unsigned i = 0; i < e->box_count; i++) write_box(w, &e->boxes[i]);
+    for (unsigned i = 0; i < e->box_count; i++) vd_event_box_write(w, &e->boxes[i]);
     vd_json_w_list_end(w);
     vd_json_w_key(w, "inferences");
     vd_json_w_list(w);

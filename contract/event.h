@@ -85,6 +85,10 @@ typedef struct {
 const char *vd_event_property_of(const vd_event *event, const char *name);
 /* What happened, in a few words: its own title, else by its kind: person in "gate". */
 VD_MUST_USE vd_err vd_event_title(const vd_event *event, vd_buf *into);
+/* Inside of an object that is open: the member "box" with l, t, w, h. */
+void vd_event_rect_write(vd_json_w *w, const vd_event_rect *box);
+/* One item of "boxes"; a track of 0 is left out. */
+void vd_event_box_write(vd_json_w *w, const vd_event_box *box);
 VD_MUST_USE vd_err vd_event_write(const vd_event *event, vd_buf *into);
 /* Checks every limit and vocabulary word; VD_INVALID names the member. `root` must outlive the
  * event. */

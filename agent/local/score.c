@@ -130,17 +130,6 @@ static void write_tag(vd_json_w *w, const vd_event_box *box)
     vd_json_w_object_end(w);
 }
 
-static void write_box(vd_json_w *w, const vd_event_rect *box)
-{
-    vd_json_w_key(w, "box");
-    vd_json_w_object(w);
-    vd_json_w_kv_num(w, "l", (double)box->l, 6);
-    vd_json_w_kv_num(w, "t", (double)box->t, 6);
-    vd_json_w_kv_num(w, "w", (double)box->w, 6);
-    vd_json_w_kv_num(w, "h", (double)box->h, 6);
-    vd_json_w_object_end(w);
-}
-
 /* What fills the whole picture is a word about the picture: a classification. */
 static void write_inference(vd_json_w *w, const vd_event_box *box)
 {
@@ -152,7 +141,7 @@ static void write_inference(vd_json_w *w, const vd_event_box *box)
     vd_json_w_key(w, type);
     vd_json_w_object(w);
     write_tag(w, box);
-    if (!whole) write_box(w, &box->box);
+    if (!whole) vd_event_rect_write(w, &box->box);
     vd_json_w_object_end(w);
     vd_json_w_object_end(w);
 }

@@ -33,21 +33,6 @@ static vd_err look(request *r, vd_buf *annotated, vd_score *score, vd_why *why)
     return err;
 }
 
-static void write_box(vd_json_w *w, const vd_event_box *box)
-{
-    vd_json_w_object(w);
-    vd_json_w_key(w, "box");
-    vd_json_w_object(w);
-    vd_json_w_kv_num(w, "l", (double)box->box.l, 6);
-    vd_json_w_kv_num(w, "t", (double)box->box.t, 6);
-    vd_json_w_kv_num(w, "w", (double)box->box.w, 6);
-    vd_json_w_kv_num(w, "h", (double)box->box.h, 6);
-    vd_json_w_object_end(w);
-    vd_json_w_kv_num(w, "score", box->score, 6);
-    vd_json_w_kv_text(w, "class", box->class_name);
-    vd_json_w_object_end(w);
-}
-
 static void write_score(vd_json_w *w, const vd_score *score)
 {
     vd_json_w_object(w);
@@ -61,7 +46,7 @@ static void write_score(vd_json_w *w, const vd_score *score)
     vd_json_w_kv_num(w, "confidence", (double)score->score_min, 4);
     vd_json_w_key(w, "boxes");
     vd_json_w_list(w);
-    for (unsigned n = 0; n < score->count; n++) write_box(w, &score->boxes[n]);
+    for (unsigned n = 0; n < score->count; n++) vd_event_box_write(w, &score->boxes[n]);
     vd_json_w_list_end(w);
     vd_json_w_kv_int(w, "preprocess_us", score->preprocess_us);
     vd_json_w_kv_int(w, "run_us", score->run_us);

@@ -121,21 +121,7 @@ static vd_err boxes_json(const vd_event *event, vd_buf *into)
 {
     vd_json_w w = vd_json_writer(into);
     vd_json_w_list(&w);
-    for (unsigned n = 0; n < event->box_count; n++) {
-        const vd_event_box *box = &event->boxes[n];
-        vd_json_w_object(&w);
-        vd_json_w_key(&w, "box");
-        vd_json_w_object(&w);
-        vd_json_w_kv_num(&w, "l", (double)box->box.l, 6);
-        vd_json_w_kv_num(&w, "t", (double)box->box.t, 6);
-        vd_json_w_kv_num(&w, "w", (double)box->box.w, 6);
-        vd_json_w_kv_num(&w, "h", (double)box->box.h, 6);
-        vd_json_w_object_end(&w);
-        vd_json_w_kv_num(&w, "score", box->score, 6);
-        vd_json_w_kv_text(&w, "class", box->class_name);
-        if (box->track) vd_json_w_kv_int(&w, "track", (int64_t)box->track);
-        vd_json_w_object_end(&w);
-    }
+    for (unsigned n = 0; n < event->box_count; n++) vd_event_box_write(&w, &event->boxes[n]);
     vd_json_w_list_end(&w);
     return vd_json_w_end(&w);
 }

@@ -5,6 +5,7 @@ import { api, Failure, whenSignedOut } from "../api/client";
 import { Stream, type Line } from "../api/stream";
 import { useZone } from "../logic/time";
 import { forgetAll, refresh, refreshAll } from "./ask";
+import { makeShown } from "./shown";
 
 export interface Notice {
   id: number;
@@ -31,25 +32,18 @@ let app: App = {
   line: { state: "connecting", heardAt: Date.now() },
   notices: [],
 };
-const shown = new Set<() => void>();
+const shown = makeShown();
 let stream: Stream | undefined;
 
 export function setApp(change: Partial<App>): void {
   app = { ...app, ...change };
-  for (const call of shown) call();
+  shown.tell();
 }
 export function getApp(): App {
   return app;
 }
 export function useApp(): App {
-  const [, redraw] = useState(0);
-  useEffect(() => {
-    const call = () => redraw((n) => n + 1);
-    shown.add(call);
-    return () => {
-      shown.delete(call);
-    };
-  }, []);
+  shown.use();
   return app;
 }
 

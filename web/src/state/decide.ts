@@ -12,7 +12,7 @@ import { api, Failure } from "../api/client";
 import { verdictText } from "../logic/words";
 import { amend, peek, put, refresh } from "./ask";
 import { getApp, notice, setApp } from "./app";
-import { useEffect, useState } from "preact/hooks";
+import { makeShown } from "./shown";
 
 export interface Trouble {
   failure: Failure;
@@ -22,21 +22,9 @@ export interface Trouble {
 
 const guesses = new Map<string, Partial<Incident>>();
 const troubles = new Map<string, Trouble>();
-const shown = new Set<() => void>();
+const shown = makeShown();
 
-function tell(): void {
-  for (const call of shown) call();
-}
-export function useDecisions(): void {
-  const [, redraw] = useState(0);
-  useEffect(() => {
-    const call = () => redraw((n) => n + 1);
-    shown.add(call);
-    return () => {
-      shown.delete(call);
-    };
-  }, []);
-}
+export const useDecisions = shown.use;
 export function guessed<T extends Incident>(one: T): T {
   const guess = guesses.get(one.id);
   return guess ? { ...one, ...guess } : one;
@@ -49,7 +37,7 @@ export function troubleOf(id: string): Trouble | undefined {
 }
 export function dismissTrouble(id: string): void {
   troubles.delete(id);
-  tell();
+  shown.tell();
 }
 
 export function incidentKey(id: string): string {
@@ -107,7 +95,7 @@ async function decide(
   if (guesses.has(before.id)) return false;
   guesses.set(before.id, guess);
   troubles.delete(before.id);
-  tell();
+  shown.tell();
   try {
     const after = await sendLatest(before, send);
     adopt(after, openLists);
@@ -120,7 +108,7 @@ async function decide(
     return false;
   } finally {
     guesses.delete(before.id);
-    tell();
+    shown.tell();
     refresh("incident");
   }
 }
