@@ -131,6 +131,7 @@ static vd_err open_events(agent *a, vd_why *why)
     vd_events_config config = {
         .pre_roll_ms = c->pre_roll_ms,
         .post_roll_ms = c->post_roll_ms,
+        .delay_ms = c->delay_ms,
         .clip_max_ms = c->clip_max_ms,
         .late_ms = c->late_ms,
         .ring_bytes_max = (uint64_t)c->ring_mb * MIB,

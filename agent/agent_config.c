@@ -323,15 +323,36 @@ static vd_err read_rules(const vd_config_node *root, agent_config *c, vd_why *wh
     return VD_OK;
 }
 
+/* A clip begins before its event or after it; after pre_roll and post_roll are read. */
+static vd_err read_delay(const vd_config_node *node, agent_config *c, vd_why *why)
+{
+    const vd_config_node *delay = vd_config_get(node, "delay");
+    vd_err err = vd_config_duration_ms(node, "delay", 0, 60000, &c->delay_ms, why);
+
+    if (err || c->delay_ms == 0) return err;
+    if (!vd_config_get(node, "pre_roll")) c->pre_roll_ms = 0;
+    if (c->pre_roll_ms > 0) {
+        err = vd_config_fail(delay, why, "a clip cannot begin both before and after its event");
+        vd_why_hint(why, "leave 'pre_roll' out, or 'delay'");
+    } else if (c->post_roll_ms == 0) {
+        err = vd_config_fail(delay, why, "an event that is over before 'delay' would have no clip");
+        vd_why_hint(why, "'post_roll' above 0s: how long such a clip is");
+    }
+    return err;
+}
+
 static vd_err read_evidence(const vd_config_node *root, agent_config *c, vd_why *why)
 {
-    static const char *const keys[] = { "pre_roll", "post_roll",      "clip_max",         "late",
-                                        "ring_mb",  "snapshot_width", "snapshot_quality", NULL };
+    static const char *const keys[] = {
+        "pre_roll",       "post_roll",        "delay", "clip_max", "late", "ring_mb",
+        "snapshot_width", "snapshot_quality", NULL
+    };
     const vd_config_node *node;
 
     vd_err err = section(root, "evidence", keys, &node, why);
     if (!err) err = vd_config_duration_ms(node, "pre_roll", 0, 60000, &c->pre_roll_ms, why);
     if (!err) err = vd_config_duration_ms(node, "post_roll", 0, 300000, &c->post_roll_ms, why);
+    if (!err) err = read_delay(node, c, why);
     if (!err) err = vd_config_duration_ms(node, "clip_max", 1000, 600000, &c->clip_max_ms, why);
     if (!err) err = vd_config_duration_ms(node, "late", 0, 10000, &c->late_ms, why);
     if (!err) err = vd_config_int(node, "ring_mb", 1, 1024, &c->ring_mb, why);

@@ -101,7 +101,7 @@ typedef struct {
     const vd_config_node *arming; /* NULL: none */
     bool detections_keep;
     int64_t detections_mb, detections_age_ms;
-    int64_t pre_roll_ms, post_roll_ms, clip_max_ms, late_ms, ring_mb, snapshot_width,
+    int64_t pre_roll_ms, post_roll_ms, delay_ms, clip_max_ms, late_ms, ring_mb, snapshot_width,
         snapshot_quality;
     agent_recording recording; /* of cameras that do not say otherwise */
     agent_integrity integrity; /* likewise */

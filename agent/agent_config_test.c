@@ -47,6 +47,7 @@ VD_TEST(commented_default_says_what_the_program_does_without_it)
     expect_i64(file.detections_age_ms, built_in.detections_age_ms);
     expect_i64(file.pre_roll_ms, built_in.pre_roll_ms);
     expect_i64(file.post_roll_ms, built_in.post_roll_ms);
+    expect_i64(file.delay_ms, built_in.delay_ms);
     expect_i64(file.clip_max_ms, built_in.clip_max_ms);
     expect_i64(file.late_ms, built_in.late_ms);
     expect_i64(file.ring_mb, built_in.ring_mb);

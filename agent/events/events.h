@@ -4,8 +4,11 @@
  * and clips being finished. A clip is cut at the key frame at or before event start - pre-roll,
  * remuxed without transcoding into an MP4 that browsers play and seek in, and closed at event end +
  * post-roll or at clip_max_ms after the start, whatever is first; then the event gets its next
- * revision with the clip. An event that begins while a clip of its camera goes on re-arms that one
- * and shares it, within its clip_max_ms: all of them name the same file, and the first one's id
+ * revision with the clip. With a delay the clip is cut at the key frame at or before event start +
+ * delay instead, goes on for post-roll at least, also when the event is over by then, and
+ * clip_max_ms counts from there. An event that begins while a clip of its camera goes on re-arms
+ * that one and shares it, within its clip_max_ms: all of them name the same file, and the first
+ * one's id
  * (`correlation`) ties them. An event is told when it begins, when it ends, and when its clip is
  * whole; a better picture travels with the next of these. Threads: vd_events_packet runs on the
  * camera's reader thread and never waits for the disk; vd_events_facts on the analysis thread (it
@@ -18,6 +21,7 @@
 
 typedef struct {
     int64_t pre_roll_ms, post_roll_ms, clip_max_ms;
+    int64_t delay_ms;        /* above 0: pre_roll_ms is 0 and post_roll_ms is not */
     int64_t late_ms;         /* an event found this much behind its camera re-arms no clip */
     uint64_t ring_bytes_max; /* per camera */
     int snapshot_width_px;   /* 0: as the picture */
@@ -53,7 +57,7 @@ void vd_events_packet(vd_event_camera *camera, const vd_packet *packet);
 void vd_events_facts(vd_event_camera *camera, const vd_fact *facts, unsigned fact_count,
                      vd_frame *frame, const vd_detections *detections, const vd_vocabulary *words);
 /* Where the camera's tracks are in one picture, before its facts are told: an event's path is kept
- * from its clip's beginning to its end, and travels with the clip. */
+ * from its clip's beginning, or its own, to its end, and travels with the clip. */
 void vd_events_tracks(vd_event_camera *camera, const vd_track *tracks, unsigned count,
                       int64_t utc_us);
 /* Ends open events and clips of all cameras with what is there, waits for the worker. Later calls

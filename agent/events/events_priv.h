@@ -48,9 +48,11 @@ typedef struct {
 
 /* What an open event still gets of its camera's packets, and the way of its track meanwhile.
  *
- * A tap that collects packets is a gate: it opens pre-roll before its event, stays open while that
- * event lasts and post-roll longer, is re-armed by each event that begins meanwhile, and closes at
- * most_us at the latest. The events of one gate share its clip and bear its first event's id. */
+ * A tap that collects packets is a gate: it opens pre-roll before its event or `delay` after it,
+ * stays open while that event lasts and post-roll longer, is re-armed by each event that begins
+ * meanwhile, and closes at most_us at the latest. What counts of an event is its signal, start +
+ * delay: a gate that waits for its own takes those of later events in, too. The events of one gate
+ * share its clip and bear its first event's id. */
 typedef struct tap {
     struct tap *next, *gate; /* gate: whose clip is shared; NULL: this one collects */
     vd_ulid id;              /* of the gate's first event, once the worker knows it */
@@ -58,7 +60,8 @@ typedef struct tap {
     track_path path;
     packet_line line;
     event_stream *stream; /* of the clip; NULL until the first key frame */
-    int64_t from_us, until_us, most_us, last_us;
+    int64_t signal_us, from_us, until_us, most_us, last_us;
+    bool is_waiting;       /* a gate whose signal is still to come */
     int64_t close_mono_us; /* 0: its event goes on */
     bool is_late;          /* told after late_ms: joins a gate, re-arms none */
     bool is_done, has_clip;

@@ -52,6 +52,7 @@ typedef struct {
     pthread_mutex_t lock;
     pthread_cond_t news;
     unsigned told_count, refuse;
+    int64_t delay_ms;
     told told[REVISION_MAX];
 } stage;
 
@@ -178,8 +179,9 @@ static inline void make_frame(stage *s)
 static inline void stage_start(stage *s)
 {
     vd_why why = { 0 };
-    vd_events_config config = { .pre_roll_ms = 2000,
+    vd_events_config config = { .pre_roll_ms = s->delay_ms ? 0 : 2000,
                                 .post_roll_ms = 1000,
+                                .delay_ms = s->delay_ms,
                                 .clip_max_ms = 6000,
                                 .late_ms = 5000,
                                 .ring_bytes_max = 8 << 20,
@@ -192,9 +194,11 @@ static inline void stage_start(stage *s)
     expect_ok(vd_events_add_camera(s->events, "yard-1", &s->camera, &why));
 }
 
-static inline void stage_new(stage *s)
+/* A stage whose clips begin delay_ms after their events; 0: two seconds before. */
+static inline void stage_new_delayed(stage *s, int64_t delay_ms)
 {
-    *s = (stage){ .dir = "/tmp/vedette-events-XXXXXX",
+    *s = (stage){ .delay_ms = delay_ms,
+                  .dir = "/tmp/vedette-events-XXXXXX",
                   .lock = PTHREAD_MUTEX_INITIALIZER,
                   .news = PTHREAD_COND_INITIALIZER,
                   .rule = { .id = "yard-gate",
@@ -212,6 +216,11 @@ static inline void stage_new(stage *s)
     expect_ok(vd_blobs_open(s->blob_dir, &s->blobs, NULL));
     make_frame(s);
     stage_start(s);
+}
+
+static inline void stage_new(stage *s)
+{
+    stage_new_delayed(s, 0);
 }
 
 static inline void stage_done(stage *s)

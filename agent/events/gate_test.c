@@ -98,6 +98,92 @@ VD_TEST(a_late_event_shares_the_clip_and_keeps_it_open_no_longer)
     expect_near(evidence_of(a, "clip")->end_utc_us, START_US + 6400000, 50000);
 }
 
-VD_TEST_MAIN(VD_RUN(events_of_one_gate_share_its_clip_and_the_first_ones_id),
-             VD_RUN(an_event_that_a_gate_cannot_stay_open_for_gets_a_clip_of_its_own),
-             VD_RUN(a_late_event_shares_the_clip_and_keeps_it_open_no_longer))
+// covers: REC-1
+VD_TEST(a_delayed_clip_begins_after_its_event_though_that_is_over)
+{
+    VD_AUTO(stage) s = { 0 };
+    VD_AUTO(film) f = { 0 };
+    stage_new_delayed(&s, 4500);
+    film_make(&f, s.dir, "film.mp4", "-bf 0");
+    feed(&s, &f, -1, 1.5);
+    tell_visit(&s, 1, VD_FACT_BEGIN, 1.0, 1.4, 0.5f);
+    feed(&s, &f, 1.5, 2.5);
+    tell_visit(&s, 1, VD_FACT_END, 1.0, 2.4, 0.5f);
+    expect_told(&s, 2);
+    feed(&s, &f, 2.5, 13);
+    expect_told(&s, 3);
+    const vd_event_evidence *clip = evidence_of(last_of(&s, s.told[0].id), "clip");
+    expect_true(clip != NULL);
+    expect_near(clip->start_utc_us, START_US + 5 * SECOND, 0); /* the key frame before 5.5 */
+    expect_near(clip->end_utc_us, START_US + 6500000, 100000);
+}
+
+// covers: REC-1
+VD_TEST(a_delayed_gate_takes_later_events_in_while_it_waits_and_counts_its_most_from_its_opening)
+{
+    VD_AUTO(stage) s = { 0 };
+    VD_AUTO(film) f = { 0 };
+    stage_new_delayed(&s, 3000);
+    film_make(&f, s.dir, "film.mp4", "-bf 0");
+    feed(&s, &f, -1, 1.5);
+    tell_visit(&s, 1, VD_FACT_BEGIN, 1.0, 1.4, 0.5f); /* opens at 4, at most until 10 */
+    feed(&s, &f, 1.5, 2.5);
+    tell_visit(&s, 2, VD_FACT_BEGIN, 2.0, 2.4, 0.5f);
+    tell_visit(&s, 1, VD_FACT_END, 1.0, 2.4, 0.5f);
+    feed(&s, &f, 2.5, 11.5); /* the second goes on */
+    tell_visit(&s, 2, VD_FACT_END, 2.0, 11.4, 0.5f);
+    feed(&s, &f, 11.5, 13);
+    expect_told(&s, 6);
+    const told *a = last_of(&s, s.told[0].id), *b = other_of(&s, a->id);
+    const vd_event_evidence *clip = evidence_of(a, "clip");
+    expect_true(clip && evidence_of(b, "clip"));
+    expect_str(evidence_of(b, "clip")->digest.hex, clip->digest.hex);
+    expect_correlation(b, a->id);
+    expect_near(clip->start_utc_us, START_US + 4 * SECOND, 0);
+    expect_near(clip->end_utc_us, START_US + 10 * SECOND, 100000);
+}
+
+// covers: REC-1
+VD_TEST(a_delayed_clip_of_an_event_found_after_its_signal_begins_where_it_should)
+{
+    VD_AUTO(stage) s = { 0 };
+    VD_AUTO(film) f = { 0 };
+    stage_new_delayed(&s, 1000);
+    film_make(&f, s.dir, "film.mp4", "-bf 0");
+    feed(&s, &f, -1, 5.5);
+    tell_visit(&s, 1, VD_FACT_BEGIN, 1.2, 5.4, 0.5f);
+    tell_visit(&s, 1, VD_FACT_END, 1.2, 5.5, 0.5f);
+    feed(&s, &f, 5.5, 13);
+    expect_told(&s, 3);
+    const vd_event_evidence *clip = evidence_of(last_of(&s, s.told[0].id), "clip");
+    expect_true(clip != NULL);
+    expect_near(clip->start_utc_us, START_US + 2 * SECOND, 0);
+    expect_near(clip->end_utc_us, START_US + 6500000, 100000);
+}
+
+// covers: REC-1
+VD_TEST(a_camera_that_leaves_before_the_signal_leaves_its_event_without_a_clip)
+{
+    VD_AUTO(stage) s = { 0 };
+    VD_AUTO(film) f = { 0 };
+    stage_new_delayed(&s, 60000);
+    film_make(&f, s.dir, "film.mp4", "-bf 0");
+    feed(&s, &f, -1, 1.5);
+    tell_visit(&s, 1, VD_FACT_BEGIN, 1.0, 1.4, 0.5f);
+    tell_visit(&s, 1, VD_FACT_END, 1.0, 1.5, 0.5f);
+    vd_events_leave_camera(s.camera);
+    vd_events_stop(s.events);
+    expect_told(&s, 2);
+    expect_str(s.told[1].phase, "end");
+    expect_true(evidence_of(&s.told[1], "clip") == NULL);
+}
+
+VD_TEST_MAIN(
+    VD_RUN(events_of_one_gate_share_its_clip_and_the_first_ones_id),
+    VD_RUN(an_event_that_a_gate_cannot_stay_open_for_gets_a_clip_of_its_own),
+    VD_RUN(a_late_event_shares_the_clip_and_keeps_it_open_no_longer),
+    VD_RUN(a_delayed_clip_begins_after_its_event_though_that_is_over),
+    VD_RUN(
+        a_delayed_gate_takes_later_events_in_while_it_waits_and_counts_its_most_from_its_opening),
+    VD_RUN(a_delayed_clip_of_an_event_found_after_its_signal_begins_where_it_should),
+    VD_RUN(a_camera_that_leaves_before_the_signal_leaves_its_event_without_a_clip))

@@ -23,7 +23,7 @@ static int64_t gate_until(const vd_event_camera *camera, const tap *gate)
 static void tap_offer(const vd_event_camera *camera, tap *t, event_packet *packet,
                       uint64_t bytes_max)
 {
-    if (t->gate || t->is_done || (!t->stream && !packet->key)) return;
+    if (t->gate || t->is_done || t->is_waiting || (!t->stream && !packet->key)) return;
     bool over = packet->utc_us > gate_until(camera, t);
     over = over || (t->stream && t->stream != packet->stream);
     bool full = t->line.bytes + packet->len > bytes_max;
@@ -39,20 +39,21 @@ static void tap_offer(const vd_event_camera *camera, tap *t, event_packet *packe
     t->last_us = packet->utc_us;
 }
 
-/* The gate whose clip holds the event's beginning and can be kept open post-roll after it. */
-static tap *open_gate(vd_event_camera *camera, const tap *t, int64_t start_us)
+/* The gate whose clip holds the event's signal and can be kept open post-roll after it. */
+static tap *open_gate(vd_event_camera *camera, const tap *t)
 {
     int64_t least_us = t->is_late ? 0 : camera->events->config.post_roll_ms * 1000;
     for (tap *gate = camera->taps; gate; gate = gate->next) {
-        if (gate->gate || gate->is_done || !gate->stream) continue;
-        if (start_us < gate->from_us || start_us > gate_until(camera, gate)) continue;
-        if (start_us + least_us <= gate->most_us) return gate;
+        if (gate->gate || gate->is_done || (!gate->stream && !gate->is_waiting)) continue;
+        if (t->signal_us < gate->from_us || t->signal_us > gate_until(camera, gate)) continue;
+        if (t->signal_us + least_us <= gate->most_us) return gate;
     }
     return NULL;
 }
 
 static void fill_from_ring(vd_event_camera *camera, tap *t, int64_t from_us)
 {
+    t->is_waiting = false;
     const packet_line *line = &camera->ring.line;
     size_t from = packet_ring_find(&camera->ring, from_us);
     if (from < line->count) t->from_us = packet_line_at(line, from)->utc_us;
@@ -67,16 +68,18 @@ tap *tap_open(vd_event_camera *camera, uint64_t visit, uint64_t track, int64_t s
     if (!t) return NULL;
     t->visit = visit;
     t->track = track;
-    t->until_us = t->most_us = start_us + config->clip_max_ms * 1000;
-    t->from_us = t->last_us = start_us;
-    int64_t from_us = start_us - config->pre_roll_ms * 1000;
+    t->signal_us = start_us + config->delay_ms * 1000;
+    t->until_us = t->most_us = t->signal_us + config->clip_max_ms * 1000;
+    t->from_us = t->last_us = t->signal_us;
+    int64_t from_us = t->signal_us - config->pre_roll_ms * 1000;
     pthread_mutex_lock(&camera->lock);
     const packet_line *line = &camera->ring.line;
     int64_t now_us = line->count ? packet_line_at(line, line->count - 1)->utc_us : seen_us;
     t->is_late = now_us - seen_us > config->late_ms * 1000;
-    t->gate = open_gate(camera, t, start_us);
-    if (!t->gate) fill_from_ring(camera, t, from_us);
-    path_begin(camera, t, from_us);
+    t->gate = open_gate(camera, t);
+    t->is_waiting = !t->gate && from_us > now_us;
+    if (!t->gate && !t->is_waiting) fill_from_ring(camera, t, from_us);
+    path_begin(camera, t, from_us < start_us ? from_us : start_us);
     t->next = camera->taps;
     camera->taps = t;
     pthread_mutex_unlock(&camera->lock);
@@ -115,9 +118,12 @@ tap_news tap_drain(vd_event_camera *camera, tap *t)
     return news;
 }
 
+/* Not before the signal and post-roll: an event may be over before its clip begins. */
 static void limit(const vd_event_camera *camera, tap *t, int64_t until_us)
 {
     tap *gate = gate_of(t);
+    int64_t least_us = t->signal_us + camera->events->config.post_roll_ms * 1000;
+    if (until_us < least_us) until_us = least_us;
     if (until_us < t->until_us) t->until_us = until_us;
     if (gate->last_us > gate_until(camera, gate)) gate->is_done = true;
 }
@@ -192,8 +198,12 @@ void vd_events_packet(vd_event_camera *camera, const vd_packet *packet)
     pthread_mutex_lock(&camera->lock);
     event_packet *copy = camera->stopped ? NULL : packet_ring_add(&camera->ring, packet);
     for (tap *t = copy ? camera->taps : NULL; t; t = t->next) {
+        if (t->is_waiting && copy->utc_us < t->signal_us) continue;
         wake |= !t->is_done && !t->gate;
-        tap_offer(camera, t, copy, camera->events->config.ring_bytes_max);
+        if (t->is_waiting)
+            fill_from_ring(camera, t, t->signal_us); /* which has this packet, too */
+        else
+            tap_offer(camera, t, copy, camera->events->config.ring_bytes_max);
     }
     pthread_mutex_unlock(&camera->lock);
     event_packet_unref(copy);

@@ -90,7 +90,7 @@ export function Clip({
   const video = useRef<HTMLVideoElement>(null);
   const known = useFrameTime(video);
   const [state, set] = useState({ at: 0, long: 0, playing: false, failed: false });
-  const zeroS = Math.max(0, (Date.parse(event.start) - Date.parse(clip.start)) / 1000);
+  const zeroS = (Date.parse(event.start) - Date.parse(clip.start)) / 1000; // below 0: the clip began after it
   const read = () => {
     const el = video.current;
     if (el)
@@ -224,7 +224,7 @@ function Transport({
       </button>
       <div class="scrub">
         <svg class="scrub-mark" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
-          {long > 0 && (
+          {long > 0 && zero >= 0 && (
             <line
               x1={(zero / long) * 100}
               x2={(zero / long) * 100}
