@@ -26,7 +26,8 @@ typedef struct {
 typedef struct {
     bool enabled;
     int64_t after_ms, relearn_ms;
-    unsigned ignore; /* bit of each vd_integrity_kind that is not told */
+    unsigned ignore;    /* bit of each vd_integrity_kind that is not told */
+    char reference[33]; /* another word here: the view is learnt anew */
 } agent_integrity;
 
 typedef struct {

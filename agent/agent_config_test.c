@@ -60,6 +60,7 @@ VD_TEST(commented_default_says_what_the_program_does_without_it)
     expect_i64(file.integrity.after_ms, built_in.integrity.after_ms);
     expect_i64(file.integrity.relearn_ms, built_in.integrity.relearn_ms);
     expect_u64(file.integrity.ignore, built_in.integrity.ignore);
+    expect_str(file.integrity.reference, built_in.integrity.reference);
     expect_i64(file.recording_min_free_gb, built_in.recording_min_free_gb);
     expect_i64(file.recording_fragment_ms, built_in.recording_fragment_ms);
     expect_i64(file.quota_mb, built_in.quota_mb);

@@ -306,6 +306,7 @@ void watch_finish(agent *a);
 vd_err wellness_add(lane *l);
 void wellness_picture(lane *l, vd_frame *frame, vd_camera *camera);
 void wellness_tick(agent *a); /* about once a second */
+void wellness_leave(lane *l); /* ends what is open, keeps the view */
 void wellness_finish(agent *a);
 void wellness_figures(const lane_list *all, vd_metrics *m);
 

@@ -43,9 +43,23 @@ static vd_err read_ignore(const vd_config_node *node, unsigned *ret_ignore, vd_w
     return err;
 }
 
+static vd_err read_reference(const vd_config_node *node, agent_integrity *into, vd_why *why)
+{
+    const char *word = NULL;
+    vd_err err = vd_config_text(node, "reference", &word, why);
+
+    if (err || !word ||
+        vd_slice_to_chars(vd_slice_str(word), into->reference, sizeof into->reference))
+        return err;
+    return vd_config_fail(vd_config_get(node, "reference"), why, "'reference' is longer than %zu",
+                          sizeof into->reference - 1);
+}
+
 vd_err config_integrity_read(const vd_config_node *parent, agent_integrity *into, vd_why *why)
 {
-    static const char *const keys[] = { "enabled", "after", "relearn", "ignore", NULL };
+    static const char *const keys[] = {
+        "enabled", "after", "relearn", "ignore", "reference", NULL
+    };
     const vd_config_node *node = vd_config_get(parent, "integrity");
 
     if (!node) return VD_OK;
@@ -54,5 +68,6 @@ vd_err config_integrity_read(const vd_config_node *parent, agent_integrity *into
     if (!err) err = vd_config_duration_ms(node, "after", 1000, HOUR_MS, &into->after_ms, why);
     if (!err)
         err = vd_config_duration_ms(node, "relearn", 60000, 365 * DAY_MS, &into->relearn_ms, why);
+    if (!err) err = read_reference(node, into, why);
     return err ? err : read_ignore(node, &into->ignore, why);
 }

@@ -24,6 +24,15 @@ VD_TEST(camera_is_looked_after_as_the_section_says_unless_it_says_otherwise)
     expect_i64(config.camera[1].integrity.after_ms, 10000);
     expect_u64(config.camera[1].integrity.ignore,
                1u << VD_INTEGRITY_MOVED | 1u << VD_INTEGRITY_DARK);
+    expect_str(config.camera[1].integrity.reference, "");
+    expect_ok(read_text("cameras: [{id: a, file: a.mp4, integrity: {reference: turned 2}}]\n"
+                        "integrity: {reference: new house}\n",
+                        &config, &why));
+    expect_str(config.integrity.reference, "new house");
+    expect_str(config.camera[0].integrity.reference, "turned 2");
+    expect_err(read_text("integrity: {reference: 012345678901234567890123456789012}", &config,
+                         &why),
+               VD_INVALID);
     expect_err(read_text("integrity: {ignore: [blured]}", &config, &why), VD_INVALID);
     assert_non_null(strstr(why.hint, "blurred"));
 }

@@ -181,7 +181,7 @@ void lane_join(lane *l)
     analysis_end_scene(l);
     l->scene = vd_scene_free(l->scene);
     pthread_rwlock_unlock(&a->model_use);
-    vd_integrity_finish(l->integrity);
+    wellness_leave(l);
     vd_events_leave_camera(l->events);
     l->events = NULL;
     vd_samples_leave(l->sampler);

@@ -1,5 +1,11 @@
-/* wellness.c - is the camera itself well? What integrity finds becomes events of its camera. */
+/* wellness.c - is the camera itself well? What integrity finds becomes events of its camera. How
+ * the camera looks when it is well is kept in state_dir/views/ID.view, so that one that was turned
+ * while we were off is noticed. */
+#include <stdio.h>
+#include <unistd.h>
+
 #include "agent_priv.h"
+#include "vd/file.h"
 
 #define AWAKE_US 5000000 /* every picture is decoded for so long, to tell frozen from still */
 
@@ -24,6 +30,58 @@ static unsigned senseless(const agent_camera *c)
     return c->kind == VD_CAMERA_FILE ? flow : 0;
 }
 
+/* ---- the kept view ---- */
+
+#define VIEW_ENDING ".view"
+
+static void view_path(const agent *a, const char *camera, char into[4096])
+{
+    (void)snprintf(into, 4096, "%s/views/%s" VIEW_ENDING, a->config->state_dir, camera);
+}
+
+/* Another camera, or the same one asked to be learnt anew, has another name here. */
+static bool view_source(const lane *l, vd_buf *into)
+{
+    const agent_camera *c = l->config;
+    return vd_buf_addf(into, "%d\n%s%s%s%s%s\n%s\n%d\n%s", (int)c->kind, c->url, c->onvif, c->file,
+                       c->folder, c->device, c->sub_url, c->streams, c->integrity.reference);
+}
+
+static void keep_view(const lane *l, bool whatever)
+{
+    VD_AUTO(vd_buf) source = VD_BUF(16384);
+    VD_AUTO(vd_buf) bytes = VD_BUF(VD_INTEGRITY_VIEW_BYTES);
+    vd_why why = { 0 };
+    char path[4096];
+
+    if (!l->integrity || !view_source(l, &source) ||
+        vd_integrity_view_print(l->integrity, whatever, source.data, &bytes))
+        return;
+    (void)snprintf(path, sizeof path, "%s/views", l->agent->config->state_dir);
+    vd_err err = vd_dir_make(path, 0750, &why);
+    view_path(l->agent, l->config->id, path);
+    if (!err) err = vd_file_save(path, 0640, vd_buf_slice(&bytes), &why);
+    if (err)
+        vd_log_why(VD_LOG_WARN, "camera.view.unkept", "the camera's view could not be kept", &why,
+                   "camera", l->config->id, NULL);
+}
+
+static void read_view(const lane *l)
+{
+    VD_AUTO(vd_buf) source = VD_BUF(16384);
+    VD_AUTO(vd_buf) bytes = VD_BUF(VD_INTEGRITY_VIEW_BYTES);
+    vd_why why = { 0 };
+    char path[4096];
+
+    view_path(l->agent, l->config->id, path);
+    if (access(path, F_OK) != 0 || !view_source(l, &source)) return;
+    vd_err err = vd_file_load(path, &bytes, &why);
+    if (!err) err = vd_integrity_view_read(l->integrity, vd_buf_slice(&bytes), source.data, &why);
+    if (err)
+        vd_log_why(err == VD_ABSENT ? VD_LOG_INFO : VD_LOG_WARN, "camera.view.anew",
+                   "the camera's view is learnt anew", &why, "camera", l->config->id, NULL);
+}
+
 vd_err wellness_add(lane *l)
 {
     const agent_integrity *c = &l->config->integrity;
@@ -32,7 +90,15 @@ vd_err wellness_add(lane *l)
                                          .ignore = c->ignore | senseless(l->config) };
     const vd_integrity_sink sink = { .ctx = l, .fact = found };
 
-    return c->enabled ? vd_integrity_new(&config, &sink, &l->integrity) : VD_OK;
+    vd_err err = c->enabled ? vd_integrity_new(&config, &sink, &l->integrity) : VD_OK;
+    if (!err && l->integrity) read_view(l);
+    return err;
+}
+
+void wellness_leave(lane *l)
+{
+    vd_integrity_finish(l->integrity);
+    keep_view(l, true);
 }
 
 void wellness_picture(lane *l, vd_frame *frame, vd_camera *camera)
@@ -44,13 +110,16 @@ void wellness_picture(lane *l, vd_frame *frame, vd_camera *camera)
 void wellness_tick(agent *a)
 {
     VD_AUTO(lane_list) all = agent_lanes(a);
-    for (unsigned i = 0; i < all.count; i++) vd_integrity_tick(all.lane[i]->integrity);
+    for (unsigned i = 0; i < all.count; i++) {
+        vd_integrity_tick(all.lane[i]->integrity);
+        keep_view(all.lane[i], false);
+    }
 }
 
 void wellness_finish(agent *a)
 {
     VD_AUTO(lane_list) all = agent_lanes(a);
-    for (unsigned i = 0; i < all.count; i++) vd_integrity_finish(all.lane[i]->integrity);
+    for (unsigned i = 0; i < all.count; i++) wellness_leave(all.lane[i]);
 }
 
 static void one_family(const lane_list *all, vd_metrics *m, bool times)

@@ -9,19 +9,18 @@
 #include "integrity_priv.h"
 #include "vd/blob.h"
 
-#define LOOK_EVERY_US  240000
-#define GAP_US         10000000 /* no picture for so long: what was nearly true begins anew */
-#define LEARN_PICTURES 20       /* before a reference counts */
-#define LEARN_SLOW     2e9      /* microseconds: it follows the light of the day */
-#define LEAST_BLOCKS   4        /* with structure; fewer cannot tell a moved view */
-#define PAIR_US        700000   /* pictures further apart do not tell frozen from still */
-#define PAIRS          16
-#define PAIRS_MASK     0xffffu
-#define PAIRS_EQUAL    10
-#define STILL_MEAN     0.5 /* light; an encoder's own noise is less */
-#define STILL_MOST     6.0
-#define PICTURE_TICKS  3 /* a BEGIN waits so long for its picture */
-#define USUAL_LEAST    4 /* windows, key pictures before there is a usual */
+#define LOOK_EVERY_US 240000
+#define GAP_US        10000000   /* no picture for so long: what was nearly true begins anew */
+#define LEAST_BLOCKS  4          /* with structure; fewer cannot tell a moved view */
+#define KEEP_US       3600000000 /* a reference that follows the light is kept so often */
+#define PAIR_US       700000     /* pictures further apart do not tell frozen from still */
+#define PAIRS         16
+#define PAIRS_MASK    0xffffu
+#define PAIRS_EQUAL   10
+#define STILL_MEAN    0.5 /* light; an encoder's own noise is less */
+#define STILL_MOST    6.0
+#define PICTURE_TICKS 3 /* a BEGIN waits so long for its picture */
+#define USUAL_LEAST   4 /* windows, key pictures before there is a usual */
 
 typedef struct {
     int64_t since_us; /* true without a break since then; 0: it is not */
@@ -44,8 +43,12 @@ struct vd_integrity {
     vd_vocabulary *words;
     finding of[VD_INTEGRITY_KINDS];
     uint64_t visits;
-    view now, reference, anchor;
-    unsigned learnt;
+    view now;
+    face faces[FACES];
+    face_kind kind;           /* of what is seen now */
+    unsigned known;           /* bit of each face that was known when it was kept last */
+    int64_t kept_us;          /* when that was, by the pictures; 0: not yet */
+    float anchor[VIEW_CELLS]; /* light */
     int64_t looked_us, anchor_us;
     uint64_t bits[PAIRS]; /* of the last pictures, circular */
     unsigned next_bits;
@@ -153,18 +156,10 @@ static void find(vd_integrity *me, vd_integrity_kind kind, bool is_true, int64_t
 
 /* ---- pictures ---- */
 
+/* All of it: who turned the camera by day has turned it for the night. */
 static void forget_view(vd_integrity *me)
 {
-    me->learnt = 0;
-}
-
-static void learn(vd_integrity *me, int64_t passed_us)
-{
-    double first = 1.0 / (me->learnt + 1), slow = (double)passed_us / LEARN_SLOW;
-    if (!me->learnt) me->reference = me->now;
-    view_learn(&me->reference, &me->now,
-               me->learnt < LEARN_PICTURES && first > slow ? first : fmin(slow, 1));
-    if (me->learnt < LEARN_PICTURES) me->learnt++;
+    for (unsigned i = 0; i < FACES; i++) me->faces[i].learnt = 0;
 }
 
 typedef struct {
@@ -188,17 +183,39 @@ static bool any_view(const conditions *c)
     return false;
 }
 
-static void judge_view(const vd_integrity *me, conditions *c)
+/* The first sight of a face: all that can be said is whether it is the other one's view. Light and
+ * structure may be wholly other. */
+static void judge_stranger(const vd_integrity *me, const face *other, conditions *c)
 {
-    if (any_view(c) || me->learnt < LEARN_PICTURES) return;
-    view_match m = view_compare(&me->reference, &me->now);
-    bool soft = me->now.sharpness < 0.3 * me->reference.sharpness;
+    if (view_same(other->view.tone, me->now.tone)) return;
+    view_match m = view_compare(&other->view, &me->now);
+    if (m.blocks < LEAST_BLOCKS) return;
+    c->is[VD_INTEGRITY_COVERED] = m.lost >= 0.6 && m.matched <= 0.4;
+    c->is[VD_INTEGRITY_MOVED] = !c->is[VD_INTEGRITY_COVERED];
+}
+
+static void judge_known(const vd_integrity *me, const view *reference, conditions *c)
+{
+    view_match m = view_compare(reference, &me->now);
+    bool soft = me->now.sharpness < 0.3 * reference->sharpness;
     if (soft && m.tone >= 0.7) {
         c->is[VD_INTEGRITY_BLURRED] = true;
     } else if (m.blocks >= LEAST_BLOCKS) {
         c->is[VD_INTEGRITY_COVERED] = m.lost >= 0.6 && m.matched <= 0.4;
-        c->is[VD_INTEGRITY_MOVED] = !c->is[VD_INTEGRITY_COVERED] && m.matched <= 0.25;
+        c->is[VD_INTEGRITY_MOVED] = !c->is[VD_INTEGRITY_COVERED] && m.matched <= 0.25 &&
+                                    !view_same(reference->tone, me->now.tone);
     }
+}
+
+static void judge_view(vd_integrity *me, conditions *c)
+{
+    me->kind = face_of(&me->now, me->kind);
+    const face *mine = &me->faces[me->kind], *other = &me->faces[FACES - 1 - me->kind];
+    if (any_view(c)) return;
+    if (face_known(mine))
+        judge_known(me, &mine->view, c);
+    else if (face_known(other))
+        judge_stranger(me, other, c);
 }
 
 /* Whether it is one of the last pictures to the bit: an encoder that gets one picture over and over
@@ -216,9 +233,9 @@ static bool judge_frozen(vd_integrity *me, int64_t utc_us, int64_t passed_us)
 {
     double mean, most;
     bool seen = seen_before(me);
-    view_change(&me->anchor, &me->now, &mean, &most);
+    view_change(me->anchor, &me->now, &mean, &most);
     if (!me->anchor_us || utc_us < me->anchor_us || mean > STILL_MEAN || most > STILL_MOST) {
-        me->anchor = me->now;
+        memcpy(me->anchor, me->now.tone, sizeof me->anchor);
         me->anchor_us = utc_us;
         me->pairs = 0;
         me->equal = 0;
@@ -239,8 +256,43 @@ static void keep_reference(vd_integrity *me, const conditions *c, int64_t utc_us
         if (f->since_us && utc_us - f->since_us > longest_us) longest_us = utc_us - f->since_us;
     }
     if (longest_us > me->config.relearn_ms * 1000) forget_view(me);
-    if (!any_view(c)) learn(me, passed_us);
+    if (!any_view(c)) face_learn(&me->faces[me->kind], &me->now, passed_us);
 }
+
+/* ---- the reference, as it is kept ---- */
+
+static unsigned known_faces(const vd_integrity *me)
+{
+    unsigned known = 0;
+    for (unsigned i = 0; i < FACES; i++) known |= (unsigned)face_known(&me->faces[i]) << i;
+    return known;
+}
+
+vd_err vd_integrity_view_print(vd_integrity *me, bool whatever, const char *source, vd_buf *into)
+{
+    pthread_mutex_lock(&me->lock);
+    unsigned known = known_faces(me);
+    int64_t passed_us = me->looked_us - me->kept_us;
+    bool due = known && (known != me->known || passed_us < 0 || whatever || passed_us > KEEP_US);
+    vd_err err = due ? faces_print(me->faces, source, into) : VD_ABSENT;
+    if (!err) {
+        me->known = known;
+        me->kept_us = me->looked_us;
+    }
+    pthread_mutex_unlock(&me->lock);
+    return err;
+}
+
+vd_err vd_integrity_view_read(vd_integrity *me, vd_slice bytes, const char *source, vd_why *why)
+{
+    pthread_mutex_lock(&me->lock);
+    vd_err err = faces_read(bytes, source, me->faces, why);
+    me->known = known_faces(me);
+    pthread_mutex_unlock(&me->lock);
+    return err;
+}
+
+/* ---- each picture ---- */
 
 /* A view that cannot be seen says nothing of the rest. */
 static void look(vd_integrity *me, vd_frame *frame, int64_t utc_us)

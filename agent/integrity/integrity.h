@@ -3,8 +3,10 @@
  *
  * Pure computation over pictures (about four a second are looked at) and packets, on the times that
  * they bear: no clock, no I/O. What is true for `after_ms` is raised, with its start at the first
- * sign; what is untrue for a third of that is over. A grey picture of 160 x 90 cells is kept as the
- * reference of the view; it learns slowly, and not at all while the view is in doubt.
+ * sign; what is untrue for a third of that is over. Grey pictures of 160 x 90 cells are the
+ * reference of the view, one by day and one by night (without colour: infrared); they learn slowly,
+ * and not at all while the view is in doubt. Who keeps the reference (_view_print) and gives it
+ * back after a restart (_view_read) has a camera that was turned meanwhile told.
  *
  * The thresholds are our own, set between what footage shows (tests beside this file measure it)
  * and what the camera simulator's faults show:
@@ -16,7 +18,8 @@
  * - blurred: less than 0.3 of the reference's sharpness (by contrast) while the light is spread as
  *   before; noise of night or rain makes a picture sharper, never less sharp
  * - moved: of the parts with structure at most a quarter still look like the reference, by edges
- * and not by light; people, lorries and shadows leave more
+ * and not by light (people, lorries and shadows leave more), and the ways its edges run do not say
+ * that it is the same view in another light; at the first sight of a night by the latter alone
  * - frozen: for twice after_ms nothing changes and most pictures are one of those before to the
  * bit; even a still scene has a sensor's noise
  * - slow: less than 0.25 of the usual pictures a second; a night's long exposure halves it
@@ -68,6 +71,15 @@ void vd_integrity_packet(vd_integrity *integrity, const vd_packet *packet);
 void vd_integrity_tick(vd_integrity *integrity);
 /* Ends what is open: the camera goes. */
 void vd_integrity_finish(vd_integrity *integrity);
+/* The reference, to be kept, when there is something new to keep: a face was learnt, an hour has
+ * passed, or `whatever` (at the end). VD_ABSENT: nothing. `source` says what camera it is of. */
+#define VD_INTEGRITY_VIEW_BYTES 65536
+VD_MUST_USE vd_err vd_integrity_view_print(vd_integrity *integrity, bool whatever,
+                                           const char *source, vd_buf *into);
+/* Before the first picture. VD_ABSENT: of another source; VD_CORRUPT: no such bytes; it is learnt
+ * anew then. */
+VD_MUST_USE vd_err vd_integrity_view_read(vd_integrity *integrity, vd_slice bytes,
+                                          const char *source, vd_why *why);
 /* Whether it is raised now, and how often it was. */
 bool vd_integrity_state(vd_integrity *integrity, vd_integrity_kind kind, uint64_t *ret_times);
 #endif

@@ -28,7 +28,7 @@ typedef struct {
     unsigned random;
     int noise;
     int32_t skew_ms;
-    bool wants_all;
+    bool wants_all, grey; /* grey: as an infrared camera's pictures are */
 } desk;
 
 static unsigned dice(unsigned *state)
@@ -96,10 +96,11 @@ VD_AUTO_DEFINE(desk, desk_done)
 
 static void show(desk *d)
 {
-    static const uint8_t grey[W / 2 * H / 2] = { 128 };
+    static uint8_t colour[W / 2 * H / 2];
+    memset(colour, d->grey ? 128 : 140, sizeof colour);
     const vd_picture picture = { .width_px = W,
                                  .height_px = H,
-                                 .plane = { d->shown->light, grey, grey },
+                                 .plane = { d->shown->light, colour, colour },
                                  .stride = { W, W / 2, W / 2 },
                                  .full_range = true,
                                  .camera_skew_ms = d->skew_ms,
@@ -201,10 +202,57 @@ static void go_blurred(const desk *d, scenery *s)
             s->light[y * W + x] = (uint8_t)(sum / (4 * R + 2));
         }
 }
+/* Leaves turn white, what was light turns dark, a lamp beside the lens lights the middle. */
+static void go_infrared(const desk *d, scenery *s)
+{
+    (void)d;
+    for (unsigned i = 0; i < W * H; i++) {
+        int x = (int)(i % W) - W / 2, y = (int)(i / W) - H / 2, light = s->light[i];
+        int shown = light < 90 ? 200 - light : light < 150 ? 60 + light / 4 : 240 - light / 2;
+        s->light[i] = (uint8_t)(20 + shown * 60000 / (100000 + x * x + y * y * 3));
+    }
+}
+static void go_moved_infrared(const desk *d, scenery *s)
+{
+    go_moved(d, s);
+    go_infrared(d, s);
+}
 static void walk(const desk *d, scenery *s) /* somebody large crosses the view, up and down */
 {
     unsigned at = (unsigned)((d->now_us - START) / (20 * MS)) % (W - 80);
     for (unsigned y = H / 3; y < H; y++) memset(&s->light[y * W + at], 30, 80);
+}
+
+/* covers: CAM-6 */
+VD_TEST(switch_to_infrared_and_back_is_no_move)
+{
+    VD_AUTO(desk) d;
+    desk_new(&d);
+    run(&d, 15000, NULL);
+    for (unsigned i = 0; i < 2; i++) {
+        d.grey = true;
+        d.noise = 12;
+        run(&d, 20000, go_infrared);
+        d.grey = false;
+        d.noise = 3;
+        run(&d, 15000, NULL);
+    }
+    expect_u64(begun_in_all(&d), 0);
+}
+
+/* covers: CAM-6 */
+VD_TEST(camera_that_is_turned_in_either_light_or_just_before_the_switch_has_moved)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        VD_AUTO(desk) d;
+        desk_new(&d);
+        run(&d, 10000, NULL);
+        d.grey = i != 1;
+        if (i == 0) run(&d, 10000, go_infrared); /* the night is known */
+        run(&d, 15000, d.grey ? go_moved_infrared : go_moved);
+        expect_u64(d.begun[VD_INTEGRITY_MOVED], 1);
+        expect_u64(begun_in_all(&d), 1);
+    }
 }
 
 typedef struct {
@@ -424,6 +472,8 @@ VD_TEST(key_pictures_that_shrink_to_nothing_are_told)
 }
 
 VD_TEST_MAIN(VD_RUN(each_fault_of_the_view_is_one_event_with_begin_end_and_picture),
+             VD_RUN(switch_to_infrared_and_back_is_no_move),
+             VD_RUN(camera_that_is_turned_in_either_light_or_just_before_the_switch_has_moved),
              VD_RUN(what_is_shorter_than_after_is_nothing),
              VD_RUN(a_moment_of_good_pictures_does_not_end_it),
              VD_RUN(night_noise_sun_people_and_a_parked_lorry_are_nothing),

@@ -61,6 +61,19 @@ static void take_edges(const float *tone, float *edge)
         }
 }
 
+/* Every eighth line is enough. */
+static double take_colour(const vd_picture *p)
+{
+    int64_t sum = 0, count = 0;
+    for (int plane = 1; plane <= 2; plane++)
+        for (int y = 0; y < p->height_px / 2; y += 8) {
+            const uint8_t *line = p->plane[plane] + (ptrdiff_t)y * p->stride[plane];
+            for (int x = 0; x < p->width_px / 2; x += 2) sum += abs(line[x] - 128);
+            count += (p->width_px / 2 + 1) / 2;
+        }
+    return count ? (double)sum / (double)count : 0;
+}
+
 static uint64_t take_bits(const vd_picture *p)
 {
     uint64_t hash = 1469598103934665603u;
@@ -77,11 +90,17 @@ static uint64_t take_bits(const vd_picture *p)
     return hash;
 }
 
+void view_edges(view *v)
+{
+    take_edges(v->tone, v->edge);
+}
+
 void view_take(const vd_frame *frame, view *into)
 {
     const vd_picture *p = vd_frame_picture(frame);
     take_light(p, into->tone);
-    take_edges(into->tone, into->edge);
+    view_edges(into);
+    into->colour = take_colour(p);
     /* Half the light has a quarter of the edges' variance: that alone is no blur. */
     vd_look look = vd_frame_look(frame);
     into->sharpness = look.sharpness / (look.contrast * look.contrast + 1);
@@ -158,11 +177,11 @@ view_match view_compare(const view *reference, const view *now)
     return m;
 }
 
-void view_change(const view *before, const view *now, double *ret_mean, double *ret_most)
+void view_change(const float *before, const view *now, double *ret_mean, double *ret_most)
 {
     double sum = 0, most = 0;
     for (unsigned i = 0; i < VIEW_CELLS; i++) {
-        double change = fabs((double)now->tone[i] - (double)before->tone[i]);
+        double change = fabs((double)now->tone[i] - (double)before[i]);
         sum += change;
         if (change > most) most = change;
     }

@@ -122,19 +122,25 @@ VD_TEST(each_fault_of_the_simulator_begins_and_ends_one_finding)
     sim_stop(&server);
 }
 
-static void expect_quiet(const char *path)
+/* Plays the file, whose pictures are all looked at; says what began. */
+static void play(const char *path, scene *on)
 {
-    scene on;
     const vd_camera_config config = { .id = "yard",
                                       .kind = VD_CAMERA_FILE,
                                       .url = path,
                                       .pace = VD_PACE_FAST,
                                       .decode = VD_DECODE_ALL };
-    scene_open(&on, &config, 2000);
-    expect_true(watch_for(&on.watch, state_is, VD_CAMERA_ENDED));
-    print_message("# %s: %llu pictures\n", path, (unsigned long long)on.watch.pictures);
-    scene_close(&on);
-    expect_true(on.watch.pictures > 40);
+    scene_open(on, &config, 2000);
+    expect_true(watch_for(&on->watch, state_is, VD_CAMERA_ENDED));
+    print_message("# %s: %llu pictures\n", path, (unsigned long long)on->watch.pictures);
+    scene_close(on);
+    expect_true(on->watch.pictures > 40);
+}
+
+static void expect_quiet(const char *path)
+{
+    scene on;
+    play(path, &on);
     expect_u64(begun_in_all(&on), 0);
 }
 
@@ -165,6 +171,61 @@ VD_TEST(night_and_rain_on_the_same_footage_raise_nothing)
     expect_quiet(path);
 }
 
+/* What infrared makes of footage: grey, other contrasts (some turned round), a lamp's own light, a
+ * sensor's noise. */
+static const char *const infrared[] = {
+    "hue=s=0,eq=gamma=0.6:contrast=0.8,vignette=PI/3,noise=c0s=20:c0f=t",
+    "hue=s=0,curves=all=0/0.55 0.35/0.25 0.6/0.45 1/0.9,vignette=PI/3,noise=c0s=20:c0f=t",
+    "hue=s=0,negate,vignette=PI/3.5,noise=c0s=16:c0f=t",
+};
+#define VIEW   "crop=iw*0.8:ih*0.8:0:0,scale=640:360"
+#define TURNED "crop=iw*0.8:ih*0.8:iw*0.15:ih*0.1,scale=640:360"
+
+/* Six seconds by day, then six by night, then four by day again. */
+static bool make_evening(const char *path, const char *source, const char *night, const char *view)
+{
+    VD_AUTO(vd_buf) graph = VD_BUF(8192);
+    return vd_buf_addf(&graph,
+                       "movie=%s:loop=0,setpts=N/10/TB,fps=10,split=3[a][b][c];"
+                       "[a]" VIEW ",trim=end=6,setpts=PTS-STARTPTS[d];"
+                       "[b]%s,%s,trim=start=6:end=12,setpts=PTS-STARTPTS[n];"
+                       "[c]" VIEW ",trim=start=12:end=16,setpts=PTS-STARTPTS[m];"
+                       "[d][n][m]concat=n=3",
+                       source, view, night) &&
+           make_video(path, graph.data, "-t 16 -c:v libx264 -preset ultrafast -pix_fmt yuv420p");
+}
+
+static void evenings(const char *source, unsigned number, unsigned count)
+{
+    char path[64];
+    scene on;
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(path, sizeof path, "%s/evening-%u-%u.mp4", folder, number, i);
+        expect_true(make_evening(path, source, infrared[i], VIEW));
+        expect_quiet(path);
+    }
+    snprintf(path, sizeof path, "%s/turned-%u.mp4", folder, number);
+    expect_true(make_evening(path, source, infrared[1], TURNED));
+    play(path, &on);
+    expect_u64(on.begun[VD_INTEGRITY_MOVED], 1);
+    expect_u64(on.ended[VD_INTEGRITY_MOVED], 1); /* it is turned back by day */
+    expect_u64(begun_in_all(&on), 1);
+}
+
+/* covers: CAM-6 */
+VD_TEST(infrared_is_no_move_and_a_move_by_infrared_is_one)
+{
+    static const char *const kit_films[] = { "bottle-detection.mp4",
+                                             "one-by-one-person-detection.mp4" };
+    char source[256];
+    const char *kit = getenv("VEDETTE_KIT");
+    evenings("/usr/share/doc/opencv-doc/examples/data/vtest.avi", 0, VD_COUNT_OF(infrared));
+    for (unsigned i = 0; kit && i < VD_COUNT_OF(kit_films); i++) {
+        snprintf(source, sizeof source, "%s/video/%s", kit, kit_films[i]);
+        evenings(source, i + 1, 1);
+    }
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -191,6 +252,7 @@ int main(void)
         cmocka_unit_test(each_fault_of_the_simulator_begins_and_ends_one_finding),
         cmocka_unit_test(footage_of_people_raises_nothing),
         cmocka_unit_test(night_and_rain_on_the_same_footage_raise_nothing),
+        cmocka_unit_test(infrared_is_no_move_and_a_move_by_infrared_is_one),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
