@@ -2,93 +2,33 @@
 // back, and ranges of the continuous recording.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import fs from 'node:fs';
-import https from 'node:https';
-import os from 'node:os';
-import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { answerFaults, operations, unseen } from './contract.mjs';
-import { PROGRAM, Program, freePort, until } from './house.mjs';
+import { unseen } from './contract.mjs';
+import { PROGRAM, sha256, until } from './house.mjs';
+import { LoneHub } from './lone-hub.mjs';
 import { smallModel } from './small_model.mjs';
 
-const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 const NOBODY = '01J00000000000000000000000';
-const called = new Map();
 const it = {};
-let folder, port, hub, agent, ca;
+let hub, folder, agent;
 
 before(async () => {
-  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'vedette-media-'));
-  port = { https: await freePort(), mqtt: await freePort() };
-  fs.writeFileSync(path.join(folder, 'hub.yaml'), `
-state_dir: ${folder}/hub
-https: { address: 127.0.0.1, port: ${port.https} }
-mqtt: { address: 127.0.0.1, port: ${port.mqtt} }
-web_dir: ""
-`);
-  hub = new Program('hub', PROGRAM.hub, ['--config', `${folder}/hub.yaml`], folder).start();
-  await hub.says(/hub\.ready/);
-  ca = fs.readFileSync(`${folder}/hub/tls/ca.pem`);
-  it.password = hub.text.match(/first administrator: admin, password: (\S+)/)[1];
-  it.admin = await tokenOf('admin', it.password);
-  await request('POST', '/api/v1/users', { json: { name: 'vera', role: 'viewer', password: 'vera-secret-1' } });
-  it.vera = await tokenOf('vera', 'vera-secret-1');
+  hub = await LoneHub.start('media');
+  folder = hub.folder;
+  it.vera = await hub.person('vera', 'viewer');
   await startAgent();
 });
 
-after(async () => {
-  for (const program of [agent, hub]) {
-    if (program?.running) program.child.kill('SIGTERM');
-    await program?.ended;
-  }
-  if (folder && !process.env.VEDETTE_KEEP) fs.rmSync(folder, { recursive: true, force: true });
-});
+after(() => hub?.stop());
 
-async function tokenOf(name, password) {
-  return (await request('POST', '/api/v1/session', { json: { name, password, token: true }, token: null })).json.token;
-}
-
-function request(method, target, { json, token = it.admin } = {}) {
-  const bytes = json && Buffer.from(JSON.stringify(json));
-  const headers = { ...(bytes && { 'content-type': 'application/json', 'content-length': bytes.length }), ...(token && { authorization: `Bearer ${token}` }) };
-  return new Promise((resolve, reject) => {
-    const asked = https.request({ host: 'localhost', port: port.https, path: target, method, ca, headers, agent: false }, (answer) => {
-      const parts = [];
-      answer.on('data', (part) => parts.push(part));
-      answer.on('end', () => {
-        const content = Buffer.concat(parts);
-        const isJson = /json/.test(answer.headers['content-type'] ?? '') && content.length;
-        resolve({ status: answer.statusCode, headers: answer.headers, bytes: content, json: isJson ? JSON.parse(content) : undefined });
-      });
-    });
-    asked.on('error', reject);
-    asked.end(bytes);
-  });
-}
-
-async function ask(id, status, { at = {}, ...rest } = {}) {
-  const operation = operations.find((one) => one.id === id);
-  const target = operation.template.replace(/\{(\w+)\}/g, (all, name) => encodeURIComponent(at[name]));
-  const answer = await request(operation.method, target, rest);
-  assert.equal(answer.status, status, `${id}: ${answer.bytes.toString().slice(0, 300)}`);
-  assert.deepEqual(answerFaults(operation, answer), []);
-  called.set(id, (called.get(id) ?? new Set()).add(status));
-  return answer.json;
-}
+const request = (...of) => hub.request(...of);
+const ask = async (...of) => (await hub.ask(...of)).json;
 
 // One camera that is recorded, with something in its zone for ever; no evidence of it is worth sending.
 async function startAgent() {
-  await request('POST', '/api/v1/devices', { json: { id: 'dock' } });
-  const { connection_string: secret } = (await request('GET', '/api/v1/devices/dock/connection-string')).json;
-  fs.writeFileSync(`${folder}/dock.connection`, `${secret}\n`, { mode: 0o600 });
-  const model = smallModel({ name: 'own', scores: [0.5, 0.1] });
-  fs.writeFileSync(`${folder}/own.onnx`, model.onnx);
-  fs.writeFileSync(`${folder}/own.model.yaml`, model.descriptor);
   execFileSync('ffmpeg', ['-v', 'error', '-f', 'lavfi', '-i', 'testsrc2=size=160x120:rate=10:duration=6', '-c:v', 'libx264', '-preset', 'ultrafast', '-g', '10', `${folder}/film.mp4`]);
-  fs.writeFileSync(`${folder}/agent.yaml`, `
-state_dir: ${folder}/agent
-hub: { connection_string_file: ${folder}/dock.connection, ca_file: ${folder}/hub/tls/ca.pem, https_port: ${port.https} }
+  agent = await hub.startAgent('dock', smallModel({ name: 'own', scores: [0.5, 0.1] }), `
 model: { path: ${folder}/own.onnx, threads: 1 }
 cameras: [{ id: film, file: ${folder}/film.mp4, recording: { enabled: true } }]
 rules: [{ id: all, kind: zone, zone: all, points: [[0, 0], [1, 0], [1, 1], [0, 1]], classes: [person], score_min: 0.35, dwell: 100ms, severity: medium }]
@@ -96,8 +36,6 @@ evidence: { pre_roll: 1s, post_roll: 1s, clip_max: 2s }
 recording: { fragment: 1s, min_free_gb: 0 }
 upload: { severity_min: high }
 `);
-  agent = new Program('agent', PROGRAM.agent, ['--config', `${folder}/agent.yaml`], folder, { VEDETTE_CAMERA_CHILD: PROGRAM.camera }).start();
-  await agent.says(/agent\.ready/);
 }
 
 const evidenceOf = async () => {
@@ -162,8 +100,8 @@ test('what was never recorded is told, and vedette media get brings what was', a
   assert.match(media.why, /nothing is recorded/);
   const env = { ...process.env, VEDETTE_CLI_CONFIG: `${folder}/cli.yaml` };
   const cli = (...args) => execFileSync(PROGRAM.cli, args, { encoding: 'utf8', env });
-  fs.writeFileSync(`${folder}/password`, `${it.password}\n`, { mode: 0o600 });
-  cli('login', '--hub', `https://localhost:${port.https}`, '--ca', `${folder}/hub/tls/ca.pem`, '--user', 'admin', '--password-file', `${folder}/password`);
+  fs.writeFileSync(`${folder}/password`, `${hub.password}\n`, { mode: 0o600 });
+  cli('login', '--hub', `https://localhost:${hub.port.https}`, '--ca', `${hub.state}/tls/ca.pem`, '--user', 'admin', '--password-file', `${folder}/password`);
   const to = Date.now();
   cli('media', 'get', 'dock', 'film', new Date(to - 1000).toISOString(), new Date(to).toISOString(), '--out', `${folder}/cli.mp4`);
   assert.match(execFileSync('ffprobe', ['-v', 'error', '-show_entries', 'stream=codec_name', '-of', 'csv=p=0', `${folder}/cli.mp4`], { encoding: 'utf8' }), /h264/);
@@ -179,5 +117,5 @@ test('a device that is away is told, and no word of the contract is left out', a
   const range = { from: new Date(Date.now() - 2000).toISOString(), to: new Date().toISOString() };
   await ask('askMedia', 504, { at: { device: 'dock', camera: 'film' }, json: range });
   await ask('askEvidence', 504, { at: { digest: snapshot.digest } });
-  assert.deepEqual(unseen(['media'], called), []);
+  assert.deepEqual(unseen(['media'], hub.called), []);
 });

@@ -2,94 +2,43 @@
 // implementation of Ed25519 than the hub's; every answer is compared with the contract.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { createHash, createHmac, createPublicKey, verify } from 'node:crypto';
+import { createHmac, createPublicKey, verify } from 'node:crypto';
 import fs from 'node:fs';
-import https from 'node:https';
-import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { crc32, deflateSync } from 'node:zlib';
 import mqtt from 'mqtt';
-import { answerFaults, operations, unseen } from './contract.mjs';
-import { PROGRAM, Program, ROOT, freePort, until } from './house.mjs';
+import { unseen } from './contract.mjs';
+import { PROGRAM, ROOT, sha256, until } from './house.mjs';
+import { LoneHub } from './lone-hub.mjs';
 import { SIDE, smallModel } from './small_model.mjs';
 
-const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
-const called = new Map();
 const it = {};
-let folder, port, hub, ca;
+let hub, folder;
 
 before(async () => {
-  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'vedette-models-'));
-  port = { https: await freePort(), mqtt: await freePort() };
-  fs.writeFileSync(path.join(folder, 'hub.yaml'), `
-state_dir: ${folder}/state
-https: { address: 127.0.0.1, port: ${port.https} }
-mqtt: { address: 127.0.0.1, port: ${port.mqtt} }
-web_dir: ""
-models_dir: ${folder}/brought
-`);
+  hub = await LoneHub.start('models', bringModels);
+  folder = hub.folder;
+  it.admin = hub.admin;
+  for (const [name, role] of [['olga', 'operator'], ['vera', 'viewer']]) it[name] = await hub.person(name, role);
+});
+
+// The hub's folder of models: one that can be registered, and one whose weights are not there.
+function bringModels(folder) {
   const brought = smallModel({ name: 'brought', scores: [0.65, 0.42] });
   fs.mkdirSync(`${folder}/brought`);
   fs.writeFileSync(`${folder}/brought/brought.onnx`, brought.onnx);
   fs.writeFileSync(`${folder}/brought/brought.model.yaml`, brought.descriptor);
   fs.writeFileSync(`${folder}/brought/broken.model.yaml`, brought.descriptor.replace('file: brought', 'file: broken'));
-  hub = new Program('hub', PROGRAM.hub, ['--config', `${folder}/hub.yaml`], folder).start();
-  await hub.says(/hub\.ready/);
-  ca = fs.readFileSync(`${folder}/state/tls/ca.pem`);
-  const password = hub.text.match(/first administrator: admin, password: (\S+)/)[1];
-  it.admin = await tokenOf('admin', password);
-  for (const [name, role] of [['olga', 'operator'], ['vera', 'viewer']]) {
-    await request('POST', '/api/v1/users', { json: { name, role, password: `${name}-secret-1` } });
-    it[name] = await tokenOf(name, `${name}-secret-1`);
-  }
-});
-
-after(async () => {
-  if (hub?.running) hub.child.kill('SIGTERM');
-  await hub?.ended;
-  if (folder) fs.rmSync(folder, { recursive: true, force: true });
-});
-
-async function tokenOf(name, password) {
-  return (await request('POST', '/api/v1/session', { json: { name, password, token: true }, token: null })).json.token;
+  return `models_dir: ${folder}/brought
+`;
 }
 
-function request(method, target, { json, body, headers = {}, token = it.admin } = {}) {
-  const bytes = json ? Buffer.from(JSON.stringify(json)) : body;
-  const all = { ...(json && { 'content-type': 'application/json' }), ...(token && { authorization: `Bearer ${token}` }), ...(bytes && { 'content-length': bytes.length }), ...headers };
-  return new Promise((resolve, reject) => {
-    const asked = https.request({ host: 'localhost', port: port.https, path: target, method, ca, headers: all, agent: false }, (answer) => {
-      const parts = [];
-      answer.on('data', (part) => parts.push(part));
-      answer.on('end', () => {
-        const content = Buffer.concat(parts);
-        const isJson = /json/.test(answer.headers['content-type'] ?? '') && content.length;
-        resolve({ status: answer.statusCode, headers: answer.headers, bytes: content, json: isJson ? JSON.parse(content) : undefined });
-      });
-    });
-    asked.on('error', reject);
-    asked.end(bytes);
-  });
-}
+after(() => hub?.stop());
 
-// Asks an operation of the contract, expects a status, and holds the answer against its schema.
-async function ask(id, status, { at = {}, query = '', ...rest } = {}) {
-  const operation = operations.find((one) => one.id === id);
-  const target = operation.template.replace(/\{(\w+)\}/g, (all, name) => encodeURIComponent(at[name])) + query;
-  const answer = await request(operation.method, target, rest);
-  assert.equal(answer.status, status, `${id}: ${answer.bytes.toString().slice(0, 300)}`);
-  assert.deepEqual(answerFaults(operation, answer), []);
-  called.set(id, (called.get(id) ?? new Set()).add(status));
-  return answer;
-}
-
-async function pushBlob(name, bytes) {
-  const digest = sha256(bytes);
-  const made = await request('POST', `/v2/${name}/blobs/uploads/?digest=sha256:${digest}`, { body: bytes });
-  assert.equal(made.status, 201, made.bytes.toString());
-  return digest;
-}
+const request = (...of) => hub.request(...of);
+const ask = (...of) => hub.ask(...of);
+const pushBlob = (...of) => hub.pushBlob(...of);
 
 // A dataset of nine pictures of the pool, each labelled.
 async function makeDataset(name, grey) {
@@ -156,7 +105,7 @@ async function push(model, extra = {}, status = 201) {
 
 // covers: CIR-6
 test('models of the hub\'s folder are registered at the start, and what cannot be is told', async () => {
-  await hub.says(/model\.refused/);
+  await hub.program.says(/model\.refused/);
   const [model] = await until('the model to be registered', async () => {
     const { models } = (await ask('listModels', 200, { query: '?name=brought' })).json;
     return models.length && models;
@@ -199,9 +148,9 @@ test('the signature is found by its subject, and fits with another Ed25519 than 
   assert.equal(sha256(raw).slice(0, 16), key.id);
   const spki = createPublicKey({ key: Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), raw]), format: 'der', type: 'spki' });
   assert.ok(verify(null, manifest.bytes, spki, Buffer.from(signature.signature, 'base64')));
-  const secret = fs.readFileSync(`${folder}/state/release.key`, 'utf8');
-  assert.equal(fs.statSync(`${folder}/state/release.key`).mode & 0o777, 0o600);
-  assert.ok(!hub.text.includes(secret.split('\n')[1]), 'the private key is in no log');
+  const secret = fs.readFileSync(`${hub.state}/release.key`, 'utf8');
+  assert.equal(fs.statSync(`${hub.state}/release.key`).mode & 0o777, 0o600);
+  assert.ok(!hub.program.text.includes(secret.split('\n')[1]), 'the private key is in no log');
 });
 
 // covers: CIR-6
@@ -236,7 +185,7 @@ test('what is no model is refused with the reason, and nothing of it is register
   assert.deepEqual((await ask('listModels', 200, { query: '?name=bad' })).json.models, []);
   const viewer = await request('POST', '/api/v1/models', { json: {}, token: it.vera });
   assert.equal(viewer.status, 403);
-  assert.deepEqual(fs.readdirSync(`${folder}/state/arriving`), [], 'nothing half-done is left');
+  assert.deepEqual(fs.readdirSync(`${hub.state}/arriving`), [], 'nothing half-done is left');
 });
 
 // covers: CIR-6
@@ -438,7 +387,7 @@ function vedette(...args) {
 
 // covers: CIR-6, CIR-10
 test('the command line pushes, lists, scores and pulls what it can check', () => {
-  fs.writeFileSync(`${folder}/cli.yaml`, `hub: https://localhost:${port.https}\ntoken: ${it.admin}\nca: ${folder}/state/tls/ca.pem\nuser: admin\n`, { mode: 0o600 });
+  fs.writeFileSync(`${folder}/cli.yaml`, `hub: https://localhost:${hub.port.https}\ntoken: ${it.admin}\nca: ${hub.state}/tls/ca.pem\nuser: admin\n`, { mode: 0o600 });
   const local = smallModel({ name: 'yard', scores: [0.95, 0.55] });
   fs.mkdirSync(`${folder}/models`, { recursive: true });
   fs.writeFileSync(`${folder}/models/yard.onnx`, local.onnx);
@@ -494,7 +443,7 @@ test('an import whose descriptor does not fit is refused, and nothing is written
 // covers: CIR-6
 test('a layer that was tampered with at the hub is not pulled, and nothing is written', () => {
   const { json: model } = vedette('model', 'show', 'yard', '--hub', '--json');
-  const blob = `${folder}/state/evidence/${model.digest.slice(0, 2)}/${model.digest}`;
+  const blob = `${hub.state}/evidence/${model.digest.slice(0, 2)}/${model.digest}`;
   const whole = fs.readFileSync(blob);
   fs.writeFileSync(blob, Buffer.concat([whole.subarray(0, 40), Buffer.from([whole[40] ^ 1]), whole.subarray(41)]));
   const refused = vedette('model', 'pull', 'yard', '--out', `${folder}/refused`);
@@ -528,7 +477,7 @@ async function deviceUses(name, model) {
   const se = Math.floor(Date.now() / 1000) + 600;
   const sig = createHmac('sha256', Buffer.from(/SharedAccessKey=(.*)$/.exec(text)[1], 'base64')).update(`${sr}\n${se}`).digest('base64');
   const client = await mqtt.connectAsync({
-    host: '127.0.0.1', port: port.mqtt, protocol: 'mqtts', ca, servername: 'localhost', clientId: name, protocolVersion: 4, reconnectPeriod: 0,
+    host: '127.0.0.1', port: hub.port.mqtt, protocol: 'mqtts', ca: hub.ca, servername: 'localhost', clientId: name, protocolVersion: 4, reconnectPeriod: 0,
     username: `${host.split(':')[0]}/${name}/?api-version=2021-04-12`, password: `SharedAccessSignature sr=${sr}&sig=${encodeURIComponent(sig)}&se=${se}`,
   });
   await client.subscribeAsync('$iothub/twin/res/#');
@@ -567,9 +516,9 @@ test('from a picture one gets to the devices, and from a device\'s model back to
 
 // covers: CIR-6
 test('models, their signatures and decisions outlive a kill', async () => {
-  await hub.kill();
-  hub.start();
-  await hub.says(/hub\.ready/);
+  await hub.program.kill();
+  hub.program.start();
+  await hub.program.says(/hub\.ready/);
   const model = (await ask('getModel', 200, { at: { digest: it.second.digest } })).json;
   assert.deepEqual(model.history.map((h) => h.what), ['registered', 'refused', 'forced', 'retired']);
   assert.equal((await request('GET', `/v2/models/small/manifests/v2`)).status, 200);
@@ -577,5 +526,5 @@ test('models, their signatures and decisions outlive a kill', async () => {
 });
 
 test('every word of the contract on models and scoring was heard', () => {
-  assert.deepEqual(unseen(['models', 'score'], called), []);
+  assert.deepEqual(unseen(['models', 'score'], hub.called), []);
 });

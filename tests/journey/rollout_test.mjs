@@ -1,116 +1,50 @@
 // A model's way to a device, through a real hub and a real agent on a film: taken without losing the stream, refused when
 // a layer is tampered with, when it lacks a class, when it fails its self-test; halted, resumed, given back.
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import fs from 'node:fs';
-import https from 'node:https';
-import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { answerFaults, operations, unseen } from './contract.mjs';
-import { FOOTAGE, PROGRAM, Program, ROOT, freePort, until } from './house.mjs';
+import { unseen } from './contract.mjs';
+import { FOOTAGE, ROOT, sha256, until } from './house.mjs';
+import { LoneHub } from './lone-hub.mjs';
 import { smallModel } from './small_model.mjs';
 
-const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 const JPEG = fs.readFileSync(path.join(ROOT, 'fuzz/corpus/jpeg/colour.jpg'));
 const WHERE = "tags.site = 'north' AND NOT tags.line IN [3, 4]";
 const NOBODY = '01J00000000000000000000000';
-const called = new Map();
 const it = {};
-let folder, port, hub, agent, ca;
+let hub, folder, agent;
 
 before(async () => {
-  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'vedette-rollout-'));
-  port = { https: await freePort(), mqtt: await freePort() };
-  fs.writeFileSync(path.join(folder, 'hub.yaml'), `
-state_dir: ${folder}/hub
-https: { address: 127.0.0.1, port: ${port.https} }
-mqtt: { address: 127.0.0.1, port: ${port.mqtt} }
-web_dir: ""
-`);
-  hub = new Program('hub', PROGRAM.hub, ['--config', `${folder}/hub.yaml`], folder).start();
-  await hub.says(/hub\.ready/);
-  ca = fs.readFileSync(`${folder}/hub/tls/ca.pem`);
-  it.admin = await tokenOf('admin', hub.text.match(/first administrator: admin, password: (\S+)/)[1]);
-  await request('POST', '/api/v1/users', { json: { name: 'olga', role: 'operator', password: 'olga-secret-1' } });
-  it.olga = await tokenOf('olga', 'olga-secret-1');
+  hub = await LoneHub.start('rollout');
+  folder = hub.folder;
+  it.olga = await hub.person('olga', 'operator');
   await startAgent();
 });
 
-after(async () => {
-  for (const program of [agent, hub]) {
-    if (program?.running) program.child.kill('SIGTERM');
-    await program?.ended;
-  }
-  if (folder && !process.env.VEDETTE_KEEP) fs.rmSync(folder, { recursive: true, force: true });
-});
+after(() => hub?.stop());
 
-async function tokenOf(name, password) {
-  return (await request('POST', '/api/v1/session', { json: { name, password, token: true }, token: null })).json.token;
-}
-
-function request(method, target, { json, body, headers = {}, token = it.admin } = {}) {
-  const bytes = json ? Buffer.from(JSON.stringify(json)) : body;
-  const all = { ...(json && { 'content-type': 'application/json' }), ...(token && { authorization: `Bearer ${token}` }), ...(bytes && { 'content-length': bytes.length }), ...headers };
-  return new Promise((resolve, reject) => {
-    const asked = https.request({ host: 'localhost', port: port.https, path: target, method, ca, headers: all, agent: false }, (answer) => {
-      const parts = [];
-      answer.on('data', (part) => parts.push(part));
-      answer.on('end', () => {
-        const content = Buffer.concat(parts);
-        const isJson = /json/.test(answer.headers['content-type'] ?? '') && content.length;
-        resolve({ status: answer.statusCode, headers: answer.headers, bytes: content, json: isJson ? JSON.parse(content) : undefined });
-      });
-    });
-    asked.on('error', reject);
-    asked.end(bytes);
-  });
-}
-
-async function ask(id, status, { at = {}, query = '', ...rest } = {}) {
-  const operation = operations.find((one) => one.id === id);
-  const target = operation.template.replace(/\{(\w+)\}/g, (all, name) => encodeURIComponent(at[name])) + query;
-  const answer = await request(operation.method, target, rest);
-  assert.equal(answer.status, status, `${id}: ${answer.bytes.toString().slice(0, 300)}`);
-  assert.deepEqual(answerFaults(operation, answer), []);
-  called.set(id, (called.get(id) ?? new Set()).add(status));
-  return answer.json;
-}
+const request = (...of) => hub.request(...of);
+const ask = async (...of) => (await hub.ask(...of)).json;
 
 // A device in the north with a model of its own, on a film that never ends.
 async function startAgent() {
-  await request('POST', '/api/v1/devices', { json: { id: 'dock' } });
-  const { connection_string: secret } = (await request('GET', '/api/v1/devices/dock/connection-string')).json;
-  fs.writeFileSync(`${folder}/dock.connection`, `${secret}\n`, { mode: 0o600 });
-  await request('PATCH', '/api/v1/devices/dock/twin', { json: { tags: { site: 'north', line: 1 } } });
   const own = smallModel({ name: 'own', scores: [0.5, 0.4] });
   it.own = sha256(own.onnx);
-  fs.writeFileSync(`${folder}/own.onnx`, own.onnx);
-  fs.writeFileSync(`${folder}/own.model.yaml`, own.descriptor);
-  fs.writeFileSync(`${folder}/agent.yaml`, `
-state_dir: ${folder}/agent
-hub: { connection_string_file: ${folder}/dock.connection, ca_file: ${folder}/hub/tls/ca.pem, https_port: ${port.https} }
+  agent = await hub.startAgent('dock', own, `
 model: { path: ${folder}/own.onnx, threads: 1, trial: 1s }
 cameras: [{ id: film, file: "${FOOTAGE}", max_fps: 20 }]
 rules: [{ id: all, kind: zone, camera: film, zone: all, points: [[0, 0], [1, 0], [1, 1], [0, 1]], classes: [person], score_min: 0.35 }]
 `);
-  agent = new Program('agent', PROGRAM.agent, ['--config', `${folder}/agent.yaml`], folder, { VEDETTE_CAMERA_CHILD: PROGRAM.camera }).start();
-  await agent.says(/agent\.ready/);
+  await request('PATCH', '/api/v1/devices/dock/twin', { json: { tags: { site: 'north', line: 1 } } });
   await until('the device to tell its own model', async () => (await reported()).model?.digest === it.own);
 }
 
 const reported = async () => (await request('GET', '/api/v1/devices/dock/twin')).json.properties.reported;
 
-async function pushBlob(name, bytes) {
-  const digest = sha256(bytes);
-  const made = await request('POST', `/v2/${name}/blobs/uploads/?digest=sha256:${digest}`, { body: bytes });
-  assert.equal(made.status, 201, made.bytes.toString());
-  return digest;
-}
-
 async function register(model) {
   const repository = `models/${model.name}`;
-  const [weights, picture] = [await pushBlob(repository, model.onnx), await pushBlob(repository, JPEG)];
+  const [weights, picture] = [await hub.pushBlob(repository, model.onnx), await hub.pushBlob(repository, JPEG)];
   const made = await request('POST', '/api/v1/models', { json: { weights, descriptor: model.descriptor, pictures: [picture] } });
   assert.equal(made.status, 201, made.bytes.toString());
   return made.json;
@@ -156,7 +90,7 @@ test('a good model is taken by the canary and switched without losing the stream
 // covers: CIR-8
 test('a tampered layer is refused, and the canary halts the rollout', async () => {
   const model = await register(smallModel({ name: 'tampered', scores: [0.8, 0.6] }));
-  const file = `${folder}/hub/evidence/${model.digest.slice(0, 2)}/${model.digest}`;
+  const file = `${hub.state}/evidence/${model.digest.slice(0, 2)}/${model.digest}`;
   const bytes = fs.readFileSync(file);
   bytes[bytes.length - 40] ^= 1;
   fs.chmodSync(file, 0o640);
@@ -180,7 +114,7 @@ test('a ruined model fails its self-test on the reference pictures, and is given
   const ruined = smallModel({ name: 'first', scores: [0.05, 0.04] }); // sees nothing any more
   const manifest = good.json;
   const weights = manifest.layers.find((layer) => layer.mediaType.includes('weights'));
-  weights.digest = `sha256:${await pushBlob('models/first', ruined.onnx)}`;
+  weights.digest = `sha256:${await hub.pushBlob('models/first', ruined.onnx)}`;
   weights.size = ruined.onnx.length;
   const bytes = Buffer.from(JSON.stringify(manifest));
   const put = await request('PUT', `/v2/models/first/manifests/sha256:${sha256(bytes)}`, { body: bytes, headers: { 'content-type': manifest.mediaType } });
@@ -221,5 +155,5 @@ test('what makes no sense is refused', async () => {
 });
 
 test('every word of the contract on rollouts was seen', () => {
-  assert.deepEqual(unseen(['rollouts'], called), []);
+  assert.deepEqual(unseen(['rollouts'], hub.called), []);
 });

@@ -2,19 +2,17 @@
 // byte for byte; what is truncated, tampered with or not allowed is refused in the registry's own words.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
-import https from 'node:https';
-import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { PROGRAM, Program, freePort, until } from '../journey/house.mjs';
+import { sha256, until } from '../journey/house.mjs';
+import { LoneHub } from '../journey/lone-hub.mjs';
 
-const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 const it = {};
-let folder, port, hub, ca;
+let hub, folder;
 
 function program(name) {
   try {
@@ -27,54 +25,21 @@ const SKOPEO = program('skopeo');
 const PODMAN = program('podman');
 
 before(async () => {
-  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'vedette-oci-'));
-  port = { https: await freePort(), mqtt: await freePort() };
-  fs.writeFileSync(path.join(folder, 'hub.yaml'), `
-state_dir: ${folder}/state
-https: { address: 127.0.0.1, port: ${port.https} }
-mqtt: { address: 127.0.0.1, port: ${port.mqtt} }
-web_dir: ""
-`);
-  hub = new Program('hub', PROGRAM.hub, ['--config', `${folder}/hub.yaml`], folder).start();
-  await hub.says(/hub\.ready/);
-  it.password = hub.text.match(/first administrator: admin, password: (\S+)/)[1];
-  ca = fs.readFileSync(`${folder}/state/tls/ca.pem`);
+  hub = await LoneHub.start('oci');
+  folder = hub.folder;
+  it.password = hub.password;
+  it.token = hub.admin;
   fs.mkdirSync(`${folder}/certs`);
-  fs.writeFileSync(`${folder}/certs/ca.crt`, ca);
-  const session = await ask('POST', '/api/v1/session', { json: { name: 'admin', password: it.password, token: true }, auth: null });
-  it.token = session.json.token;
-  for (const [name, role] of [['olga', 'operator'], ['vera', 'viewer']]) {
-    await ask('POST', '/api/v1/users', { json: { name, role, password: `${name}-secret-1` }, auth: `Bearer ${it.token}` });
-  }
+  fs.writeFileSync(`${folder}/certs/ca.crt`, hub.ca);
+  for (const [name, role] of [['olga', 'operator'], ['vera', 'viewer']]) await hub.person(name, role);
 });
 
-after(async () => {
-  if (hub?.running) hub.child.kill('SIGTERM');
-  await hub?.ended;
-  if (folder) fs.rmSync(folder, { recursive: true, force: true });
-});
+after(() => hub?.stop());
 
 const basic = (name, password) => `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`;
 const olga = () => basic('olga', 'olga-secret-1');
 
-function ask(method, target, { json, body, headers = {}, auth = olga() } = {}) {
-  const bytes = json ? Buffer.from(JSON.stringify(json)) : body;
-  const all = { ...(json && { 'content-type': 'application/json' }), ...(auth && { authorization: auth }), ...(bytes && { 'content-length': bytes.length }), ...headers };
-  return new Promise((resolve, reject) => {
-    const request = https.request({ host: 'localhost', port: port.https, path: target, method, ca, headers: all, agent: false }, (answer) => {
-      const parts = [];
-      answer.on('data', (part) => parts.push(part));
-      answer.on('error', reject);
-      answer.on('end', () => {
-        const content = Buffer.concat(parts);
-        const isJson = /json/.test(answer.headers['content-type'] ?? '') && content.length;
-        resolve({ status: answer.statusCode, headers: answer.headers, bytes: content, json: isJson ? JSON.parse(content) : undefined });
-      });
-    });
-    request.on('error', reject);
-    request.end(bytes);
-  });
-}
+const ask = (method, target, { auth = olga(), ...rest } = {}) => hub.request(method, target, { ...rest, authorization: auth });
 
 // ---- an image of several layers, as a layout on disk ----
 
@@ -152,7 +117,7 @@ function expectSameLayout(have, want) {
 function skopeo(...args) {
   return execFileSync(SKOPEO, ['--insecure-policy', ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 60000 });
 }
-const remote = (name) => `docker://localhost:${port.https}/${name}`;
+const remote = (name) => `docker://localhost:${hub.port.https}/${name}`;
 const out = (user) => ['--dest-cert-dir', `${folder}/certs`, '--dest-creds', `${user}:${user}-secret-1`];
 const back = (user) => ['--src-cert-dir', `${folder}/certs`, '--src-creds', `${user}:${user}-secret-1`];
 
@@ -257,7 +222,7 @@ test('truncated and tampered layers are refused, and nothing of them stays', asy
     assert.equal(refused.json.errors[0].code, 'DIGEST_INVALID');
     assert.equal((await ask('HEAD', `/v2/broken/blobs/${digest}`)).status, 404);
   }
-  assert.deepEqual(fs.readdirSync(`${folder}/state/arriving`).filter((name) => name.startsWith('upload-') && name.includes(sha256('broken').slice(0, 16))), []);
+  assert.deepEqual(fs.readdirSync(`${hub.state}/arriving`).filter((name) => name.startsWith('upload-') && name.includes(sha256('broken').slice(0, 16))), []);
   const config = await pushBlob('broken', Buffer.from('{}'));
   const item = (size, hex = config) => ({ mediaType: 'application/vnd.oci.empty.v1+json', digest: hex, size });
   const put = (manifest, type = OCI_MANIFEST, reference = 'x') => ask('PUT', `/v2/broken/manifests/${reference}`, { body: Buffer.from(typeof manifest === 'string' ? manifest : JSON.stringify(manifest)), headers: { 'content-type': type } });
@@ -333,7 +298,7 @@ test('podman pulls what skopeo pushed, pushes it again, and its layers stay what
   const trouble = podmanTrouble();
   if (trouble) return context.skip(trouble);
   const auth = (user) => ['--cert-dir', `${folder}/certs`, '--creds', `${user}:${user}-secret-1`];
-  const name = `localhost:${port.https}/yard/tools`;
+  const name = `localhost:${hub.port.https}/yard/tools`;
   podman('pull', ...auth('vera'), `${name}:1.0`);
   podman('tag', `${name}:1.0`, `${name}:from-podman`);
   podman('push', ...auth('olga'), '--digestfile', `${folder}/pushed`, `${name}:from-podman`);
