@@ -84,10 +84,13 @@ static void on_status(void *ctx, const vd_camera_status *status)
     if (away) vd_turns_away(l->agent->turns, l->number);
 }
 
-static void on_note(void *ctx, const vd_why *note)
+static void on_note(void *ctx, vd_camera_topic about, const vd_why *note)
 {
-    lane *l = ctx;
-    vd_log_why(VD_LOG_WARN, "camera.decoding", "about decoding", note, "camera", l->config->id,
+    const lane *l = ctx;
+    bool clock = about == VD_NOTE_CLOCK;
+
+    vd_log_why(VD_LOG_WARN, clock ? "camera.clock" : "camera.decoding",
+               clock ? "about the camera's clock" : "about decoding", note, "camera", l->config->id,
                NULL);
 }
 

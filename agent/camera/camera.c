@@ -207,7 +207,7 @@ static void doubt_hardware(vd_camera *camera)
     camera->hw_off = true;
     vd_fail(&note, VD_IO, "the camera's process died while it decoded with '%s'", status.decoder);
     vd_why_hint(&note, "decoding in software from now on; hwaccel: off keeps it so");
-    if (camera->sink.note) camera->sink.note(camera->sink.ctx, &note);
+    if (camera->sink.note) camera->sink.note(camera->sink.ctx, VD_NOTE_DECODING, &note);
 }
 
 /* One child from start to end. */

@@ -167,13 +167,16 @@ typedef struct {
     char codec[16];
 } vd_camera_status;
 
+/* What a note is about; the log names it. */
+typedef enum { VD_NOTE_DECODING, VD_NOTE_CLOCK } vd_camera_topic;
+
 typedef struct {
     void *ctx;
     void (*packet)(void *ctx, const vd_packet *packet);
     void (*picture)(void *ctx, const vd_picture *picture);     /* give back exactly once */
     void (*status)(void *ctx, const vd_camera_status *status); /* on each change of state */
     /* Worth a line in the log, nothing to act on (no hardware decoder, for one). May be NULL. */
-    void (*note)(void *ctx, const vd_why *note);
+    void (*note)(void *ctx, vd_camera_topic about, const vd_why *note);
 } vd_camera_sink;
 
 typedef struct vd_camera vd_camera;

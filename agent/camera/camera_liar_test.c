@@ -79,10 +79,11 @@ VD_TEST(a_picture_of_the_liar_that_fits_is_shown)
 
 static bool noted;
 
-static void note_it(void *ctx, const vd_why *note)
+static void note_it(void *ctx, vd_camera_topic about, const vd_why *note)
 {
     (void)ctx;
-    noted = strstr(note->fact, "'vaapi'") != NULL && strstr(note->hint, "software") != NULL;
+    noted = about == VD_NOTE_DECODING && strstr(note->fact, "'vaapi'") != NULL &&
+            strstr(note->hint, "software") != NULL;
 }
 
 /* covers: CAM-5 */

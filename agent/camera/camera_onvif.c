@@ -23,7 +23,7 @@ static void tell_clock(vd_camera *camera, const vd_why *clock)
 
     if (wrong && !camera->clock_told && camera->sink.note &&
         camera->config.streams != VD_STREAMS_SMALL)
-        camera->sink.note(camera->sink.ctx, clock);
+        camera->sink.note(camera->sink.ctx, VD_NOTE_CLOCK, clock);
     camera->clock_told = wrong;
 }
 

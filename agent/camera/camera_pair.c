@@ -144,11 +144,11 @@ static void on_packet(void *ctx, const vd_packet *packet)
     if (pair->sink.packet) pair->sink.packet(pair->sink.ctx, packet);
 }
 
-static void on_note(void *ctx, const vd_why *note)
+static void on_note(void *ctx, vd_camera_topic about, const vd_why *note)
 {
     camera_pair *pair = ctx;
     pthread_mutex_lock(&pair->call);
-    if (pair->sink.note) pair->sink.note(pair->sink.ctx, note);
+    if (pair->sink.note) pair->sink.note(pair->sink.ctx, about, note);
     pthread_mutex_unlock(&pair->call);
 }
 

@@ -214,7 +214,7 @@ static read_end take_note(vd_camera *camera, const wire_fail *note)
 {
     vd_why why;
     if (take_fail(note, &why) == READ_LIAR) return READ_LIAR;
-    if (camera->sink.note) camera->sink.note(camera->sink.ctx, &why);
+    if (camera->sink.note) camera->sink.note(camera->sink.ctx, VD_NOTE_DECODING, &why);
     return READ_MORE;
 }
 
