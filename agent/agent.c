@@ -235,9 +235,9 @@ void agent_stop(agent *a)
     stop_cameras(a);
     analysis_stop(a);
     media_stop(a);
-    a->history = vd_history_free(a->history);
     if (a->recording) vd_recording_stop(a->recording);
     port_close(a);
+    a->history = vd_history_free(a->history); /* after the port, which counts what it lost */
     vd_samples_stop(a->samples);
     if (a->outbox) watch_finish(a);
     if (a->events) wellness_finish(a);

@@ -136,6 +136,14 @@ static void queue_figures(agent *a, vd_metrics *m)
     vd_metrics_int(m, VD_NO_LABELS, (int64_t)vd_disk_free_bytes(a->config->state_dir));
 }
 
+static void history_figures(agent *a, vd_metrics *m)
+{
+    if (!a->history) return;
+    vd_metrics_family(m, "vedette_agent_detections_lost_total", VD_METRIC_COUNTER,
+                      "Pictures whose detections could not be kept for the replay of rules.");
+    vd_metrics_int(m, VD_NO_LABELS, (int64_t)vd_history_lost(a->history));
+}
+
 static void hub_figures(agent *a, vd_metrics *m)
 {
     vd_device_status s = { 0 };
@@ -181,6 +189,7 @@ void figures_fill(agent *a, vd_metrics *m)
     camera_figures(a, m);
     yield_figures(a, m);
     queue_figures(a, m);
+    history_figures(a, m);
     hub_figures(a, m);
     local_figures(a, m);
 }

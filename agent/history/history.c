@@ -32,7 +32,8 @@ typedef struct {
 
 struct vd_history {
     char *dir;
-    uint64_t bytes_max, lost;
+    uint64_t bytes_max;
+    _Atomic uint64_t lost; /* asked by whoever shows figures */
     int64_t age_max_us, swept_us;
     bool complained;
     unsigned count;

@@ -22,7 +22,8 @@ VD_MUST_USE vd_err vd_history_open(const vd_history_config *config, vd_history *
  */
 void vd_history_seen(vd_history *history, const char *camera, const vd_detections *detections,
                      const vd_vocabulary *words, int64_t utc_us);
-uint64_t vd_history_lost(const vd_history *history); /* pictures that the disk did not take */
+/* Pictures that the disk did not take. Any thread. */
+uint64_t vd_history_lost(const vd_history *history);
 /* Writes what is held back. Returns NULL; NULL is fine. */
 vd_history *vd_history_free(vd_history *history);
 
