@@ -28,6 +28,7 @@ typedef struct {
     size_t option_count;
     vd_err (*run)(cli *c, vd_why *why);
 } cli_verb;
+#define CLI_VERBS_MAX 128
 extern const cli_verb cli_verbs[];
 extern const size_t cli_verb_count;
 

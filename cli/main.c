@@ -48,7 +48,7 @@ static const cli_verb *verb_find(int argc, char **argv)
 /* Says what there is instead, the nearest first. */
 static vd_err verb_unknown(int argc, char **argv, vd_why *why)
 {
-    const char *all[64];
+    const char *all[CLI_VERBS_MAX];
     char given[128];
 
     for (size_t i = 0; i < cli_verb_count; i++) all[i] = cli_verbs[i].words;

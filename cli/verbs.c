@@ -383,6 +383,7 @@ const cli_verb cli_verbs[] = {
       "bash: source <(vedette completion bash)", NO_OPTIONS, run_completion },
 };
 const size_t cli_verb_count = VD_COUNT_OF(cli_verbs);
+_Static_assert(VD_COUNT_OF(cli_verbs) <= CLI_VERBS_MAX, "more verbs than main.c has room for");
 
 void cli_describe(cli *c, const cli_verb *verb)
 {
