@@ -369,8 +369,9 @@ vd_err model_descriptor_load(const char *path, model_descriptor *ret_descriptor,
     int len = slash ? (int)(slash - path) : 1;
     snprintf(folder, sizeof(folder), "%.*s", len ? len : 1, slash ? path : ".");
     vd_err err = vd_file_load(path, &yaml, why);
-    return err ? err
-               : model_descriptor_parse(vd_buf_slice(&yaml), path, folder, ret_descriptor, why);
+    if (!err) return model_descriptor_parse(vd_buf_slice(&yaml), path, folder, ret_descriptor, why);
+    vd_why_hint(why, "each model has a descriptor beside it: 'vedette model import' writes one");
+    return err;
 }
 
 void model_descriptor_done(model_descriptor *d)

@@ -82,6 +82,9 @@ static vd_err make_session(vd_model *m, const char *path, const vd_model_options
     if (!err)
         err = ort_check(m->ort, api->CreateSession(m->ort->env, path, session_options, &m->session),
                         VD_INVALID, "loading the model", why);
+    if (err == VD_INVALID)
+        vd_why_hint(why, "it is cut short, no ONNX model, or made for a newer ONNX Runtime: fetch "
+                         "it again, or export it with an older opset");
     api->ReleaseSessionOptions(session_options);
     return err;
 }
@@ -138,6 +141,12 @@ static void read_info(const vd_model *m, const OrtTensorTypeAndShapeInfo *info,
     api->ReleaseStatus(status);
 }
 
+/* Whether three channels may be meant, wherever they stand. */
+static bool takes_colour(const decode_tensor *have)
+{
+    return have->dim[1] < 0 || have->dim[1] == 3 || have->dim[3] < 0 || have->dim[3] == 3;
+}
+
 /* The graph's input must take what the descriptor makes; open sizes (-1) take anything. */
 static vd_err check_input_shape(const vd_model *m, ONNXTensorElementDataType type,
                                 const decode_tensor *have, vd_why *why)
@@ -160,7 +169,12 @@ static vd_err check_input_shape(const vd_model *m, ONNXTensorElementDataType typ
                       (long long)want[1], (long long)want[2], (long long)want[3]);
     else
         vd_why_detail(why, "'%.60s' has %d dimensions, a picture has 4", m->input_name, have->rank);
-    vd_why_hint(why, "correct 'layout' and 'size' under 'input' in the model's descriptor");
+    if (have->rank == 4 && !takes_colour(have))
+        vd_why_hint(why, "a picture has 3 channels: export the model for colour pictures, without "
+                         "depth, alpha or several pictures in one");
+    else
+        vd_why_hint(why, "correct 'layout' and 'size' under 'input' in the model's descriptor; "
+                         "pictures go in as [1,3,height,width] or [1,height,width,3] floats");
     return VD_INVALID;
 }
 

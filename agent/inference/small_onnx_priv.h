@@ -72,7 +72,10 @@ static inline void onnx_value(vd_buf *graph, unsigned field, const char *name, c
     VD_AUTO(vd_buf) value = VD_BUF(4096);
     for (unsigned i = 0; i < rank; i++) {
         VD_AUTO(vd_buf) dim = VD_BUF(16);
-        pb_number(&dim, 1, (uint64_t)dims[i]);
+        if (dims[i] < 0)
+            pb_text(&dim, 2, "n");
+        else
+            pb_number(&dim, 1, (uint64_t)dims[i]);
         pb_bytes(&shape, 1, vd_buf_slice(&dim));
     }
     pb_number(&tensor, 1, 1);
@@ -83,11 +86,11 @@ static inline void onnx_value(vd_buf *graph, unsigned field, const char *name, c
     pb_bytes(graph, field, vd_buf_slice(&value));
 }
 
-/* ModelProto: 'images' [1,3,SIDE,SIDE] to 'out' of the given shape. */
-static inline void small_onnx(vd_buf *into, const int64_t *dims, unsigned rank, const float *rows,
-                              const float *gain, size_t count)
+/* ModelProto: 'images' of a shape (of dimensions below 0 the size is open) to 'out' of another. */
+static inline void shaped_onnx(vd_buf *into, const int64_t *images, unsigned images_rank,
+                               const int64_t *dims, unsigned rank, const float *rows,
+                               const float *gain, size_t count)
 {
-    static const int64_t images[] = { 1, 3, SMALL_SIDE, SMALL_SIDE };
     VD_AUTO(vd_buf) graph = VD_BUF(1 << 20);
     VD_AUTO(vd_buf) opset = VD_BUF(64);
     onnx_node(&graph, "ReduceMean", "images", NULL, "mean", "keepdims");
@@ -96,13 +99,21 @@ static inline void small_onnx(vd_buf *into, const int64_t *dims, unsigned rank, 
     pb_text(&graph, 2, "small");
     onnx_tensor(&graph, "rows", dims, rank, rows, count);
     onnx_tensor(&graph, "gain", dims, rank, gain, count);
-    onnx_value(&graph, 11, "images", images, 4);
+    onnx_value(&graph, 11, "images", images, images_rank);
     onnx_value(&graph, 12, "out", dims, rank);
     pb_text(&opset, 1, "");
     pb_number(&opset, 2, 13);
     pb_number(into, 1, 8);
     pb_bytes(into, 7, vd_buf_slice(&graph));
     pb_bytes(into, 8, vd_buf_slice(&opset));
+}
+
+/* The same, from [1,3,SIDE,SIDE]. */
+static inline void small_onnx(vd_buf *into, const int64_t *dims, unsigned rank, const float *rows,
+                              const float *gain, size_t count)
+{
+    static const int64_t images[] = { 1, 3, SMALL_SIDE, SMALL_SIDE };
+    shaped_onnx(into, images, 4, dims, rank, rows, gain, count);
 }
 
 static inline void small_save(const char *folder, const char *name, const char *output,
