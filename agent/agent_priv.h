@@ -48,7 +48,7 @@ typedef struct agent agent;
 
 typedef struct {
     vd_rule rule[AGENT_RULES_MAX];
-    unsigned count;
+    unsigned count, wrong; /* wrong: left out */
 } rule_set;
 
 /* One camera while it is there. Main adds it and lets it leave; others hold it (lanes.c). */
@@ -209,6 +209,8 @@ void analysis_stop(agent *a);     /* ends visits; blocks until their facts are h
 void analysis_end_scene(lane *l); /* visits end; model_use is held */
 
 /* swap.c */
+/* The main model of the file, or the one that is used without it. */
+const char *swap_own_path(const agent_config *config);
 void swap_init(agent *a);
 /* Loads the model: what the hub sent last if there is a hub, else our own. */
 vd_err swap_open(agent *a, bool hub, vd_why *why);
@@ -268,13 +270,19 @@ vd_err looks_words(const agent *a, const agent_camera *camera, vd_model *main,
 /* rulebook.c */
 /* Reads the rules that hold for a camera: those of a list (each entry names its cameras or holds
  * for all) or of a map from camera to list, and those of its own entry. `words` may be NULL:
- * classes are not checked. */
+ * classes are not checked. After a failure, whose `why` is about the first wrong rule, those that
+ * are good stand in `ret_rules`. */
 vd_err rulebook_read(const vd_config_node *rules, const agent_camera *camera,
                      const vd_vocabulary *words, rule_set *ret_rules, vd_why *why);
 /* Every rule of every camera; also names cameras that are not there. For --check-config. */
 vd_err rulebook_check(const agent_config *config, vd_why *why);
-/* What the file and the last word of the hub say; bad rules leave their camera without any, with
- * the reason kept. wishes_use is held. */
+/* check.c: every class that a rule names is one that the models of its cameras know. What could not
+ * be checked, because a model is not there, is a line each in `ret_notes`. */
+VD_MUST_USE vd_err agent_check_classes(const agent_config *config, vd_buf *ret_notes, vd_why *why);
+/* Says in the log which rule of the file names a camera that nobody wants. With `wishes_use`. */
+void rulebook_names(agent *a, const vd_config_node *rules);
+/* What the file and the last word of the hub say; bad rules are left out, with the reason kept.
+ * wishes_use is held. */
 void rulebook_start(agent *a, lane *const *list, unsigned count);
 /* The shape of vd_device_sink.rules. */
 vd_err rulebook_from_hub(void *agent, vd_slice json, vd_why *why);

@@ -388,6 +388,7 @@ vd_err live_open(agent *a, bool hub, vd_why *why)
     replace(a, &a->from_file, &list);
     if (a->config->camera_count && !list.item) return vd_fail(why, VD_FULL, "memory ends");
     if (hub) kept_load(a);
+    rulebook_names(a, a->config->rules);
     return VD_OK;
 }
 
@@ -398,6 +399,7 @@ void live_file(agent *a, agent_config *file)
     replace(a, &a->from_file, &list);
     agent_config *old = a->file;
     a->file = file;
+    rulebook_names(a, file->rules);
     pthread_mutex_unlock(&a->wishes_use);
     if (old) agent_config_done(old);
     free(old);

@@ -229,6 +229,103 @@ VD_TEST(a_wrong_entry_is_refused_alone_and_a_wrong_file_whole)
 }
 
 // covers: CAM-4
+VD_TEST(a_hangup_signal_asks_for_the_file_again)
+{
+    VD_AUTO(house) h = { .a = NULL };
+    char text[256];
+    house_open(&h, "cameras: []\n");
+    reload_install();
+    reload_done(&h.file); /* nothing tells of changes any more, as on some network shares */
+    change_file(&h, "cameras: [{id: a, file: FILM}]\n");
+    expect_str(cameras_of(&h, text), "");
+    assert_int_equal(kill(getpid(), SIGHUP), 0);
+    reload_tick(&h.file, h.a);
+    live_apply(h.a);
+    expect_str(cameras_of(&h, text), "a ");
+}
+
+// covers: RULE-1
+VD_TEST(a_wrong_rule_is_left_out_and_told_and_the_others_of_its_camera_hold)
+{
+    VD_AUTO(house) h = { .a = NULL };
+    char text[256];
+    house_open(&h, "cameras: [{id: a, file: FILM}, {id: b, file: FILM}]\n"
+                   "rules: [{id: all, " PERSON "}]\n");
+    const int a = child_of(&h, "a");
+    change_file(&h, "cameras: [{id: a, file: FILM}, {id: b, file: FILM}]\n"
+                    "rules:\n"
+                    "- {id: all, " PERSON "}\n"
+                    "- {id: crossed, camera: a, kind: zone, classes: [person],\n"
+                    "   points: [[0, 0], [1, 1], [1, 0], [0, 1]]}\n"
+                    "- {id: far, camera: nowhere, " PERSON "}\n"
+                    "- {id: last, camera: a, " PERSON "}\n");
+    expect_str(rules_of(&h, "a", text), "all last ");
+    expect_str(rules_of(&h, "b", text), "all ");
+    expect_i64(child_of(&h, "a"), a);
+    lane *l = agent_lane(h.a, "a");
+    pthread_mutex_lock(&h.a->lock);
+    const vd_why why = l->rules_why;
+    pthread_mutex_unlock(&h.a->lock);
+    lane_let_go(l);
+    assert_non_null(strstr(why.fact, "cross"));
+    assert_non_null(strstr(why.detail, "line 7"));
+    assert_non_null(strstr(why.hint, "once around"));
+}
+
+static vd_camera_status status_when(house *h, const char *id, vd_camera_state state)
+{
+    const struct timespec pause = { .tv_nsec = 5000000 };
+    const int64_t until_us = vd_clock_mono_us() + 30 * INT64_C(1000000);
+    vd_camera_status status;
+    lane *l = agent_lane(h->a, id);
+
+    if (!l) fail_msg("there is no camera '%s'", id);
+    lane_status(l, &status);
+    while ((status.state != state || !status.why.fact[0]) && vd_clock_mono_us() < until_us) {
+        nanosleep(&pause, NULL);
+        lane_status(l, &status);
+    }
+    lane_let_go(l);
+    expect_i64(status.state, state);
+    return status;
+}
+
+// covers: CAM-3
+VD_TEST(sources_that_give_nothing_say_what_and_how_to_mend_it_and_the_others_go_on)
+{
+    static const struct {
+        const char *id, *hint;
+    } wrong[] = {
+        { "letters", "pattern" },
+        { "absent", "plug it in" },
+        { "file", "v4l2-ctl" },
+        { "nowhere", "" },
+    };
+    VD_AUTO(house) h = { .a = NULL };
+    char path[128];
+    snprintf(path, sizeof path, "%s/state", folder);
+    expect_ok(vd_dir_make(path, 0750, NULL));
+    snprintf(path, sizeof path, "%s/state/letter.jpg", folder);
+    expect_ok(vd_file_save(path, 0640, VD_STR("a letter, not a picture\n"), NULL));
+    char yaml[512];
+    snprintf(yaml, sizeof yaml,
+             "cameras:\n- {id: well, file: FILM, loop: true}\n"
+             "- {id: letters, folder: %s/state, after: move}\n"
+             "- {id: absent, device: /dev/no-such-video}\n"
+             "- {id: file, device: FILM}\n"
+             "- {id: nowhere, file: /no/such/film.mp4}\n",
+             folder);
+    house_open(&h, yaml);
+    const int well = child_of(&h, "well");
+    for (unsigned i = 0; i < VD_COUNT_OF(wrong); i++) {
+        vd_camera_status status = status_when(&h, wrong[i].id, VD_CAMERA_FAILED);
+        assert_true(status.why.detail[0] != '\0');
+        assert_non_null(strstr(status.why.hint, wrong[i].hint));
+    }
+    expect_i64(child_of(&h, "well"), well);
+}
+
+// covers: CAM-4
 VD_TEST(settings_that_need_a_restart_are_named_and_the_cameras_follow_at_once)
 {
     VD_AUTO(house) h = { .a = NULL };
@@ -402,6 +499,9 @@ int main(void)
         VD_RUN(only_what_the_file_changed_starts_again),
         VD_RUN(other_rules_of_a_camera_do_not_start_it_again),
         VD_RUN(a_wrong_entry_is_refused_alone_and_a_wrong_file_whole),
+        VD_RUN(a_hangup_signal_asks_for_the_file_again),
+        VD_RUN(a_wrong_rule_is_left_out_and_told_and_the_others_of_its_camera_hold),
+        VD_RUN(sources_that_give_nothing_say_what_and_how_to_mend_it_and_the_others_go_on),
         VD_RUN(settings_that_need_a_restart_are_named_and_the_cameras_follow_at_once),
         VD_RUN(the_hubs_entry_goes_before_the_files_until_it_takes_it_back),
         VD_RUN(a_wrong_entry_of_the_hub_leaves_the_one_before_it_and_the_others),

@@ -41,12 +41,31 @@ static const vd_program program = {
 
 extern const char agent_default_yaml[];
 
+/* Where a hub may have sent a model, it may know other classes than the file's. */
+static vd_err check_classes(const agent_config *config, vd_why *why)
+{
+    VD_AUTO(vd_buf) notes = VD_BUF(65536);
+    vd_why own = { 0 };
+    char line[800];
+
+    vd_err err = agent_check_classes(config, &notes, &own);
+    if (notes.len) fprintf(stderr, "%s", notes.data);
+    if (err && config->connection_string_file[0]) {
+        fprintf(stderr, "%s, unless the hub sends a model that does\n",
+                vd_why_line(&own, line, sizeof line));
+        return VD_OK;
+    }
+    if (err) *why = own;
+    return err;
+}
+
 static vd_err check(const agent_config *config, vd_why *why)
 {
     vd_err err = agent_config_whole(config, why);
 
     vd_arming arming;
     if (!err) err = rulebook_check(config, why);
+    if (!err) err = check_classes(config, why);
     if (!err) err = vd_arming_read(config->arming, &arming, why);
     if (!err) err = port_check(config, why);
     return err ? err : agent_check_hub(config, why);

@@ -1,6 +1,9 @@
 /* rulebook.c - which rules hold for which camera. The file says; for a camera that the hub names in
  * its desired `rules`, the hub says instead. The hub's last word is kept on disk, so that it holds
- * while the hub is away. */
+ * while the hub is away.
+ *
+ * A wrong rule of the file is left out alone: one slip of a pen must not leave a yard unwatched.
+ * What the hub says is taken whole or not at all, and it is told. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -58,26 +61,31 @@ static vd_err read_more(const vd_config_node *rules, const char *camera, const v
 {
     bool map = rules && vd_config_is_map(rules);
     const vd_config_node *list = map ? vd_config_get(rules, camera) : rules;
-    vd_err err = VD_OK;
+    vd_err first = VD_OK;
 
     if (list && !vd_config_is_list(list) && vd_config_len(list))
         return vd_config_fail(list, why, "the rules of a camera are a list");
-    for (size_t i = 0; !err && i < vd_config_len(list); i++) {
+    for (size_t i = 0; i < vd_config_len(list); i++) {
         const vd_config_node *node = vd_config_at(list, i);
         bool holds = true;
-        if (!map) err = holds_for(node, camera, &holds, why);
-        if (!err && holds) err = read_one(node, words, set, why);
+        vd_why own = { 0 };
+        vd_err err = map ? VD_OK : holds_for(node, camera, &holds, &own);
+        if (!err && holds) err = read_one(node, words, set, &own);
+        if (!err) continue;
+        set->wrong++;
+        if (!first && why) *why = own;
+        first = first ? first : err;
     }
-    if (err) set->count = 0;
-    return err;
+    return first;
 }
 
 vd_err rulebook_read(const vd_config_node *rules, const agent_camera *camera,
                      const vd_vocabulary *words, rule_set *ret_rules, vd_why *why)
 {
-    ret_rules->count = 0;
+    ret_rules->count = ret_rules->wrong = 0;
     vd_err err = read_more(rules, camera->id, words, ret_rules, why);
-    return err ? err : read_more(camera->rules, camera->id, words, ret_rules, why);
+    vd_err own = read_more(camera->rules, camera->id, words, ret_rules, err ? NULL : why);
+    return err ? err : own;
 }
 
 /* The cameras that a rule may name. */
@@ -114,7 +122,10 @@ static vd_err no_camera(const known *k, const vd_config_node *node, const char *
 {
     vd_err err = vd_config_fail(node, why, "there is no camera '%.40s'", name);
     const char *nearest = vd_nearest(vd_slice_str(name), k->id, k->count);
-    if (nearest) vd_why_hint(why, "did you mean '%s'?", nearest);
+    if (nearest)
+        vd_why_hint(why, "did you mean '%s'?", nearest);
+    else
+        vd_why_hint(why, "name one of those under cameras, or none: then the rule holds for all");
     return err;
 }
 
@@ -203,7 +214,7 @@ static vd_err choose(lane *l, const vd_config_node *hub, rule_set *set, vd_why *
     vd_vocabulary *words = NULL;
     bool whole;
 
-    set->count = 0;
+    set->count = set->wrong = 0;
     if (looks_words(a, l->config, a->model, &words, &whole))
         return vd_fail(why, VD_FULL, "memory ends");
     if (!whole) words = vd_vocabulary_free(words); /* a class may be of what is missing */
@@ -240,13 +251,25 @@ static vd_config *kept_load(agent *a)
 static void start_one(lane *l, const vd_config_node *hub)
 {
     rule_set *set = calloc(1, sizeof *set);
+    char wrong[24], hold[24];
     vd_why why = { 0 };
     vd_err err = set ? choose(l, hub, set, &why) : VD_FULL;
 
     if (err)
-        vd_log_why(VD_LOG_ERROR, "rules.refused", "a camera has no rules: they are wrong", &why,
-                   "camera", l->config->id, NULL);
+        vd_log_why(VD_LOG_ERROR, "rules.refused",
+                   "rules of a camera are wrong and left out, the others hold; this is the first",
+                   &why, "camera", l->config->id, "wrong", vd_text_i64(set ? set->wrong : 0, wrong),
+                   "hold", vd_text_i64(set ? set->count : 0, hold), NULL);
     apply(l, set, err ? &why : NULL);
+}
+
+void rulebook_names(agent *a, const vd_config_node *rules)
+{
+    known k = known_of_wishes(a);
+    vd_why why = { 0 };
+
+    if (check_cameras(&k, rules, &why))
+        vd_log_why(VD_LOG_WARN, "rules.no_camera", "a rule holds for nobody", &why, NULL);
 }
 
 void rulebook_start(agent *a, lane *const *list, unsigned count)

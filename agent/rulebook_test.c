@@ -19,7 +19,7 @@ static const char *held(const agent_config *config, const char *camera, char int
 
     into[0] = '\0';
     while (strcmp(one->id, camera) != 0) one++;
-    if (rulebook_read(config->rules, one, NULL, set, &why)) snprintf(into, 256, "%s", why.fact);
+    if (rulebook_read(config->rules, one, NULL, set, &why)) snprintf(into, 256, "%s: ", why.fact);
     for (unsigned i = 0; i < set->count; i++) {
         strncat(into, set->rule[i].id, 64);
         strncat(into, " ", 2);
@@ -59,7 +59,7 @@ VD_TEST(map_from_camera_to_rules_is_the_hubs_form_and_the_files_too)
     expect_str(held(&config, "b", text), "");
 }
 
-VD_TEST(wrong_rule_leaves_its_camera_without_any_and_the_other_untouched)
+VD_TEST(wrong_rule_is_left_out_alone_and_the_others_hold)
 {
     VD_AUTO(agent_config) config = { 0 };
     char text[256];
@@ -74,7 +74,7 @@ VD_TEST(wrong_rule_leaves_its_camera_without_any_and_the_other_untouched)
              &config));
     expect_err(rulebook_check(&config, &why), VD_INVALID);
     assert_non_null(strstr(why.detail, "line 5"));
-    expect_str(held(&config, "a", text), "zone 'bad' has 2 points");
+    expect_str(held(&config, "a", text), "zone 'bad' has 2 points: fine ");
     expect_str(held(&config, "b", text), "good ");
 }
 
@@ -103,5 +103,5 @@ VD_TEST(unknown_camera_and_doubled_rule_are_refused_with_their_line)
 
 VD_TEST_MAIN(VD_RUN(rule_holds_for_the_cameras_it_names_or_for_all),
              VD_RUN(map_from_camera_to_rules_is_the_hubs_form_and_the_files_too),
-             VD_RUN(wrong_rule_leaves_its_camera_without_any_and_the_other_untouched),
+             VD_RUN(wrong_rule_is_left_out_alone_and_the_others_hold),
              VD_RUN(unknown_camera_and_doubled_rule_are_refused_with_their_line))

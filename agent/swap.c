@@ -9,7 +9,7 @@
 #include "agent_priv.h"
 #include "vd/secret.h"
 
-static const char *own_path(const agent_config *config)
+const char *swap_own_path(const agent_config *config)
 {
     static const char *const places[] = { "var/models/centernet.onnx",
                                           "/var/lib/vedette/models/centernet.onnx" };
@@ -47,7 +47,7 @@ static vd_err load(agent *a, const char *path, vd_model **ret_model, vd_why *why
     const agent_scorer *scorer = &a->config->scorer;
 
     if (path || !scorer->url[0])
-        return looks_open(a->config, 0, path ? path : own_path(a->config), ret_model, why);
+        return looks_open(a->config, 0, path ? path : swap_own_path(a->config), ret_model, why);
     vd_err err = load_scorer(scorer, ret_model, why);
     looks_tell(a->config, 0, scorer->url, err ? NULL : *ret_model, why);
     return err;

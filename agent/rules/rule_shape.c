@@ -107,7 +107,12 @@ vd_err rule_read_points(const vd_config_node *node, vd_rule *rule, vd_why *why)
     const char *what = rule->kind == VD_RULE_LINE ? "line" : "zone";
     const vd_config_node *list = vd_config_get(node, "points");
     if (!list && may_be_whole(rule->kind)) return VD_OK;
-    if (!list) return vd_config_fail(node, why, "%s '%s' has no points", what, rule->zone);
+    if (!list) {
+        vd_err err = vd_config_fail(node, why, "%s '%s' has no points", what, rule->zone);
+        vd_why_hint(why, "its shape stands in the rule itself, as shares of the picture: "
+                         "points: [[0.1, 0.4], [0.9, 0.4], [0.9, 0.9]]");
+        return err;
+    }
     if (!vd_config_is_list(list))
         return vd_config_fail(list, why, "%s '%s': points is a list of [x, y]", what, rule->zone);
     size_t count = vd_config_len(list);
