@@ -82,8 +82,8 @@ def footage_1080p(folder):
     return out
 
 
-def cpu_of_tree(root):
-    """User and system seconds of a process and its living descendants."""
+def tree_of(root):
+    """A process and its living descendants, each with its CPU seconds, user and system."""
     parents, cpu = {}, {}
     for entry in pathlib.Path("/proc").iterdir():
         if not entry.name.isdigit():
@@ -98,7 +98,23 @@ def cpu_of_tree(root):
     while grew:
         grew = {pid for pid, parent in parents.items() if parent in tree} - tree
         tree |= grew
-    return sum(cpu.get(pid, 0) for pid in tree)
+    return {pid: cpu.get(pid, 0) for pid in tree}
+
+
+def cpu_of_tree(root):
+    return sum(tree_of(root).values())
+
+
+def pss_of_tree(root):
+    """Megabytes; what processes share, pictures in shared memory for one, counts once."""
+    kept = 0
+    for pid in tree_of(root):
+        try:
+            text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+        except PermissionError:
+            raise Missing("the memory of a sandboxed camera process is told to root only: run make bench as root") from None
+        kept += next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
+    return kept / 1000
 
 
 class G1(Row):
@@ -223,6 +239,81 @@ class G2(Row):
 
     def peer(self):
         return self.checked(run_tree(BUILD / "bench/peer_decode", self.file))
+
+
+class G3(Row):
+    """Memory of one more camera: PSS of the whole process tree with three cameras less that with one, halved, when all pre-rolls
+    are full. The film moves all the time, so that both decode every picture; both record. Without a model, as the peer has none."""
+    name, what, beside = "G3", "memory of an added 1080p25 camera with 10 s of pre-roll", "motion 4.5.1, passthrough, 10 s of pre-roll"
+    unit, hold = "MB", 0.1
+    bit_rate, size, few, many = "4M", "1920x1080", 1, 3
+    settle_s = 30
+
+    def prepare(self):
+        for needed in (BUILD / "agent/vedette-agent", BUILD / "tools/camera-sim/camera-sim", FOOTAGE):
+            if not needed.exists():
+                raise Missing(f"{needed} is not there")
+        if not shutil.which("motion"):
+            raise Missing("motion is not there")
+        film = self.folder / "yard.mp4"
+        subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-i", FOOTAGE, "-t", "30", "-vf", f"scale={self.size.replace('x', ':')},fps=25,noise=alls=3:allf=t",
+                        "-c:v", "libx264", "-preset", "ultrafast", "-b:v", self.bit_rate, "-maxrate", self.bit_rate, "-bufsize", self.bit_rate, "-g", "50",
+                        "-bf", "0", "-pix_fmt", "yuv420p", "-an", film], check=True)
+        cameras = [part for i in range(self.many) for part in ("--camera", f"yard-{i}={film}")]
+        self.sim = subprocess.Popen([BUILD / "tools/camera-sim/camera-sim", "--port", "0", "--cache", self.folder / "cache", "--loop", "--end-with-stdin", *cameras],
+                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for line in self.sim.stdout:
+            if line.startswith("camera-sim: ready "):
+                self.url = line.split()[2].rsplit("/", 1)[0]
+                return
+        raise Missing("the simulated cameras did not start")
+
+    def finish(self):
+        if getattr(self, "sim", None):
+            self.sim.stdin.close()
+            self.sim.wait()
+
+    def settled(self, *command):
+        process = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
+        try:
+            time.sleep(self.settle_s)
+            if process.poll() is not None:
+                raise Missing(f"{pathlib.Path(command[0]).name} ended by itself")
+            return pss_of_tree(process.pid)
+        finally:
+            process.terminate()
+            process.wait()
+
+    def added(self, with_cameras):
+        few, many = with_cameras(self.few), with_cameras(self.many)
+        return few, (many - few) / (self.many - self.few)
+
+    def agent(self, count):
+        state, config = tempfile.mkdtemp(dir=self.folder), self.folder / "agent.yaml"
+        cameras = ", ".join(f"{{id: yard-{i}, url: '{self.url}/yard-{i}'}}" for i in range(count))
+        config.write_text(f"state_dir: {state}\ncameras: [{cameras}]\nevidence: {{pre_roll: 10s}}\nrecording: {{enabled: true}}\n"
+                          f"model: {{path: {state}/none.onnx}}\nlocal: {{port: 0}}\n")
+        return self.settled(BUILD / "agent/vedette-agent", "--config", config)
+
+    def motion(self, count):
+        shutil.rmtree(self.folder / "movies", ignore_errors=True)
+        main = [f"daemon off\nsetup_mode off\nlog_level 3\ntarget_dir {self.folder}/movies\nwebcontrol_port 0\nstream_port 0"]
+        for i in range(count):
+            camera = self.folder / f"camera-{i}.conf"
+            camera.write_text(f"camera_id {i + 1}\nnetcam_url {self.url}/yard-{i}\nwidth 1920\nheight 1080\nframerate 25\nmovie_output on\n"
+                              "movie_passthrough on\npicture_output off\npre_capture 250\npost_capture 125\n")
+            main.append(f"camera {camera}")
+        config = self.folder / "motion.conf"
+        config.write_text("\n".join(main) + "\n")
+        return self.settled("motion", "-c", config)
+
+    def product(self):
+        one, added = self.added(self.agent)
+        self.note = f"the agent with one camera: {one:.0f} MB"
+        return added
+
+    def peer(self):
+        return self.added(self.motion)[1]
 
 
 class G4(Row):
@@ -627,4 +718,4 @@ class AgentStart(Agent):
         return 200
 
 
-ROWS = [G1, G2, G4, G5x1, G5x4, G5x16, G7, G7OpenCV, G8Few, G8Many, G8Time, G8Growth, G9, G10Many, G10One, G13Head, G13Full, G14, G15, AgentMemory, AgentStart]
+ROWS = [G1, G2, G3, G4, G5x1, G5x4, G5x16, G7, G7OpenCV, G8Few, G8Many, G8Time, G8Growth, G9, G10Many, G10One, G13Head, G13Full, G14, G15, AgentMemory, AgentStart]
