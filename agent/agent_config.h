@@ -49,6 +49,7 @@ typedef struct {
     int streams;            /* vd_camera_streams */
     int transport;          /* vd_rtsp_transport */
     bool loop;
+    int64_t speed, from_utc_us; /* files; from: 0 is now */
     int64_t max_fps;
     int decode;                          /* vd_camera_decode */
     const char *hwaccel;                 /* "auto", "off", a name */

@@ -106,8 +106,10 @@ VD_TEST(example_camera_in_the_manual_is_a_good_one)
 
     uncommented(agent_default_yaml, "cameras: []", &yaml);
     expect_ok(parse(yaml.data, &config, &why));
-    expect_u64(config.camera_count, 4);
+    expect_u64(config.camera_count, 5);
     expect_i64(config.camera[3].kind, VD_CAMERA_ONVIF);
+    expect_u64(agent_source(&config.camera[4], "").speed, 60);
+    expect_i64(agent_source(&config.camera[4], "").from_utc_us, INT64_C(1795204800000000));
     expect_str(agent_source(&config.camera[3], "").url, "10.0.0.8");
     expect_str(config.camera[0].id, "gate");
     expect_str(config.camera[0].url, "rtsp://10.0.0.7/main");

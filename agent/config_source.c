@@ -4,8 +4,10 @@
 
 #include "agent_config.h"
 #include "onvif.h"
+#include "vd/clock.h"
 
-#define SIZE_MAX_PX 8192
+#define SIZE_MAX_PX    8192
+#define FILE_SPEED_MAX 1000
 
 #define OF(kind) (1u << (kind))
 
@@ -22,6 +24,8 @@ static const struct {
     { "sub_url", OF(VD_CAMERA_RTSP) | OF(VD_CAMERA_HTTP), "a camera with an address" },
     { "onvif_host", OF(VD_CAMERA_ONVIF), "an ONVIF camera" },
     { "streams", OF(VD_CAMERA_ONVIF), "an ONVIF camera" },
+    { "speed", OF(VD_CAMERA_FILE), "a video file" },
+    { "from", OF(VD_CAMERA_FILE), "a video file" },
     { "format", OF(VD_CAMERA_USB), "a USB camera" },
     { "size", OF(VD_CAMERA_USB), "a USB camera" },
     { "fps", OF(VD_CAMERA_USB), "a USB camera" },
@@ -177,6 +181,19 @@ static vd_err read_usb(const vd_config_node *node, agent_camera *camera, vd_why 
     return err;
 }
 
+static vd_err read_file(const vd_config_node *node, agent_camera *camera, vd_why *why)
+{
+    const char *from = "";
+
+    camera->speed = 1;
+    vd_err err = vd_config_int(node, "speed", 1, FILE_SPEED_MAX, &camera->speed, why);
+    if (!err) err = vd_config_text(node, "from", &from, why);
+    if (err || !from[0] || vd_utc_parse(vd_slice_str(from), &camera->from_utc_us)) return err;
+    err = vd_config_fail(vd_config_get(node, "from"), why, "'%.40s' is no time", from);
+    vd_why_hint(why, "date, time and zone, as in 2026-11-21T06:00:00Z");
+    return err;
+}
+
 vd_err agent_source_read(const vd_config_node *node, agent_camera *camera, vd_why *why)
 {
     vd_err err = vd_config_text(node, "url", &camera->url, why);
@@ -190,6 +207,7 @@ vd_err agent_source_read(const vd_config_node *node, agent_camera *camera, vd_wh
     if (!err) err = check_own_keys(node, camera, why);
     if (!err) err = read_folder(node, camera, why);
     if (!err) err = read_usb(node, camera, why);
+    if (!err) err = read_file(node, camera, why);
     return err;
 }
 
@@ -211,6 +229,8 @@ vd_camera_config agent_source(const agent_camera *camera, const char *password)
         .transport = (vd_rtsp_transport)camera->transport,
         .pace = VD_PACE_REAL,
         .loop = camera->loop,
+        .speed = (unsigned)camera->speed,
+        .from_utc_us = camera->from_utc_us,
         .folder = camera->still,
         .usb = camera->usb,
         .max_fps = (unsigned)camera->max_fps,

@@ -389,6 +389,7 @@ vd_err camera_open(const vd_camera_config *config, const vd_camera_sink *sink, c
     camera->pair = pair;
     camera->unlooked = pair != NULL;
     camera->packet = VD_BUF(WIRE_PACKET_MAX);
+    camera->born_us = vd_clock_mono_us();
     camera->sink = *sink;
     camera->status.since_utc_us = vd_clock_utc_us();
     if (camera->wake_fd < 0 || !copy_config(camera, config))

@@ -81,7 +81,10 @@ typedef struct {
     vd_camera_streams streams; /* ONVIF */
     vd_rtsp_transport transport;
     vd_camera_pace pace;
-    bool loop; /* files: start again at the end; otherwise the state becomes VD_CAMERA_ENDED */
+    bool loop;      /* files: start again at the end; otherwise the state becomes VD_CAMERA_ENDED */
+    unsigned speed; /* files at real pace: so many seconds of it in one; 0: one */
+    int64_t from_utc_us; /* files at real pace: what the camera's clock says at its start. It runs
+                            with `speed`, through restarts too; 0: our own clock, at the start */
     vd_folder_config folder;
     vd_usb_config usb;
     unsigned max_fps;     /* pictures per second handed out at most; 0: every picture */

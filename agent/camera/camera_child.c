@@ -122,6 +122,13 @@ static bool child_spawn(const char *path, int socket_fd, pid_t *ret_pid)
     return error == 0;
 }
 
+/* What the clock of a file camera says now. */
+static int64_t file_clock_us(const vd_camera *camera)
+{
+    const int64_t since_us = vd_clock_mono_us() - camera->born_us;
+    return camera->config.from_utc_us + since_us * camera_speed(camera);
+}
+
 static bool config_send(const vd_camera *camera, int socket_fd, int file_fd)
 {
     const vd_camera_config *config = &camera->config;
@@ -140,6 +147,8 @@ static bool config_send(const vd_camera *camera, int socket_fd, int file_fd)
     snprintf(message.hwaccel, sizeof message.hwaccel, "%s",
              config->hwaccel && !camera->hw_off && !whole ? config->hwaccel : "off");
     message.patience_ms = config->patience_ms;
+    message.speed = camera_speed(camera);
+    message.from_utc_us = config->from_utc_us ? file_clock_us(camera) : 0;
     message.usb_width = config->usb.width_px;
     message.usb_height = config->usb.height_px;
     message.usb_fps = config->usb.fps;

@@ -72,7 +72,14 @@ struct vd_camera {
     bool clock_told;       /* that it is wrong */
     int64_t fps_from_us;
     unsigned fps_pictures;
+    int64_t born_us; /* monotonic */
 };
+
+/* Seconds of a file in one of ours. */
+static inline unsigned camera_speed(const vd_camera *camera)
+{
+    return camera->config.speed ? camera->config.speed : 1;
+}
 
 /* ---- camera_child.c ---- */
 /* Starts the child, hands it its configuration. VD_ABSENT and the like: the why says what. */

@@ -79,6 +79,38 @@ VD_TEST(a_looped_file_goes_on_with_rising_times)
     expect_u64(watch.serial, 1);
 }
 
+static bool restarted(const watcher *watch, int64_t serial)
+{
+    return watch->serial >= (uint32_t)serial && watch->status.state == VD_CAMERA_LIVE;
+}
+
+static bool dated(const watcher *watch, int64_t utc_us)
+{
+    return watch->last_packet_utc_us >= utc_us && watch->pictures > 0;
+}
+
+/* covers: CAM-3 */
+VD_TEST(a_file_plays_faster_and_from_the_day_it_says_through_rounds_and_restarts)
+{
+    const int64_t noon_us = INT64_C(1795262400000000), minute_us = 60000000;
+    watcher watch;
+    vd_camera_config config = file_camera(small);
+    config.pace = VD_PACE_REAL;
+    config.loop = true;
+    config.speed = 1000;
+    config.from_utc_us = noon_us;
+    watch_start(&watch, &config);
+    expect_true(watch_for(&watch, dated, noon_us + minute_us)); /* 30 rounds */
+    expect_i64(kill(vd_camera_child_pid(watch.camera), SIGKILL), 0);
+    expect_true(watch_for(&watch, state_is, VD_CAMERA_FAILED));
+    const int64_t before_us = watch.last_packet_utc_us;
+    expect_true(watch_for(&watch, restarted, 2));
+    expect_true(watch_for(&watch, dated, before_us + minute_us));
+    watch_stop(&watch);
+    expect_true(watch.last_packet_utc_us < noon_us + 24 * 60 * minute_us);
+    expect_i64(watch.last.time_source, VD_TIME_FILE);
+}
+
 static bool slots_ran_out(const watcher *watch, int64_t count)
 {
     vd_camera_status status;
@@ -160,11 +192,6 @@ VD_TEST(a_stream_that_changes_size_goes_on_in_the_new_one)
     expect_i64(watch.stream_width_px, 480);
     expect_true(watch.extradata_bytes > 0);
     expect_u64(watch.state_changes[VD_CAMERA_FAILED], 0);
-}
-
-static bool restarted(const watcher *watch, int64_t serial)
-{
-    return watch->serial >= (uint32_t)serial && watch->status.state == VD_CAMERA_LIVE;
 }
 
 static void expect_restart_after(int signal_number, const char *fact)
@@ -318,6 +345,7 @@ int main(void)
         VD_RUN(a_file_at_full_speed_gives_every_picture_and_ends),
         VD_RUN(at_full_speed_a_slow_reader_makes_the_file_wait_and_loses_nothing),
         VD_RUN(a_looped_file_goes_on_with_rising_times),
+        VD_RUN(a_file_plays_faster_and_from_the_day_it_says_through_rounds_and_restarts),
         VD_RUN(at_real_pace_pictures_that_find_no_slot_are_dropped_and_counted),
         VD_RUN(max_fps_thins_by_media_time),
         VD_RUN(packets_only_decodes_nothing),

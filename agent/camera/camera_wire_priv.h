@@ -26,7 +26,7 @@
 #define VD_CAMERA_WIRE_PRIV_H
 #include "vd/error.h"
 
-#define WIRE_VERSION       3
+#define WIRE_VERSION       4
 #define WIRE_FD            3 /* the child's end of the pair */
 #define WIRE_MESSAGE_MAX   61440
 #define WIRE_EXTRADATA_MAX 16384 /* real ones have 30 to 200 bytes */
@@ -69,7 +69,8 @@ typedef struct {
 typedef struct {
     wire_head head;
     int32_t parent_pid;
-    uint32_t kind, transport, pace, loop, max_fps, packets_only, decode, patience_ms;
+    uint32_t kind, transport, pace, loop, max_fps, packets_only, decode, patience_ms, speed;
+    int64_t from_utc_us; /* files: of their first picture; 0: now */
     char hwaccel[WIRE_HWACCEL_MAX + 1];
     uint32_t usb_width, usb_height, usb_fps;
     char usb_format[WIRE_FORMAT_MAX + 1];

@@ -98,7 +98,7 @@ static bool may_go(const child_late *late, int64_t until_us)
     child_link *link = late->decoder->link;
     if (late->config->pace == VD_PACE_FAST) return true; /* the decoder waits for slots itself */
     const int64_t behind_us = late->packet[late->first]->dts - late->from_dts_us;
-    const int64_t due_us = late->woke_us + behind_us / LATE_SPEED;
+    const int64_t due_us = late->woke_us + behind_us / (LATE_SPEED * (int64_t)late->config->speed);
     for (;;) {
         const int64_t now_us = vd_clock_mono_us();
         if (agent_ready(link) || now_us >= due_us) return true;

@@ -101,7 +101,7 @@ static void keep_pace(child *self, const AVPacket *packet)
         link_poll(&self->link, 0);
         return;
     }
-    const int64_t due_us = self->start_mono_us + packet->dts;
+    const int64_t due_us = self->start_mono_us + packet->dts / self->config.speed;
     do {
         const int64_t left_us = due_us - vd_clock_mono_us();
         link_poll(&self->link, left_us > 0 ? (int)((left_us + 999) / 1000) : 0);
@@ -158,6 +158,12 @@ static void play(child *self)
     link_end(&self->link);
 }
 
+static int64_t first_picture_utc(const wire_config *config)
+{
+    if (config->pace == VD_PACE_FAST) return FAST_START_UTC_US;
+    return config->from_utc_us ? config->from_utc_us : vd_clock_utc_us();
+}
+
 static void start(child *self)
 {
     vd_why why = { 0 };
@@ -167,8 +173,7 @@ static void start(child *self)
     send_stream(self);
     self->start_mono_us = vd_clock_mono_us();
     if (self->config.kind == VD_CAMERA_FILE)
-        media_clock_file(&self->clock,
-                         self->config.pace == VD_PACE_FAST ? FAST_START_UTC_US : vd_clock_utc_us());
+        media_clock_file(&self->clock, first_picture_utc(&self->config));
     self->clock.held = self->config.kind == VD_CAMERA_RTSP &&
                        self->input.stream->codecpar->codec_id != AV_CODEC_ID_MJPEG;
     if (!self->config.packets_only) open_decoder(self);
