@@ -433,7 +433,7 @@ static vd_err sweep_job(vd_store *store, void *arg, vd_why *why)
                                   &s->count, why);
 }
 
-void hub_tend(hub *h)
+bool hub_tend(hub *h)
 {
     vd_why why = { 0 };
     char count[24];
@@ -444,6 +444,7 @@ void hub_tend(hub *h)
     else if (s.count)
         vd_log(VD_LOG_INFO, "retention.deleted", "old evidence was deleted", "files",
                vd_text_i64(s.count, count), NULL);
+    return !err && s.count == SWEEP_FILES;
 }
 
 /* ---- without a running hub ---- */

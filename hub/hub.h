@@ -12,8 +12,8 @@ VD_MUST_USE vd_err hub_open(hub_config *config, hub **ret_hub, vd_why *why);
 VD_MUST_USE vd_err hub_start(hub *h, char first_password[25], vd_why *why);
 uint16_t hub_https_port(const hub *h);
 uint16_t hub_mqtt_port(const hub *h);
-/* Deletes what retention lets go; call now and then. */
-void hub_tend(hub *h);
+/* Deletes some of what retention lets go; call now and then. True: there may be more. */
+bool hub_tend(hub *h);
 hub *hub_close(hub *h); /* stops what runs; NULL is fine; returns NULL */
 
 /* For a hub that is open but not started (the database tolerates a running one beside it). */

@@ -104,8 +104,9 @@ static vd_err serve(hub *h, vd_why *why)
     vd_log(VD_LOG_INFO, "hub.ready", "the hub is ready", "version", vd_version, "https",
            vd_text_i64(hub_https_port(h), https), "mqtt", vd_text_i64(hub_mqtt_port(h), mqtt),
            NULL);
-    do hub_tend(h);
-    while (!vd_stop_wait(TEND_EVERY_MS));
+    do {
+        while (hub_tend(h) && !vd_stop_asked()) continue; /* others may commit in between */
+    } while (!vd_stop_wait(TEND_EVERY_MS));
     vd_log(VD_LOG_INFO, "hub.stopping", "the hub stops", NULL);
     return VD_OK;
 }

@@ -193,18 +193,34 @@ static vd_err total(vd_store *store, uint64_t *ret_bytes, vd_why *why)
     return VD_OK;
 }
 
-/* VD_ABSENT when nothing is due. */
-static vd_err due(vd_store *store, int64_t before_us, bool keep_labelled, vd_digest *ret_digest,
-                  vd_why *why)
+#define DUE_MOST 100
+
+typedef struct {
+    unsigned count;
+    struct {
+        vd_digest digest;
+        int64_t bytes;
+    } file[DUE_MOST];
+} due_list;
+
+/* The oldest of what may go, `most` at most. */
+static vd_err due(vd_store *store, int64_t before_us, bool keep_labelled, unsigned most,
+                  due_list *into, vd_why *why)
 {
     vd_stmt *next = vd_store_stmt(store, "blob_due");
     vd_bind_int(next, "before_us", before_us);
     vd_bind_int(next, "keep_labelled", keep_labelled);
+    vd_bind_int(next, "most", most < DUE_MOST ? most : DUE_MOST);
+    into->count = 0;
     vd_err err = vd_stmt_row(next, why);
-    if (err) return err;
-    bool ok = vd_digest_parse(vd_slice_str(vd_col_text(next, 0)), ret_digest);
+    for (; !err && into->count < DUE_MOST; err = vd_stmt_row(next, why)) {
+        if (!vd_digest_parse(vd_slice_str(vd_col_text(next, 0)), &into->file[into->count].digest))
+            err = VD_CORRUPT;
+        if (err) break;
+        into->file[into->count++].bytes = vd_col_int(next, 1);
+    }
     vd_stmt_finish(next);
-    return ok ? VD_OK : VD_CORRUPT;
+    return err == VD_ABSENT ? VD_OK : err;
 }
 
 static vd_err delete_one(vd_store *store, vd_blobs *blobs, const vd_digest *digest,
@@ -219,29 +235,41 @@ static vd_err delete_one(vd_store *store, vd_blobs *blobs, const vd_digest *dige
     return vd_stmt_run(record, NULL, why);
 }
 
+/* Deletes what is due until `over` bytes are gone or *count has reached `most`. */
+static vd_err delete_due(vd_store *store, vd_blobs *blobs, const due_list *list, int64_t over,
+                         const char *reason, unsigned *count, vd_why *why)
+{
+    vd_err err = VD_OK;
+    for (unsigned i = 0; !err && over > 0 && i < list->count; i++) {
+        err = delete_one(store, blobs, &list->file[i].digest, reason, why);
+        over -= list->file[i].bytes;
+        if (!err) ++*count;
+    }
+    return err;
+}
+
 vd_err vd_archive_sweep(vd_store *store, vd_blobs *blobs, const vd_archive_retention *retention,
                         unsigned most, unsigned *ret_count, vd_why *why)
 {
-    int64_t now_us = vd_clock_utc_us();
+    const int64_t now_us = vd_clock_utc_us();
+    due_list list = { 0 };
     unsigned count = 0;
+    uint64_t bytes = 0;
     vd_err err = VD_OK;
-    while (!err && count < most) {
-        vd_digest digest;
-        uint64_t bytes = 0;
-        const char *reason = "older than the retention time";
-        err = retention->days ? due(store, now_us - retention->days * 86400 * 1000000ll,
-                                    retention->keep_labelled, &digest, why)
-                              : VD_ABSENT;
-        if (err == VD_ABSENT && retention->most_bytes) {
-            reason = "over the retention size";
-            err = total(store, &bytes, why);
-            if (!err && bytes <= (uint64_t)retention->most_bytes) err = VD_ABSENT;
-            if (!err) err = due(store, now_us, retention->keep_labelled, &digest, why);
-        }
-        if (!err) err = delete_one(store, blobs, &digest, reason, why);
-        if (!err) count++;
+    if (retention->days)
+        err = due(store, now_us - retention->days * 86400 * 1000000ll, retention->keep_labelled,
+                  most, &list, why);
+    if (!err)
+        err = delete_due(store, blobs, &list, INT64_MAX, "older than the retention time", &count,
+                         why);
+    if (!err && retention->most_bytes) err = total(store, &bytes, why);
+    const int64_t over = (int64_t)bytes - retention->most_bytes;
+    if (!err && retention->most_bytes && over > 0 && count < most) {
+        err = due(store, now_us, retention->keep_labelled, most - count, &list, why);
+        if (!err)
+            err = delete_due(store, blobs, &list, over, "over the retention size", &count, why);
     }
-    if (err && err != VD_ABSENT) return err;
+    if (err) return err;
     *ret_count = count;
     return VD_OK;
 }

@@ -157,6 +157,44 @@ VD_TEST(a_device_may_send_only_what_its_own_event_names)
     expect_str(type, "image/jpeg");
 }
 
+static bool here(vd_blobs *blobs, const vd_digest *digest)
+{
+    char path[4096];
+    uint64_t bytes;
+    return !vd_blobs_path(blobs, digest, path, sizeof path, &bytes);
+}
+
+// covers: HUB-3
+VD_TEST(retention_comes_down_to_its_size_oldest_first_a_helping_at_a_time)
+{
+    VD_AUTO(scene) s = scene_open(tables);
+    char root[160], content[8];
+    vd_blobs *blobs = NULL;
+    vd_digest file[5];
+    unsigned count = 0;
+    const vd_archive_retention small = { .days = 30, .most_bytes = 12 };
+    (void)snprintf(root, sizeof root, "%s/evidence", s.dir);
+    expect_ok(vd_blobs_open(root, &blobs, NULL));
+    for (unsigned i = 0; i < 5; i++) {
+        (void)snprintf(content, sizeof content, "file %u", i);
+        expect_ok(vd_blobs_put(blobs, vd_slice_str(content), &file[i], NULL));
+        vd_clock_fake(1000 + i, T0 + i);
+        expect_ok(vd_archive_arrived(s.store, &file[i], 6, NULL));
+    }
+    vd_clock_fake(2000, T0 + S);
+
+    expect_ok(vd_archive_sweep(s.store, blobs, &small, 2, &count, NULL)); /* 30 bytes are there */
+
+    expect_u64(count, 2);
+    expect_false(here(blobs, &file[1]));
+    expect_true(here(blobs, &file[2]));
+    expect_ok(vd_archive_sweep(s.store, blobs, &small, 2, &count, NULL));
+    expect_u64(count, 1); /* 12 are few enough */
+    expect_true(here(blobs, &file[3]));
+    vd_clock_fake(-1, -1);
+    vd_blobs_free(blobs);
+}
+
 VD_TEST(retention_deletes_old_resolved_evidence_and_records_it_and_keeps_the_rest)
 {
     VD_AUTO(scene) s = scene_open(tables);
@@ -321,6 +359,7 @@ VD_TEST_MAIN(
     VD_RUN(a_picture_that_comes_after_the_verdict_is_labelled_once),
     VD_RUN(items_come_oldest_first_in_pages),
     VD_RUN(a_device_may_send_only_what_its_own_event_names),
+    VD_RUN(retention_comes_down_to_its_size_oldest_first_a_helping_at_a_time),
     VD_RUN(retention_deletes_old_resolved_evidence_and_records_it_and_keeps_the_rest),
     VD_RUN(a_file_that_somebody_holds_outlives_retention_and_a_sample_may_be_sent_by_its_device),
     VD_RUN(a_snapshot_is_scaled_to_the_width_asked_for),
