@@ -4,8 +4,9 @@
 
 BUILD   ?= build
 PREFIX  ?= /usr/local
-# Seconds per fuzz target for make fuzz; minutes for make soak.
+# Seconds per fuzz target for make fuzz; hours of footage at speed and minutes with faults for make soak.
 FUZZ_S  ?= 300
+SOAK_H  ?= 24
 SOAK_M  ?= 60
 # make bench ROW=G5 runs one row.
 ROW     ?=
@@ -55,9 +56,10 @@ circle: ## the whole round: incidents, labels, training, gate, release, switch, 
 	@tools/build release web
 	@node tests/circle/run.mjs
 
-soak: ## cameras, agent and hub for SOAK_M minutes with faults; memory must stay flat
+soak: ## SOAK_H hours of footage at speed, then SOAK_M minutes with faults; memory must stay flat
 	@tools/setup --quiet --tests
 	@tools/build release web
+	@SOAK_H=$(SOAK_H) node tests/faults/footage.mjs
 	@SOAK_M=$(SOAK_M) node tests/faults/soak.mjs
 
 install: ## install programs, man pages, default configuration and the page under PREFIX

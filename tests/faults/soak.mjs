@@ -1,4 +1,4 @@
-// make soak: cameras, agent and hub for SOAK_M minutes with camera faults; memory (PSS) after the first fifth must stay within a quarter.
+// make soak, the second half: cameras, agent and hub for SOAK_M minutes with camera faults; memory (PSS) after the first fifth must stay within a quarter.
 import fs from 'node:fs';
 import { House, until } from '../journey/house.mjs';
 
