@@ -111,7 +111,7 @@ static bool time_fits(int64_t time_us)
     return time_us > -TIME_MAX_US && time_us < TIME_MAX_US;
 }
 
-static void packet_whole(vd_camera *camera)
+static void packet_whole(vd_camera *camera, vd_slice data)
 {
     camera_session *session = &camera->session;
     const vd_packet packet = { .stream = &session->stream,
@@ -119,7 +119,7 @@ static void packet_whole(vd_camera *camera)
                                .dts_us = session->packet.dts_us,
                                .utc_us = session->packet.utc_us,
                                .key = session->packet.key != 0,
-                               .data = vd_buf_slice(&camera->packet) };
+                               .data = data };
     session->packet_open = false;
     session->packet_us = vd_clock_mono_us();
     const bool unseen = camera_packets_only(camera);
@@ -136,8 +136,13 @@ static read_end packet_part(vd_camera *camera, vd_slice part)
 {
     const camera_session *session = &camera->session;
     if (part.len == 0 || part.len > session->packet.bytes - camera->packet.len) return READ_LIAR;
+    if (part.len == session->packet.bytes) { /* most are whole: no copy for them */
+        packet_whole(camera, part);
+        return READ_MORE;
+    }
     if (!vd_buf_add(&camera->packet, part)) return READ_LIAR;
-    if (camera->packet.len == session->packet.bytes) packet_whole(camera);
+    if (camera->packet.len == session->packet.bytes)
+        packet_whole(camera, vd_buf_slice(&camera->packet));
     return READ_MORE;
 }
 

@@ -16,6 +16,7 @@
 #define LOUD_MOST       3.2f /* one packet alone is not enough, however large */
 #define LOUD_DRIFT      0.8f
 #define LOUD_SUM        6.f
+#define LOUD_CALM       3.f /* up to here a stream is calm */
 #define DULL_DEVIATIONS 1.5f
 #define KNOWN_LEAST     3
 #define LIGHT_LEAST     (3 * GATE_LIGHT_ONE)
@@ -30,7 +31,7 @@ void gate_init(gate *g)
     memset(g, 0, sizeof *g);
     g->awake = true;
     g->wanted_us = FAR_AGO_US;
-    g->key_us = g->key_before_us = FAR_AGO_US;
+    g->key_us = g->light_us = FAR_AGO_US;
 }
 
 /* Of 1 to GATE_STRAYS values. */
@@ -102,6 +103,7 @@ static void heed_size(gate *g, float deviations, int64_t at_us)
     if (g->louder <= 0) g->louder_since_us = at_us;
     g->louder = sum_next(g->louder, deviations);
     g->softer = sum_next(g->softer, -deviations);
+    g->loudest = fmaxf(g->loudest, g->louder);
     if (g->louder > LOUD_SUM) g->moved_us = at_us;
 }
 
@@ -120,7 +122,6 @@ static void heed_key(gate *g, uint32_t bytes, int64_t at_us)
         g->groups += g->group_learned;
         g->long_groups = at_us - g->key_us > GATE_GROUP_US || g->place < 2;
     }
-    g->key_before_us = g->key_us;
     g->key_us = at_us;
     g->key_bytes = bytes;
     g->group_bytes = 0;
@@ -197,17 +198,26 @@ static unsigned cells_moved(gate *g, const uint16_t *cells, bool learn)
     return moved;
 }
 
+bool gate_wants_light(const gate *g)
+{
+    return g->key_us - g->light_us >= GATE_LOOK_US || g->loudest > LOUD_CALM ||
+           g->dull > GATE_SHARP;
+}
+
 gate_word gate_light(gate *g, const uint16_t *cells, unsigned count)
 {
+    const int64_t before_us = g->light_us;
     const bool learn = !g->awake || g->key_us > g->wanted_us;
     const unsigned moved = count == g->cells ? cells_moved(g, cells, learn) : 0;
     if (count != g->cells) memset(g->flicker, 0, sizeof g->flicker);
     memcpy(g->light, cells, count * sizeof *cells);
     g->cells = count;
+    g->light_us = g->key_us;
+    g->loudest = g->louder;
     if (moved < LIGHT_CELLS) return word(g, g->key_us);
     g->awake = true;
     g->moved_us = g->key_us;
-    return word(g, g->key_before_us);
+    return word(g, before_us);
 }
 
 gate_word gate_want(gate *g, int64_t until_us)

@@ -41,6 +41,8 @@
 #define GATE_QUIET_US  3000000 /* nothing moved for this long: asleep */
 #define GATE_GROUP_US  8000000 /* longer groups cannot be decoded late: always awake */
 #define GATE_DULL      0.02f   /* sizes that tell only more than this share of a picture: awake */
+#define GATE_SHARP     0.005f  /* sizes that tell of less than this share are trusted longer */
+#define GATE_LOOK_US   1900000 /* asleep and calm: key pictures are looked at this far apart */
 #define GATE_LIGHT_ONE 16      /* a cell's value for one step of grey */
 
 typedef struct {
@@ -55,7 +57,9 @@ typedef struct {
     float dull;           /* the share of the picture that sizes alone cannot tell */
 
     unsigned place, groups; /* groups: whole ones learned from so far */
-    int64_t first_us, key_us, key_before_us, moved_us, wanted_us;
+    int64_t first_us, key_us, moved_us, wanted_us;
+    int64_t light_us; /* the key packet whose light is known */
+    float loudest;    /* of `louder` since then */
     bool started, long_groups, group_learned;
 
     uint16_t light[GATE_CELLS], flicker[GATE_CELLS]; /* flicker: usual difference */
@@ -71,8 +75,12 @@ typedef struct {
 void gate_init(gate *g);
 /* One packet, in decoding order. The gate falls asleep at key packets only. */
 gate_word gate_packet(gate *g, bool key, uint32_t bytes, int64_t at_us);
+/* Whether the last key packet is worth decoding for gate_light while asleep. Nearly all that an
+ * idle camera costs is its key pictures: where sizes tell of small things and were calm since the
+ * last one that was looked at, one in GATE_LOOK_US is enough. */
+bool gate_wants_light(const gate *g);
 /* The picture of the last key packet: mean luma of each cell, times GATE_LIGHT_ONE. While asleep
- * from_us is then the key packet before it. */
+ * from_us is then the key packet that was looked at before it. */
 gate_word gate_light(gate *g, const uint16_t *cells, unsigned count);
 /* Awake until this media time at least; from the last key packet when it was asleep. */
 gate_word gate_want(gate *g, int64_t until_us);

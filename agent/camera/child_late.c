@@ -1,8 +1,9 @@
 /* child_late.c - what goes to the decoder, and when.
  *
  *   SEEING   every packet is decoded as it comes
- *   ASLEEP   packets are kept from the key packet before the last one on; key packets are decoded
- *            alone, for the gate, and now and then shown
+ *   ASLEEP   packets are kept from the last key packet on that was looked at, and at least from
+ *            the one before the last; key packets are decoded alone when the gate asks for their
+ *            light, and now and then shown
  *   LATE     the gate woke: the kept packets are decoded in order from the key packet before the
  *            motion, beside new ones that queue behind them, until none is left
  *
@@ -154,12 +155,17 @@ static void give_time_to_look(const child_link *link)
     while (link->map && link->map->lent) link_poll((child_link *)(uintptr_t)link, WIRE_BEAT_MS);
 }
 
+static bool show_is_due(const child_late *late, const AVPacket *packet)
+{
+    return late->config->decode == VD_DECODE_KEY ||
+           packet->pts >= late->decoder->shown_us + SHOW_EACH_US;
+}
+
 /* The key picture, for the gate and now and then for the agent. */
 static gate_word look(child_late *late, const AVPacket *packet)
 {
     uint16_t cells[GATE_CELLS];
-    const bool show = late->config->decode == VD_DECODE_KEY ||
-                      packet->pts >= late->decoder->shown_us + SHOW_EACH_US;
+    const bool show = show_is_due(late, packet);
     AVFrame *frame = decoder_look(late->decoder, packet, !show);
     gate_word now = { .awake = true, .from_us = packet->dts };
     const unsigned count = frame ? decoder_light(frame, cells) : 0;
@@ -184,13 +190,19 @@ static void fall_asleep(child_late *late)
     set_state(late, VD_GATE_ASLEEP);
 }
 
-/* Keeps the group before this one and this one. */
+/* Keeps the groups from the last key picture on that was looked at, or at least the one before this
+ * one. */
 static void forget_older(child_late *late)
 {
-    unsigned groups = 0;
-    for (unsigned i = 0; i < late->count; i++)
-        groups += (late->packet[at(late, i)]->flags & AV_PKT_FLAG_KEY) != 0;
-    for (; groups > 2; groups--) drop_group(late, &late->decoder->link->count.skipped);
+    unsigned groups = 0, older = 0;
+    for (unsigned i = 0; i < late->count; i++) {
+        const AVPacket *packet = late->packet[at(late, i)];
+        if (!(packet->flags & AV_PKT_FLAG_KEY)) continue;
+        groups++;
+        older += packet->dts <= late->gate.light_us;
+    }
+    for (; groups > 2 && older != 1; groups--, older -= older > 0)
+        drop_group(late, &late->decoder->link->count.skipped);
 }
 
 /* More is kept than may be: groups are too long to be decoded late. */
@@ -204,7 +216,8 @@ static void sleep_on(child_late *late, const AVPacket *packet, gate_word now)
     const bool kept = keep(late, packet);
     if (packet->flags & AV_PKT_FLAG_KEY) {
         forget_older(late);
-        const gate_word seen = look(late, packet);
+        gate_word seen = { .awake = false };
+        if (gate_wants_light(&late->gate) || show_is_due(late, packet)) seen = look(late, packet);
         if (!now.awake) now = seen;
     }
     if (!kept || too_much(late)) cannot(late, packet);

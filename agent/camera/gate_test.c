@@ -139,6 +139,55 @@ VD_TEST(what_moved_between_key_pictures_unnoticed_is_found_in_their_light)
 }
 
 /* covers: CAM-5 */
+VD_TEST(key_pictures_of_a_calm_stream_are_looked_at_every_other_second)
+{
+    film *f = film_new();
+    unsigned looks = 0, keys = 0;
+    expect_asleep_soon(f);
+    while (f->number % GROUP) next(f, 1);
+    for (; keys < 20; f->number++) {
+        const bool key = f->number % GROUP == 0;
+        const float bytes = USUAL * (key ? 200 : 1 + 0.02f * grain(f)); /* sizes tell of little */
+        gate_packet(&f->gate, key, (uint32_t)bytes, now_us(f));
+        if (key && keys++ > 2 && gate_wants_light(&f->gate)) {
+            gate_light(&f->gate, f->light, GATE_CELLS);
+            looks++;
+        }
+    }
+    expect_true(looks >= 8 && looks <= 10);
+    expect_false(f->gate.awake);
+    /* Two loud packets, too few to wake it: then the next key picture is looked at. */
+    while (f->number % GROUP) next(f, 1);
+    gate_packet(&f->gate, true, 200 * USUAL, now_us(f));
+    gate_light(&f->gate, f->light, GATE_CELLS);
+    f->number++;
+    next(f, 4);
+    next(f, 4);
+    while (f->number % GROUP) next(f, 1);
+    gate_packet(&f->gate, true, 200 * USUAL, now_us(f));
+    expect_false(f->gate.awake);
+    expect_true(gate_wants_light(&f->gate));
+    free(f);
+}
+
+/* covers: CAM-5 */
+VD_TEST(motion_that_sizes_do_not_tell_is_owed_from_the_last_key_picture_that_was_looked_at)
+{
+    film *f = film_new();
+    expect_asleep_soon(f);
+    while (f->number % GROUP) next(f, 1);
+    const int64_t looked_us = now_us(f);
+    expect_false(next(f, 1).awake);
+    for (unsigned i = 1; i <= 2 * GROUP; i++, f->number++) /* the key picture between is not */
+        gate_packet(&f->gate, i % GROUP == 0, i % GROUP ? USUAL : 10 * USUAL, now_us(f));
+    for (unsigned i = 0; i < 6; i++) f->light[700 + i] += 20 * GATE_LIGHT_ONE;
+    const gate_word now = gate_light(&f->gate, f->light, GATE_CELLS);
+    expect_true(now.awake);
+    expect_i64(now.from_us, looked_us);
+    free(f);
+}
+
+/* covers: CAM-5 */
 VD_TEST(a_cloud_over_everything_is_no_motion)
 {
     film *f = film_new();
@@ -232,16 +281,19 @@ VD_TEST(key_pictures_alone_or_very_seldom_keep_it_awake)
     free(few);
 }
 
-VD_TEST_MAIN(VD_RUN(a_quiet_stream_puts_the_gate_to_sleep_once_it_is_known),
-             VD_RUN(a_few_larger_packets_wake_it_and_it_says_since_when),
-             VD_RUN(many_slightly_larger_packets_wake_it_too),
-             VD_RUN(one_large_packet_alone_does_not_wake_it),
-             VD_RUN(a_place_in_the_group_that_is_always_large_is_usual),
-             VD_RUN(what_moved_between_key_pictures_unnoticed_is_found_in_their_light),
-             VD_RUN(a_cloud_over_everything_is_no_motion),
-             VD_RUN(leaves_that_always_move_become_usual_and_another_place_still_wakes),
-             VD_RUN(rain_becomes_usual_but_one_who_stays_does_not),
-             VD_RUN(a_wish_wakes_it_from_the_last_key_packet),
-             VD_RUN(a_wish_for_a_time_that_is_over_wakes_nobody),
-             VD_RUN(sizes_that_tell_too_little_keep_it_awake),
-             VD_RUN(key_pictures_alone_or_very_seldom_keep_it_awake))
+VD_TEST_MAIN(
+    VD_RUN(a_quiet_stream_puts_the_gate_to_sleep_once_it_is_known),
+    VD_RUN(a_few_larger_packets_wake_it_and_it_says_since_when),
+    VD_RUN(many_slightly_larger_packets_wake_it_too),
+    VD_RUN(one_large_packet_alone_does_not_wake_it),
+    VD_RUN(a_place_in_the_group_that_is_always_large_is_usual),
+    VD_RUN(what_moved_between_key_pictures_unnoticed_is_found_in_their_light),
+    VD_RUN(key_pictures_of_a_calm_stream_are_looked_at_every_other_second),
+    VD_RUN(motion_that_sizes_do_not_tell_is_owed_from_the_last_key_picture_that_was_looked_at),
+    VD_RUN(a_cloud_over_everything_is_no_motion),
+    VD_RUN(leaves_that_always_move_become_usual_and_another_place_still_wakes),
+    VD_RUN(rain_becomes_usual_but_one_who_stays_does_not),
+    VD_RUN(a_wish_wakes_it_from_the_last_key_packet),
+    VD_RUN(a_wish_for_a_time_that_is_over_wakes_nobody),
+    VD_RUN(sizes_that_tell_too_little_keep_it_awake),
+    VD_RUN(key_pictures_alone_or_very_seldom_keep_it_awake))
