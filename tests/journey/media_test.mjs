@@ -4,6 +4,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { after, before, test } from 'node:test';
+import azureDevice from 'azure-iot-device';
+import azureMqtt from 'azure-iot-device-mqtt';
 import { unseen } from './contract.mjs';
 import { PROGRAM, sha256, until } from './house.mjs';
 import { LoneHub } from './lone-hub.mjs';
@@ -110,11 +112,26 @@ test('what was never recorded is told, and vedette media get brings what was', a
   assert.match(cli('evidence', 'ask', snapshot.digest), /dock sends it/);
 });
 
-test('a device that is away is told, and no word of the contract is left out', async () => {
+// covers: REC-2
+test('a device that refuses, or is away, is told, and no word of the contract is left out', async () => {
   const snapshot = (await evidenceOf()).find((file) => file.kind === 'snapshot');
   agent.child.kill('SIGTERM');
   await agent.ended;
   const range = { from: new Date(Date.now() - 2000).toISOString(), to: new Date().toISOString() };
+  const busy = azureDevice.Client.fromConnectionString(fs.readFileSync(`${folder}/dock.connection`, 'utf8').trim(), azureMqtt.Mqtt);
+  await busy.setOptions({ ca: hub.ca.toString() });
+  await busy.open();
+  const refuse = (status, error) => (call, answer) => answer.send(status, { error, hint: 'wait for some of them' }, () => {});
+  busy.onDeviceMethod('media', refuse(429, 'too many recordings are asked for'));
+  busy.onDeviceMethod('evidence', refuse(500, 'the disk does not answer'));
+  const refused = await until('the device to have subscribed', async () => {
+    const answer = await request('POST', '/api/v1/cameras/dock/film/media', { json: range });
+    return answer.status !== 504 && answer;
+  }, 30);
+  assert.equal(refused.json.error.hint, 'wait for some of them');
+  assert.match((await ask('askMedia', 409, { at: { device: 'dock', camera: 'film' }, json: range })).error.fact, /too many/);
+  assert.match((await ask('askEvidence', 409, { at: { digest: snapshot.digest } })).error.fact, /disk/);
+  await busy.close();
   await ask('askMedia', 504, { at: { device: 'dock', camera: 'film' }, json: range });
   await ask('askEvidence', 504, { at: { digest: snapshot.digest } });
   assert.deepEqual(unseen(['media'], hub.called), []);
