@@ -542,6 +542,8 @@ VD_TEST(wrong_parameters_and_templates_are_refused_with_line_and_name)
           "no parameter 'host'", "line 1", "" },
         { "templates: {t: {url: 'rtsp://${host'}}\ncameras: [{id: a, template: t}]\n",
           "without its '}'", "line 1", "" },
+        { "templates: {t: {file: x, rules: [{id: 'a ${b'}]}}\ncameras: [{id: a, template: t}]\n",
+          "without its '}'", "line 1", "" },
         { YARD "- {id: a, template: yard, with: {address: h},\n   max_fps: 999}\n", "'max_fps'",
           "line 9", "999" },
         { YARD "- {id: a, template: yard, with: {address: h, fps: many}}\n", "'max_fps'", "line 8",

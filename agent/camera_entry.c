@@ -169,11 +169,11 @@ static vd_err print(printer *p, const vd_config_node *node)
         vd_json_w_list(&p->w);
         for (size_t i = 0; !err && i < vd_config_len(node); i++)
             err = print(p, vd_config_at(node, i));
-        vd_json_w_list_end(&p->w);
+        if (!err) vd_json_w_list_end(&p->w); /* a key may be without its value: nobody reads on */
     } else if (vd_config_is_map(node)) {
         vd_json_w_object(&p->w);
         err = print_members(p, node, none, NULL);
-        vd_json_w_object_end(&p->w);
+        if (!err) vd_json_w_object_end(&p->w);
     } else {
         err = print_scalar(p, node);
     }
@@ -279,6 +279,7 @@ vd_err agent_node_print(const vd_config_node *node, const char *without, vd_buf 
     }
     vd_json_w_object(&p.w);
     vd_err err = print_members(&p, node, keys, NULL);
+    if (err) return err;
     vd_json_w_object_end(&p.w);
-    return err ? err : vd_json_w_end(&p.w);
+    return vd_json_w_end(&p.w);
 }
