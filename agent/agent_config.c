@@ -126,6 +126,15 @@ static vd_err own_chain(const vd_config_node *node, agent_camera *camera, vd_why
     return vd_chain_read(camera->chain, VD_CHAIN_OF_CAMERA, &chain, why);
 }
 
+static vd_err own_masks(const vd_config_node *node, agent_camera *camera, vd_why *why)
+{
+    vd_mask masks[VD_MASKS_MAX];
+    unsigned count;
+
+    camera->masks = vd_config_get(node, "masks");
+    return config_masks_read(camera->masks, masks, &count, why);
+}
+
 static vd_err read_sign_in(const vd_config_node *node, agent_camera *camera, vd_why *why)
 {
     vd_err err = vd_config_text(node, "user", &camera->user, why);
@@ -150,19 +159,20 @@ static vd_err read_camera_use(const vd_config_node *node, agent_camera *camera, 
     vd_err err = vd_config_bool(node, "enabled", &camera->enabled, why);
     if (!err) err = own_rules(node, camera, why);
     if (!err) err = own_chain(node, camera, why);
+    if (!err) err = own_masks(node, camera, why);
     return err ? err : config_camera_models(node, camera, why);
 }
 
 static vd_err read_camera(const vd_config_node *node, agent_config *c, vd_why *why)
 {
-    static const char *const keys[] = { "id",        "url",     "sub_url",    "file",
-                                        "folder",    "device",  "user",       "password_file",
-                                        "transport", "loop",    "max_fps",    "recording",
-                                        "enabled",   "rules",   "pattern",    "after",
-                                        "order",     "time",    "format",     "size",
-                                        "fps",       "decode",  "hwaccel",    "models",
-                                        "onvif",     "streams", "onvif_host", "chain",
-                                        "integrity", "speed",   "from",       NULL };
+    static const char *const keys[] = {
+        "id",      "url",           "sub_url",    "file",   "folder",    "device",
+        "user",    "password_file", "transport",  "loop",   "max_fps",   "recording",
+        "enabled", "rules",         "pattern",    "after",  "order",     "time",
+        "format",  "size",          "fps",        "decode", "hwaccel",   "models",
+        "onvif",   "streams",       "onvif_host", "chain",  "integrity", "speed",
+        "from",    "masks",         NULL
+    };
     static const char *const transports[] = { "tcp", "udp", NULL };
     agent_camera camera = { .url = "",
                             .sub_url = "",

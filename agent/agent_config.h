@@ -60,6 +60,7 @@ typedef struct {
     bool enabled;
     bool sent;                   /* by the hub: password_file is a name in state_dir/secrets */
     const vd_config_node *rules; /* of this camera alone, a list; NULL: none */
+    const vd_config_node *masks; /* what nobody may see, a list, checked; NULL: nothing */
     const vd_config_node *chain; /* what happens to its pictures first, checked; NULL: nothing */
     unsigned line;
     char *entry;     /* as text, its template filled in; owned */
@@ -164,6 +165,9 @@ bool agent_camera_same(const agent_camera *a, const agent_camera *b);
 /* config_integrity.c: `integrity` of `parent`; what it leaves out stays as it is. */
 VD_MUST_USE vd_err config_integrity_read(const vd_config_node *parent, agent_integrity *into,
                                          vd_why *why);
+/* config_masks.c: the list `masks` of a camera; NULL is none. */
+VD_MUST_USE vd_err config_masks_read(const vd_config_node *list, vd_mask ret_masks[VD_MASKS_MAX],
+                                     unsigned *ret_count, vd_why *why);
 /* config_scorer.c: NULL leaves it as it is. */
 VD_MUST_USE vd_err agent_config_scorer(const vd_config_node *node, agent_scorer *ret_scorer,
                                        vd_why *why);

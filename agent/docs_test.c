@@ -102,7 +102,18 @@ VD_TEST(every_step_before_a_model_has_an_example_that_the_agent_takes)
     rmdir(dir);
 }
 
-VD_TEST_MAIN(VD_RUN(the_page_about_sizes_has_an_example_that_the_agent_takes),
+// covers: CAM-7
+VD_TEST(the_example_of_privacy_masks_is_one_that_the_agent_takes)
+{
+    char dir[] = "/tmp/vedette-docs-XXXXXX";
+
+    assert_non_null(mkdtemp(dir));
+    expect_u64(check_examples("privacy.md", dir), 1);
+    rmdir(dir);
+}
+
+VD_TEST_MAIN(VD_RUN(the_example_of_privacy_masks_is_one_that_the_agent_takes),
+             VD_RUN(the_page_about_sizes_has_an_example_that_the_agent_takes),
              VD_RUN(every_step_before_a_model_has_an_example_that_the_agent_takes),
              VD_RUN(agent_that_stands_alone_has_an_example_that_it_takes),
              VD_RUN(every_source_has_an_example_that_the_agent_takes),

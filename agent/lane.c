@@ -113,14 +113,18 @@ static vd_err read_password(lane *l, vd_why *why)
 
 static vd_err start_camera(lane *l, vd_why *why)
 {
-    const vd_camera_config config = agent_source(l->config, l->password);
+    vd_camera_config config = agent_source(l->config, l->password);
+    vd_mask masks[VD_MASKS_MAX];
     vd_camera_sink sink = {
         .ctx = l, .packet = on_packet, .picture = on_picture, .status = on_status, .note = on_note
     };
 
+    vd_err err = config_masks_read(l->config->masks, masks, &config.mask_count, why);
+    if (err) return err;
+    config.masks = masks;
     /* Under the lock: a callback that comes at once waits until l->camera is known. */
     pthread_mutex_lock(&l->agent->lock);
-    vd_err err = vd_camera_start(&config, &sink, &l->camera, why);
+    err = vd_camera_start(&config, &sink, &l->camera, why);
     pthread_mutex_unlock(&l->agent->lock);
     return err;
 }

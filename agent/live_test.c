@@ -186,6 +186,49 @@ VD_TEST(only_what_the_file_changed_starts_again)
     expect_true(child_of(&h, "a") > 0);
 }
 
+static uint64_t masks_told(house *h, const char *id)
+{
+    vd_mask masks[VD_MASKS_MAX];
+    unsigned count = 0;
+    lane *l = agent_lane(h->a, id);
+
+    if (l) expect_ok(config_masks_read(l->config->masks, masks, &count, NULL));
+    lane_let_go(l);
+    return count;
+}
+
+#define DESK "masks: [{name: desk, points: [[0, 0], [0.5, 0], [0.5, 0.5]]}]"
+
+// covers: CAM-7
+VD_TEST(other_masks_of_a_camera_start_it_alone_again_and_wrong_ones_leave_those_before)
+{
+    VD_AUTO(house) h = { .a = NULL };
+    vd_why why = { 0 };
+    house_open(&h, "cameras: [{id: a, file: FILM}, {id: b, file: FILM}]\n");
+    int a = child_of(&h, "a");
+    const int b = child_of(&h, "b");
+
+    change_file(&h, "cameras: [{id: a, file: FILM, " DESK "}, {id: b, file: FILM}]\n");
+    expect_true(child_of(&h, "a") != a);
+    expect_u64(masks_told(&h, "a"), 1);
+    a = child_of(&h, "a");
+    change_file(&h, "cameras: [{id: a, file: FILM, masks: [{name: desk, points: [[0, 0]]}]},"
+                    " {id: b, file: FILM}]\n");
+    assert_non_null(refusal_of(&h, "a"));
+    expect_u64(masks_told(&h, "a"), 1);
+    expect_i64(child_of(&h, "a"), a);
+
+    expect_ok(hub_says(
+        &h,
+        "{\"cameras\": {\"a\": {\"file\": \"FILM\", \"masks\": [{\"name\": \"x\", \"points\":"
+        " [[0, 0], [1, 0], [1, 1]]}, {\"name\": \"y\", \"points\":"
+        " [[0, 0], [0.5, 0], [0.5, 1]]}]}}}",
+        &why));
+    expect_true(child_of(&h, "a") != a);
+    expect_u64(masks_told(&h, "a"), 2);
+    expect_i64(child_of(&h, "b"), b);
+}
+
 // covers: CAM-4
 VD_TEST(other_rules_of_a_camera_do_not_start_it_again)
 {
@@ -497,6 +540,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         VD_RUN(only_what_the_file_changed_starts_again),
+        VD_RUN(other_masks_of_a_camera_start_it_alone_again_and_wrong_ones_leave_those_before),
         VD_RUN(other_rules_of_a_camera_do_not_start_it_again),
         VD_RUN(a_wrong_entry_is_refused_alone_and_a_wrong_file_whole),
         VD_RUN(a_hangup_signal_asks_for_the_file_again),

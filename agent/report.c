@@ -134,6 +134,8 @@ static void camera_member(lane *l, vd_json_w *w, bool rules)
     vd_json_w_kv_text(w, "decoder", status.decoder[0] ? status.decoder : NULL);
     vd_json_w_kv_text(w, "gate",
                       status.gate != VD_GATE_OFF ? vd_gate_state_name(status.gate) : NULL);
+    if (vd_config_len(l->config->masks))
+        vd_json_w_kv_int(w, "masks", (int64_t)vd_config_len(l->config->masks));
     vd_json_w_kv_int(w, "restarts", (int64_t)status.restarts);
     vd_json_w_kv_text(w, "source", source);
     if (refused) refusal_members(w, "entry", &refused->why);

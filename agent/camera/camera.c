@@ -306,8 +306,26 @@ static vd_err check_address(const vd_camera_config *config, vd_why *why)
     return VD_OK;
 }
 
+static vd_err check_masks(const vd_camera_config *config, vd_why *why)
+{
+    bool fine = config->mask_count <= VD_MASKS_MAX;
+    for (unsigned i = 0; fine && i < config->mask_count; i++) {
+        const vd_mask *mask = &config->masks[i];
+        fine = mask->count >= 3 && mask->count <= VD_MASK_CORNERS_MAX;
+        for (unsigned k = 0; fine && k < mask->count; k++)
+            fine = mask->corner[k][0] >= 0 && mask->corner[k][0] <= 1 && mask->corner[k][1] >= 0 &&
+                   mask->corner[k][1] <= 1;
+    }
+    if (fine) return VD_OK;
+    vd_fail(why, VD_INVALID, "camera '%s' has masks that cannot be drawn", config->id);
+    vd_why_hint(why, "at most %d, each of 3 to %d corners between 0 and 1", VD_MASKS_MAX,
+                VD_MASK_CORNERS_MAX);
+    return VD_INVALID;
+}
+
 static vd_err check_config(const vd_camera_config *config, vd_why *why)
 {
+    if (check_masks(config, why)) return VD_INVALID;
     if (!id_fits(config->id)) {
         vd_fail(why, VD_INVALID, "'%.32s' is no camera id", config->id);
         vd_why_hint(why, "1 to %d of a-z, 0-9 and -", VD_CAMERA_ID_MAX);
@@ -335,9 +353,18 @@ static bool copy_text(const char *from, const char **into)
     return *into != NULL;
 }
 
+static void copy_masks(vd_camera *camera, const vd_camera_config *config)
+{
+    for (unsigned i = 0; i < config->mask_count; i++) camera->masks[i] = config->masks[i];
+    camera->config.masks = camera->masks;
+    if (config->mask_count && config->decode == VD_DECODE_AUTO)
+        camera->config.decode = VD_DECODE_ALL;
+}
+
 static bool copy_config(vd_camera *camera, const vd_camera_config *config)
 {
     camera->config = *config;
+    copy_masks(camera, config);
     if (!config->patience_ms) camera->config.patience_ms = VD_CAMERA_HANG_MS;
     camera->config.url = camera->config.user = camera->config.password = NULL;
     camera->config.child_path = camera->config.sub_url = camera->config.hwaccel = NULL;

@@ -10,7 +10,10 @@
  * streams has two children and two such threads: packets come on the one, pictures on the other;
  * picture and status callbacks still come one at a time. While the small stream is away the main
  * one is looked at instead, and while the main one is away nothing is kept: the camera is LIVE with
- * a why that says so. */
+ * a why that says so.
+ *
+ * What masks cover never leaves the child: it paints every picture before it is shown, and the
+ * packets are of an H.264 stream that it encodes from the painted pictures (docs/privacy.md). */
 #ifndef VD_CAMERA_H
 #define VD_CAMERA_H
 #include "vd/error.h"
@@ -68,6 +71,14 @@ typedef struct {
     unsigned width_px, height_px, fps; /* 0: as is usual */
 } vd_usb_config;
 
+#define VD_MASKS_MAX        16
+#define VD_MASK_CORNERS_MAX 32
+/* What nobody may see: a polygon over each of a camera's pictures. */
+typedef struct {
+    unsigned count;                       /* of corners, 3 at least */
+    float corner[VD_MASK_CORNERS_MAX][2]; /* x, y: 0..1 of the picture */
+} vd_mask;
+
 typedef struct {
     char id[VD_CAMERA_ID_MAX + 1]; /* a-z0-9- */
     vd_camera_kind kind;
@@ -90,7 +101,9 @@ typedef struct {
     unsigned max_fps;     /* pictures per second handed out at most; 0: every picture */
     bool packets_only;    /* no decoding at all */
     unsigned patience_ms; /* how long a camera or its child may say nothing; 0: VD_CAMERA_HANG_MS */
-    vd_camera_decode decode;
+    vd_camera_decode decode; /* with masks every picture is decoded: AUTO is ALL then */
+    const vd_mask *masks;    /* mask_count of them; NULL: none */
+    unsigned mask_count;
     const char *hwaccel;    /* NULL or "off": software; "auto": what is there; or its name */
     const char *child_path; /* NULL: vedette-camera beside the running program */
 } vd_camera_config;

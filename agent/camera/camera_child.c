@@ -129,6 +129,17 @@ static int64_t file_clock_us(const vd_camera *camera)
     return camera->config.from_utc_us + since_us * camera_speed(camera);
 }
 
+static void masks_send(const vd_camera_config *config, wire_config *message)
+{
+    _Static_assert(VD_MASKS_MAX == WIRE_MASKS_MAX && VD_MASK_CORNERS_MAX == WIRE_CORNERS_MAX,
+                   "the wire has room for all masks");
+    message->mask_count = config->mask_count;
+    for (unsigned i = 0; i < config->mask_count; i++) {
+        message->mask[i].count = config->masks[i].count;
+        memcpy(message->mask[i].corner, config->masks[i].corner, sizeof config->masks[i].corner);
+    }
+}
+
 static bool config_send(const vd_camera *camera, int socket_fd, int file_fd)
 {
     const vd_camera_config *config = &camera->config;
@@ -154,6 +165,7 @@ static bool config_send(const vd_camera *camera, int socket_fd, int file_fd)
     message.usb_fps = config->usb.fps;
     snprintf(message.usb_format, sizeof message.usb_format, "%s",
              config->usb.format ? config->usb.format : "");
+    masks_send(config, &message);
     snprintf(message.url, sizeof message.url, "%s", onvif ? camera->place : config->url);
     snprintf(message.user, sizeof message.user, "%s", config->user ? config->user : "");
     snprintf(message.password, sizeof message.password, "%s",

@@ -43,6 +43,7 @@ typedef struct camera_pair camera_pair;
 
 struct vd_camera {
     vd_camera_config config; /* strings are ours */
+    vd_mask masks[VD_MASKS_MAX];
     vd_camera_sink sink;
     char *child_path;
     camera_pair *pair;    /* of the main stream of two; NULL: there is one */

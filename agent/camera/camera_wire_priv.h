@@ -40,6 +40,8 @@
 #define WIRE_PASSWORD_MAX  120
 #define WIRE_HWACCEL_MAX   15
 #define WIRE_FORMAT_MAX    7
+#define WIRE_MASKS_MAX     16
+#define WIRE_CORNERS_MAX   32
 
 typedef enum {
     WIRE_CONFIG = 1,
@@ -74,6 +76,11 @@ typedef struct {
     char hwaccel[WIRE_HWACCEL_MAX + 1];
     uint32_t usb_width, usb_height, usb_fps;
     char usb_format[WIRE_FORMAT_MAX + 1];
+    uint32_t mask_count; /* 0: packets go on as they come */
+    struct {
+        uint32_t count;
+        float corner[WIRE_CORNERS_MAX][2]; /* 0..1 of the picture */
+    } mask[WIRE_MASKS_MAX];
     char url[WIRE_URL_MAX + 1], user[WIRE_USER_MAX + 1], password[WIRE_PASSWORD_MAX + 1];
 } wire_config;
 
@@ -112,7 +119,8 @@ typedef struct {
     uint32_t pictures; /* decode from the next key packet on; 0: packets only */
 } wire_want;
 
-/* HELLO, BEAT and END. The counts are totals of this child. */
+/* HELLO, BEAT and END. The counts are totals of this child; `packets` are the camera's, also when
+ * there are masks and others are sent. */
 typedef struct {
     wire_head head;
     uint64_t packets, decoded, dropped, damaged, skipped;

@@ -118,7 +118,8 @@ static bool codec_open(child_decoder *decoder, AVCodecContext *codec, const AVCo
     codec->thread_count = 1; /* many cameras share few cores; one each is fair */
     codec->opaque = decoder;
     codec->pkt_timebase = (AVRational){ 1, 1000000 };
-    if (kind->capabilities & AV_CODEC_CAP_DR1) codec->get_buffer2 = get_buffer;
+    /* What is not painted yet stays in this process. */
+    if (kind->capabilities & AV_CODEC_CAP_DR1 && !decoder->masks) codec->get_buffer2 = get_buffer;
     if (error >= 0) error = avcodec_open2(codec, kind, NULL);
     if (error < 0)
         avcodec_free_context(&codec);
@@ -200,29 +201,35 @@ static int copy_slot(child_decoder *decoder)
     }
 }
 
-static bool convert(child_decoder *decoder, const AVFrame *frame, uint8_t *base,
-                    const slot_plan *plan)
+bool picture_to_i420(struct SwsContext **sws, const AVFrame *frame, uint8_t *const planes[4],
+                     const int strides[4])
 {
-    uint8_t *planes[4] = { base + plan->offset[0], base + plan->offset[1], base + plan->offset[2] };
-    const int strides[4] = { plan->stride[0], plan->stride[1], plan->stride[2] };
     if (plain(frame->format)) {
         const uint8_t *from[4] = { frame->data[0], frame->data[1], frame->data[2] };
-        av_image_copy(planes, (int *)strides, from, frame->linesize, AV_PIX_FMT_YUV420P,
+        av_image_copy((uint8_t **)planes, (int *)strides, from, frame->linesize, AV_PIX_FMT_YUV420P,
                       frame->width, frame->height);
         return true;
     }
     const bool full = frame->color_range == AVCOL_RANGE_JPEG;
-    decoder->sws =
-        sws_getCachedContext(decoder->sws, frame->width, frame->height, frame->format, frame->width,
-                             frame->height, AV_PIX_FMT_YUV420P, SWS_BILINEAR, NULL, NULL, NULL);
-    if (!decoder->sws) return false;
+    *sws = sws_getCachedContext(*sws, frame->width, frame->height, frame->format, frame->width,
+                                frame->height, AV_PIX_FMT_YUV420P, SWS_BILINEAR, NULL, NULL, NULL);
+    if (!*sws) return false;
     const int *table = sws_getCoefficients(SWS_CS_DEFAULT);
-    sws_setColorspaceDetails(decoder->sws, table, full, table, full, 0, 1 << 16, 1 << 16);
-    return sws_scale(decoder->sws, (const uint8_t *const *)frame->data, frame->linesize, 0,
-                     frame->height, planes, strides) == frame->height;
+    sws_setColorspaceDetails(*sws, table, full, table, full, 0, 1 << 16, 1 << 16);
+    return sws_scale(*sws, (const uint8_t *const *)frame->data, frame->linesize, 0, frame->height,
+                     planes, strides) == frame->height;
 }
 
-static bool jpeg_range(const AVFrame *frame)
+static bool convert(child_decoder *decoder, const AVFrame *frame, uint8_t *base,
+                    const slot_plan *plan)
+{
+    uint8_t *const planes[4] = { base + plan->offset[0], base + plan->offset[1],
+                                 base + plan->offset[2] };
+    const int strides[4] = { plan->stride[0], plan->stride[1], plan->stride[2] };
+    return picture_to_i420(&decoder->sws, frame, planes, strides);
+}
+
+bool picture_full_range(const AVFrame *frame)
 {
     const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(frame->format);
     return frame->color_range == AVCOL_RANGE_JPEG || frame->format == AV_PIX_FMT_YUVJ420P ||
@@ -232,7 +239,8 @@ static bool jpeg_range(const AVFrame *frame)
 static bool is_bt709(const AVFrame *frame)
 {
     if (frame->colorspace == AVCOL_SPC_BT709) return true;
-    return frame->colorspace == AVCOL_SPC_UNSPECIFIED && frame->height >= 720 && !jpeg_range(frame);
+    return frame->colorspace == AVCOL_SPC_UNSPECIFIED && frame->height >= 720 &&
+           !picture_full_range(frame);
 }
 
 /* The slot that the frame already lies in and that can go as it is; -1: none. */
@@ -253,7 +261,7 @@ static void lend(child_decoder *decoder, const AVFrame *frame, int slot, wire_pi
                                .slot = (uint32_t)slot,
                                .width_px = frame->width,
                                .height_px = frame->height,
-                               .full_range = jpeg_range(frame),
+                               .full_range = picture_full_range(frame),
                                .bt709 = is_bt709(frame),
                                .pts_us = frame->best_effort_timestamp,
                                .number = decoder->link->count.decoded };
@@ -342,11 +350,30 @@ unsigned decoder_light(const AVFrame *frame, uint16_t *ret_cells)
     return (unsigned)(across * down);
 }
 
+/* Paints it, sends it to those who keep packets and to those who want to see it; or nothing at
+ * all leaves this process any more. */
+static void show_painted(child_decoder *decoder, const AVFrame *frame)
+{
+    AVFrame *picture = NULL;
+    vd_why why = { 0 };
+    vd_err err = masks_paint(decoder->masks, frame, &picture, &why);
+    if (!err) err = video_put(decoder->video, picture, &why);
+    if (err) link_fail(decoder->link, err, &why);
+    if (decoder->link->want_pictures && (picture->key_frame || !decoder->keys_only))
+        decoder_show(decoder, picture);
+}
+
 static void take_frames(child_decoder *decoder)
 {
     AVFrame *frame = decoder->frame;
     while (avcodec_receive_frame(decoder->codec, frame) >= 0) {
-        if (usable(decoder, frame)) {
+        if (!usable(decoder, frame)) {
+            av_frame_unref(frame);
+            continue;
+        }
+        if (decoder->masks) {
+            show_painted(decoder, frame);
+        } else {
             if (frame->key_frame && decoder->config->decode == VD_DECODE_AUTO)
                 decoder->key_cells = decoder_light(frame, decoder->key_light);
             decoder_show(decoder, frame);

@@ -1,6 +1,7 @@
 /* child_link.c - the child's end of the socket and its view of the shared pictures. */
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -92,6 +93,43 @@ void link_end(child_link *link)
     link->count.head = (wire_head)WIRE_HEAD(WIRE_END, sizeof link->count);
     link_send(link, &link->count.head);
     _exit(0);
+}
+
+void link_stream(child_link *link, const AVCodecParameters *parameters, AVRational rate)
+{
+    wire_stream stream = { .head = WIRE_HEAD(WIRE_STREAM, sizeof stream),
+                           .codec_id = (int32_t)parameters->codec_id,
+                           .width_px = parameters->width,
+                           .height_px = parameters->height,
+                           .profile = parameters->profile,
+                           .level = parameters->level };
+    snprintf(stream.codec, sizeof stream.codec, "%s", avcodec_get_name(parameters->codec_id));
+    if (rate.num > 0 && rate.den > 0) stream.fps = av_q2d(rate);
+    vd_slice extradata = vd_slice_of(parameters->extradata, (size_t)parameters->extradata_size);
+    if (extradata.len > WIRE_EXTRADATA_MAX) extradata = VD_SLICE_NONE;
+    stream.extradata_bytes = (uint32_t)extradata.len;
+    link_send_with(link, &stream.head, sizeof stream, extradata);
+}
+
+void link_packet(child_link *link, const AVPacket *packet, int64_t utc_us)
+{
+    if (packet->size <= 0 || (uint32_t)packet->size > WIRE_PACKET_MAX) return;
+    vd_slice rest = vd_slice_of(packet->data, (size_t)packet->size);
+    wire_packet message = { .head = WIRE_HEAD(WIRE_PACKET, sizeof message),
+                            .pts_us = packet->pts,
+                            .dts_us = packet->dts,
+                            .utc_us = utc_us,
+                            .key = (packet->flags & AV_PKT_FLAG_KEY) != 0,
+                            .bytes = (uint32_t)packet->size };
+    size_t head_bytes = sizeof message;
+    while (rest.len) {
+        const size_t room = WIRE_MESSAGE_MAX - head_bytes;
+        const vd_slice part = vd_slice_of(rest.data, rest.len < room ? rest.len : room);
+        link_send_with(link, &message.head, head_bytes, part);
+        rest = vd_slice_from(rest, part.len);
+        message.head.type = WIRE_MORE;
+        head_bytes = sizeof message.head;
+    }
 }
 
 static void map_let_go(child_map *map)

@@ -32,52 +32,14 @@ typedef struct {
     child_link link;
     wire_config config;
     child_input input;
-    stream_watch watch;
+    stream_watch watch; /* without masks */
+    child_masks masks;
+    video_encoder video; /* with masks */
     child_decoder decoder;
     child_late late;
     media_clock clock;
     int64_t start_mono_us; /* file at real pace: when its time 0 was */
 } child;
-
-static void send_stream(child *self)
-{
-    const AVCodecParameters *parameters = self->watch.now;
-    const AVRational rate = self->input.stream->avg_frame_rate;
-    wire_stream stream = { .head = WIRE_HEAD(WIRE_STREAM, sizeof stream),
-                           .codec_id = (int32_t)parameters->codec_id,
-                           .width_px = parameters->width,
-                           .height_px = parameters->height,
-                           .profile = parameters->profile,
-                           .level = parameters->level };
-    snprintf(stream.codec, sizeof stream.codec, "%s", avcodec_get_name(parameters->codec_id));
-    if (rate.num > 0 && rate.den > 0) stream.fps = av_q2d(rate);
-    vd_slice extradata = vd_slice_of(parameters->extradata, (size_t)parameters->extradata_size);
-    if (extradata.len > WIRE_EXTRADATA_MAX) extradata = VD_SLICE_NONE;
-    stream.extradata_bytes = (uint32_t)extradata.len;
-    link_send_with(&self->link, &stream.head, sizeof stream, extradata);
-}
-
-static void send_packet(child *self, const AVPacket *packet)
-{
-    if (packet->size <= 0 || (uint32_t)packet->size > WIRE_PACKET_MAX) return;
-    vd_slice rest = vd_slice_of(packet->data, (size_t)packet->size);
-    wire_packet message = { .head = WIRE_HEAD(WIRE_PACKET, sizeof message),
-                            .pts_us = packet->pts,
-                            .dts_us = packet->dts,
-                            .utc_us = media_clock_utc(&self->clock, packet->pts),
-                            .key = (packet->flags & AV_PKT_FLAG_KEY) != 0,
-                            .bytes = (uint32_t)packet->size };
-    size_t head_bytes = sizeof message;
-    self->link.count.packets++;
-    while (rest.len) {
-        const size_t room = WIRE_MESSAGE_MAX - head_bytes;
-        const vd_slice part = vd_slice_of(rest.data, rest.len < room ? rest.len : room);
-        link_send_with(&self->link, &message.head, head_bytes, part);
-        rest = vd_slice_from(rest, part.len);
-        message.head.type = WIRE_MORE;
-        head_bytes = sizeof message.head;
-    }
-}
 
 static void set_clock(child *self, const AVPacket *packet)
 {
@@ -136,6 +98,17 @@ static void heed_wish(child *self, const AVPacket *packet)
     self->config.packets_only = decodes;
 }
 
+/* To those who keep packets, as it came. */
+static void hand_on(child *self, const AVPacket *packet)
+{
+    const AVPacket *kept = self->input.recorded ? self->input.recorded : packet;
+    if (stream_watch_changed(&self->watch, kept))
+        link_stream(&self->link, self->watch.now, self->input.stream->avg_frame_rate);
+    if (kept->size > 0 && (uint32_t)kept->size <= WIRE_PACKET_MAX) self->link.count.packets++;
+    link_packet(&self->link, kept, media_clock_utc(&self->clock, kept->pts));
+    heed_wish(self, packet);
+}
+
 static void play(child *self)
 {
     vd_why why = { 0 };
@@ -146,15 +119,17 @@ static void play(child *self)
         if (err) break;
         keep_pace(self, packet);
         set_clock(self, packet);
-        const AVPacket *kept = self->input.recorded ? self->input.recorded : packet;
-        if (stream_watch_changed(&self->watch, kept)) send_stream(self);
-        send_packet(self, kept);
-        heed_wish(self, packet);
+        if (is_masked(&self->config))
+            self->link.count.packets++; /* its picture, painted, is what goes on */
+        else
+            hand_on(self, packet);
         if (!self->config.packets_only) late_put(&self->late, packet);
         av_packet_unref(packet);
     }
     if (err != VD_GONE) link_fail(&self->link, err, &why);
     if (!self->config.packets_only) late_end(&self->late);
+    if (is_masked(&self->config)) video_end(&self->video);
+    masks_done(&self->masks);
     link_end(&self->link);
 }
 
@@ -164,13 +139,29 @@ static int64_t first_picture_utc(const wire_config *config)
     return config->from_utc_us ? config->from_utc_us : vd_clock_utc_us();
 }
 
+/* Every picture is decoded, painted and encoded, whoever wants to see it. */
+static void start_masked(child *self)
+{
+    const AVStream *stream = self->input.stream;
+    self->video.link = &self->link;
+    self->video.clock = &self->clock;
+    self->video.rate = stream->avg_frame_rate;
+    self->video.source_bit_rate = stream->codecpar->bit_rate;
+    self->decoder.masks = &self->masks;
+    self->decoder.video = &self->video;
+    video_announce(&self->video, stream->codecpar->width, stream->codecpar->height);
+}
+
 static void start(child *self)
 {
     vd_why why = { 0 };
     input_open(&self->input);
     vd_err err = stream_watch_open(&self->watch, self->input.stream->codecpar, &why);
     if (err) link_fail(&self->link, err, &why);
-    send_stream(self);
+    if (is_masked(&self->config))
+        start_masked(self);
+    else
+        link_stream(&self->link, self->watch.now, self->input.stream->avg_frame_rate);
     self->start_mono_us = vd_clock_mono_us();
     if (self->config.kind == VD_CAMERA_FILE)
         media_clock_file(&self->clock, first_picture_utc(&self->config));
@@ -201,6 +192,18 @@ static unsigned needs_of(unsigned kind)
     return 0;
 }
 
+/* Whatever the gate would say: what is not decoded cannot be encoded. */
+static void heed_masks(child *self)
+{
+    vd_why why = { 0 };
+    wire_config *config = &self->config;
+    if (masks_open(&self->masks, config, &why)) link_fail(&self->link, VD_INVALID, &why);
+    if (!is_masked(config)) return;
+    self->decoder.keys_only = config->decode == VD_DECODE_KEY;
+    config->decode = VD_DECODE_ALL;
+    config->packets_only = false;
+}
+
 int main(void)
 {
     if (!started_by_agent()) {
@@ -218,6 +221,7 @@ int main(void)
     av_log_set_level(AV_LOG_QUIET); /* its lines may hold the address with the password */
 
     vd_why why = { 0 }, note = { 0 };
+    heed_masks(self);
     hw_open(&self->decoder.hw, self->config.packets_only ? "off" : self->config.hwaccel, &note);
     const unsigned needs = needs_of(self->config.kind) |
                            (self->decoder.hw.kind != HW_NONE ? (unsigned)SANDBOX_DRIVER : 0u);

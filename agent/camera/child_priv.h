@@ -73,6 +73,9 @@ void link_send_with(child_link *link, wire_head *head, size_t head_bytes, vd_sli
 void link_beat(child_link *link, bool now);
 /* Handles what the agent sent; waits up to timeout_ms for it, with heartbeats. */
 void link_poll(child_link *link, int timeout_ms);
+/* What the packets from now on are. */
+void link_stream(child_link *link, const AVCodecParameters *parameters, AVRational rate);
+void link_packet(child_link *link, const AVPacket *packet, int64_t utc_us);
 void link_note(child_link *link, const vd_why *why);
 _Noreturn void link_fail(child_link *link, vd_err err, const vd_why *why);
 _Noreturn void link_end(child_link *link);
@@ -176,6 +179,49 @@ VD_MUST_USE vd_err stream_watch_open(stream_watch *watch, const AVCodecParameter
 bool stream_watch_changed(stream_watch *watch, const AVPacket *packet);
 void stream_watch_close(stream_watch *watch);
 
+/* ---- child_mask.c: pictures with parts that nobody may see ---- */
+typedef struct {
+    uint32_t row, from, until; /* in cells of 2 x 2 pixels */
+} mask_span;
+
+typedef struct {
+    const wire_config *config;
+    AVFrame *picture; /* the last one, painted */
+    struct SwsContext *sws;
+    mask_span *span; /* of pictures of that size */
+    size_t span_count, span_room;
+} child_masks;
+
+static inline bool is_masked(const wire_config *config)
+{
+    return config->mask_count > 0;
+}
+/* VD_INVALID: what the agent sent are no masks. */
+VD_MUST_USE vd_err masks_open(child_masks *masks, const wire_config *config, vd_why *why);
+/* The frame as I420 with all masks painted; the picture is ours until the next call, and nothing
+ * but its pixels, times and colours is the frame's. On failure nothing may be shown. */
+VD_MUST_USE vd_err masks_paint(child_masks *masks, const AVFrame *frame, AVFrame **ret_picture,
+                               vd_why *why);
+void masks_done(child_masks *masks);
+
+/* ---- child_video.c: painted pictures to H.264 ---- */
+typedef struct {
+    child_link *link;
+    const media_clock *clock;
+    AVRational rate; /* of the source; 0/1: unknown */
+    int64_t source_bit_rate;
+    AVCodecContext *codec;
+    AVPacket *packet;
+    int64_t last_us, key_us;
+    bool started;
+} video_encoder;
+
+/* Tells the agent what will come, before there is a picture. */
+void video_announce(video_encoder *video, int width_px, int height_px);
+/* Sends the picture's packet, and before it the stream when that is new. */
+VD_MUST_USE vd_err video_put(video_encoder *video, AVFrame *picture, vd_why *why);
+void video_end(video_encoder *video);
+
 /* ---- child_decode.c ---- */
 typedef struct {
     child_link *link;
@@ -183,6 +229,9 @@ typedef struct {
     const media_clock *clock;
     AVCodecContext *codec;
     AVCodecParameters *parameters; /* to open another decoder when the hardware fails */
+    child_masks *masks;            /* NULL: none */
+    video_encoder *video;          /* with masks */
+    bool keys_only;                /* with masks: only key pictures are shown */
     child_hw hw;
     unsigned hw_failures; /* in a row */
     AVFrame *frame;
@@ -206,6 +255,10 @@ void decoder_restart(child_decoder *decoder);
  * before and after. The frame is the decoder's: unref it. NULL: there is no picture in it. */
 AVFrame *decoder_look(child_decoder *decoder, const AVPacket *packet, bool rough);
 void decoder_show(child_decoder *decoder, const AVFrame *frame);
+bool picture_full_range(const AVFrame *frame);
+/* Any frame in memory to planes of I420. */
+bool picture_to_i420(struct SwsContext **sws, const AVFrame *frame, uint8_t *const planes[4],
+                     const int strides[4]);
 /* Mean luma of up to GATE_CELLS cells, of CELL_SIDE pixels or more each way. Returns how many; 0:
  * the picture is not of 8 bits, or smaller than that. */
 #define CELL_SIDE 8

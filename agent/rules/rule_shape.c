@@ -46,21 +46,20 @@ static bool folds_back(vd_point a, vd_point b, vd_point c)
     return (b.x - a.x) * (c.x - b.x) + (b.y - a.y) * (c.y - b.y) <= 0;
 }
 
-static vd_err check_edges(const vd_config_node *node, const vd_rule *rule, vd_why *why)
+static vd_err check_edges(const vd_config_node *node, const char *what, const char *name,
+                          const vd_point *p, unsigned n, vd_why *why)
 {
-    const vd_point *p = rule->point;
-    unsigned n = rule->point_count;
     for (unsigned i = 0; i < n; i++) {
         if (folds_back(p[i], p[(i + 1) % n], p[(i + 2) % n]))
-            return vd_config_fail(node, why, "zone '%s': the edges at point %u lie on one another",
-                                  rule->zone, (i + 1) % n + 1);
+            return vd_config_fail(node, why, "%s '%s': the edges at point %u lie on one another",
+                                  what, name, (i + 1) % n + 1);
         for (unsigned j = i + 2; j < n; j++) {
             if (i == 0 && j == n - 1) continue;
             if (!edges_meet(p[i], p[i + 1], p[j], p[(j + 1) % n])) continue;
             vd_err err =
-                vd_config_fail(node, why, "zone '%s': the edges after points %u and %u cross",
-                               rule->zone, i + 1, j + 1);
-            vd_why_hint(why, "give the corners in order, once around the zone");
+                vd_config_fail(node, why, "%s '%s': the edges after points %u and %u cross", what,
+                               name, i + 1, j + 1);
+            vd_why_hint(why, "give the corners in order, once around the %s", what);
             return err;
         }
     }
@@ -121,5 +120,26 @@ vd_err rule_read_points(const vd_config_node *node, vd_rule *rule, vd_why *why)
         err = rule_read_point(vd_config_at(list, i), what, rule->zone,
                               &rule->point[rule->point_count++], why);
     if (err) return err;
-    return count == 2 ? check_line(list, rule, why) : check_edges(list, rule, why);
+    return count == 2 ? check_line(list, rule, why)
+                      : check_edges(list, what, rule->zone, rule->point, rule->point_count, why);
+}
+
+vd_err vd_polygon_read(const vd_config_node *list, const char *what, const char *name,
+                       unsigned most, vd_point *ret_points, unsigned *ret_count, vd_why *why)
+{
+    if (!vd_config_is_list(list))
+        return vd_config_fail(list, why, "%s '%s': points is a list of [x, y]", what, name);
+    size_t count = vd_config_len(list);
+    if (count < 3 || count > most) {
+        vd_err err = vd_config_fail(list, why, "%s '%s' has %zu point%s", what, name, count,
+                                    count == 1 ? "" : "s");
+        vd_why_hint(why, "give 3 to %u points", most);
+        return err;
+    }
+    for (size_t i = 0; i < count; i++) {
+        vd_err err = rule_read_point(vd_config_at(list, i), what, name, &ret_points[i], why);
+        if (err) return err;
+    }
+    *ret_count = (unsigned)count;
+    return check_edges(list, what, name, ret_points, (unsigned)count, why);
 }

@@ -197,6 +197,12 @@ VD_MUST_USE vd_err vd_rule_read(const vd_config_node *node, const vd_vocabulary 
 /* Canonical JSON of the rule: what `version` is the digest of, and what an event carries. */
 VD_MUST_USE vd_err vd_rule_print(const vd_rule *rule, vd_buf *into);
 
+/* A list of 3 to `most` points [x, y] that go once around something. VD_INVALID with line and
+ * reason, as for a rule's zone; `what` and `name` ("zone", "yard") tell whose points they are. */
+VD_MUST_USE vd_err vd_polygon_read(const vd_config_node *list, const char *what, const char *name,
+                                   unsigned most, vd_point *ret_points, unsigned *ret_count,
+                                   vd_why *why);
+
 /* Reads a list of hours such as "mon-fri 06:00-18:00", "sat,sun 00:00-24:00" or "daily 22:00-06:00"
  * from map[key]; an absent key is none. */
 VD_MUST_USE vd_err vd_hours_read(const vd_config_node *map, const char *key,
