@@ -8,6 +8,7 @@
  */
 #ifndef VEDETTE_CLI_PRIV_H
 #define VEDETTE_CLI_PRIV_H
+#include "prepare.h"
 #include "vd/file.h"
 #include "vd/json.h"
 #include "vd/program.h"
@@ -105,6 +106,8 @@ vd_err run_dataset_version_export(cli *c, const char *dataset, const char *forma
 /* model.c: --models, or where models usually are; a model's file by path or by name. */
 const char *models_dir(const cli *c);
 vd_err model_path_of(const cli *c, const char *name, char *into, size_t room, vd_why *why);
+/* preview.c: what --chain says; ret_chain is left alone where it was not given. */
+vd_err cli_chain(const cli *c, vd_chain_owner owner, vd_chain *ret_chain, vd_why *why);
 
 vd_err run_login(cli *c, vd_why *why);
 vd_err run_device_create(cli *c, vd_why *why);

@@ -61,18 +61,23 @@ static vd_err load_picture(const char *what, vd_frame **ret_frame, vd_why *why)
     return err ? err : vd_frame_from_image(vd_buf_slice(&bytes), ret_frame, why);
 }
 
-/* The text itself, or a file that holds it. A chain beside a model is a camera's. */
-static vd_err load_chain(const cli *c, scene *s, vd_why *why)
+/* The text itself, or a file that holds it. */
+vd_err cli_chain(const cli *c, vd_chain_owner owner, vd_chain *ret_chain, vd_why *why)
 {
     VD_AUTO(vd_buf) file = VD_BUF(CHAIN_BYTES);
-    vd_chain_owner owner = s->model ? VD_CHAIN_OF_CAMERA : VD_CHAIN_OF_MODEL;
     const char *text = cli_option(c, "chain");
 
     if (!text) return VD_OK;
     if (access(text, R_OK) != 0)
-        return vd_chain_parse(vd_slice_str(text), "--chain", owner, &s->chain, why);
+        return vd_chain_parse(vd_slice_str(text), "--chain", owner, ret_chain, why);
     vd_err err = vd_file_load(text, &file, why);
-    return err ? err : vd_chain_parse(vd_buf_slice(&file), text, owner, &s->chain, why);
+    return err ? err : vd_chain_parse(vd_buf_slice(&file), text, owner, ret_chain, why);
+}
+
+/* A chain beside a model is a camera's. */
+static vd_err load_chain(const cli *c, scene *s, vd_why *why)
+{
+    return cli_chain(c, s->model ? VD_CHAIN_OF_CAMERA : VD_CHAIN_OF_MODEL, &s->chain, why);
 }
 
 static vd_err load_model(const cli *c, scene *s, vd_why *why)

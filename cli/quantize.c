@@ -135,6 +135,7 @@ vd_err run_model_quantize(cli *c, vd_why *why)
     uint64_t threads = 0;
     vd_quantize_options options = { .name = cli_option(c, "name"), .budget_points = 1 };
     vd_quantize_result result;
+    vd_chain chain = { 0 };
 
     if (!all || !check) return vd_fail(why, VD_FULL, "there is no memory for the pictures");
     if (!folder) return vd_fail(why, VD_INVALID, "--pictures DIR is needed");
@@ -142,12 +143,14 @@ vd_err run_model_quantize(cli *c, vd_why *why)
     if (!err) err = list_pictures(folder, arena, all, why);
     if (!err) err = read_ranges(c, &options.ranges, why);
     if (!err) err = read_budget(c, &options.budget_points, why);
+    if (!err) err = cli_chain(c, VD_CHAIN_OF_CAMERA, &chain, why);
     if (!err) err = cli_number(c, "threads", 256, &threads, why);
     if (err) return err;
     split(all, check);
     options.threads = (int)threads;
     options.pictures = all->path;
     options.picture_count = all->count;
+    options.chain = &chain;
     options.check = check->path;
     options.check_count = check->count;
     if (isatty(STDERR_FILENO)) options.progress = show_progress;

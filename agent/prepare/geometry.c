@@ -3,6 +3,8 @@
 
 #include "prepare_priv.h"
 
+#define LENS_TURNS 40
+
 static void crop_bend(const double crop[4], vd_bend *b)
 {
     double right = round(crop[2] * b->in_width), bottom = round(crop[3] * b->in_height);
@@ -75,6 +77,40 @@ void bend_back(const vd_bend *b, double *x, double *y)
 void vd_prepared_back(const vd_prepared *prepared, double *x, double *y)
 {
     for (unsigned i = prepared->bends; i-- > 0;) bend_back(&prepared->bend[i], x, y);
+}
+
+/* What the lens has put at x, y: the guess is moved by as much as it misses. */
+static void straighten(const vd_lens *l, double *x, double *y)
+{
+    double u = *x, v = *y;
+
+    for (int i = 0; i < LENS_TURNS; i++) {
+        double a = u, b = v;
+        distort(l, &a, &b);
+        u += *x - a;
+        v += *y - b;
+    }
+    *x = u;
+    *y = v;
+}
+
+static void bend_on(const vd_bend *b, double *x, double *y)
+{
+    if (b->kind == VD_STEP_CROP) {
+        *x = (*x * b->in_width - b->left) / b->out_width;
+        *y = (*y * b->in_height - b->top) / b->out_height;
+    } else if (b->kind == VD_STEP_ROTATE) {
+        double across = (*x - 0.5) * b->in_width, down = (*y - 0.5) * b->in_height;
+        *x = (b->cosine * across - b->sine * down) / b->out_width + 0.5;
+        *y = (b->sine * across + b->cosine * down) / b->out_height + 0.5;
+    } else if (b->kind == VD_STEP_UNDISTORT) {
+        straighten(&b->lens, x, y);
+    }
+}
+
+void vd_prepared_on(const vd_prepared *prepared, double *x, double *y)
+{
+    for (unsigned i = 0; i < prepared->bends; i++) bend_on(&prepared->bend[i], x, y);
 }
 
 /* How many tiles of `size` cover `whole` with that overlap. */

@@ -115,6 +115,9 @@ VD_MUST_USE vd_err vd_preparer_run(vd_preparer *preparer, const vd_chain *chain,
                                    vd_why *why);
 /* From 0..1 of prepared->picture to 0..1 of the source; may lead outside where the chain does. */
 void vd_prepared_back(const vd_prepared *prepared, double *x, double *y);
+/* The other way, for labels that were drawn on the source. A lens is undone step by step: not
+ * finite where that leads nowhere. */
+void vd_prepared_on(const vd_prepared *prepared, double *x, double *y);
 /* The tiles of the prepared part, row by row, each as large as asked where the part is; the whole
  * comes last where it is asked for. VD_INVALID: more than VD_TILES_MAX. */
 VD_MUST_USE vd_err vd_chain_tiles(const vd_tiles *tiles, const vd_part_px *part,

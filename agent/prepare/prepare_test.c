@@ -149,6 +149,9 @@ VD_TEST(lens_is_undone_by_the_formula_of_calibration)
     double x = 0.9, y = 0.2;
     vd_prepared_back(&p, &x, &y);
     expect_true(x < 0.9 - 0.01 && y > 0.2 + 0.005); /* a barrel pulls corners in */
+    vd_prepared_on(&p, &x, &y);
+    expect_near(x, 0.9, 1e-6);
+    expect_near(y, 0.2, 1e-6);
 }
 
 // covers: PRE-1
@@ -286,6 +289,9 @@ VD_TEST(crop_turn_and_lens_are_one_pass_no_larger_than_the_tensor)
     vd_prepared_back(&p, &x, &y);
     expect_near(x, 0.5, 1e-9);
     expect_near(y, 0.5, 1e-9);
+    vd_prepared_on(&p, &x, &y);
+    expect_near(x, 0.5, 1e-9);
+    expect_near(y, 1, 1e-9);
     p = run(&s, chain, NULL);
     expect_i64(p.picture.width_px, 48);
 }

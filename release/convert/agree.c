@@ -10,6 +10,7 @@
 
 struct agreement {
     unsigned count;
+    const vd_chain *chain;
     int threads;
     float score_min;
     vd_frame **frame;
@@ -29,13 +30,14 @@ static vd_err open_model(const agreement *a, const char *path, vd_model **ret_mo
     return vd_model_load(path, &options, ret_model, why);
 }
 
-vd_err agreement_new(const char *path, const char *const *pictures, unsigned count, int threads,
-                     agreement **ret_agreement, vd_why *why)
+vd_err agreement_new(const char *path, const char *const *pictures, unsigned count,
+                     const vd_chain *chain, int threads, agreement **ret_agreement, vd_why *why)
 {
     agreement *a = calloc(1, sizeof *a);
     vd_model *model = NULL;
     if (!a) return vd_fail(why, VD_FULL, "there is no memory for the check pictures");
     a->threads = threads;
+    a->chain = chain;
     a->frame = calloc(count, sizeof(vd_frame *));
     a->seen = calloc(count, sizeof *a->seen);
     vd_err err = a->frame && a->seen
@@ -44,7 +46,9 @@ vd_err agreement_new(const char *path, const char *const *pictures, unsigned cou
     if (!err) a->score_min = vd_model_score_min(model);
     for (; a->count < count && !err; a->count += !err) {
         err = load_frame(pictures[a->count], &a->frame[a->count], why);
-        if (!err) err = vd_model_run(model, a->frame[a->count], &a->seen[a->count], why);
+        if (!err)
+            err = vd_model_run_chain(model, a->chain, a->frame[a->count], NULL, &a->seen[a->count],
+                                     why);
     }
     vd_model_free(model);
     if (err)
@@ -114,7 +118,7 @@ vd_err agreement_of(agreement *a, const char *path, agree_on on, unsigned pictur
     vd_err err = now ? open_model(a, path, &model, why)
                      : vd_fail(why, VD_FULL, "there is no memory for detections");
     for (unsigned i = 0; i < a->count && (!pictures || i < pictures) && !err; i++) {
-        err = vd_model_run(model, a->frame[i], now, why);
+        err = vd_model_run_chain(model, a->chain, a->frame[i], NULL, now, why);
         if (err) break;
         add_side(&a->seen[i], now, a->score_min, on, &s);
         add_side(now, &a->seen[i], a->score_min, on, &s);
@@ -141,7 +145,8 @@ vd_err agreement_ms(agreement *a, const char *first, const char *second, double 
                      : vd_fail(why, VD_FULL, "there is no memory for detections");
     if (!err) err = open_model(a, second, &model[1], why);
     for (int i = 0; i < 2 * TURNS && !err; i++) {
-        err = vd_model_run(model[i % 2], a->frame[(unsigned)i / 2 % a->count], now, why);
+        err = vd_model_run_chain(model[i % 2], a->chain, a->frame[(unsigned)i / 2 % a->count], NULL,
+                                 now, why);
         us[i % 2][i / 2] = now->run_us;
     }
     for (int m = 0; m < 2; m++) {

@@ -4,9 +4,11 @@
 #include "inference.h"
 
 typedef struct agreement agreement;
-/* Looks at the pictures with the first model and keeps what it said. The paths are borrowed. */
+/* Looks at the pictures with the first model, after the camera's chain (NULL: none), and keeps what
+ * it said. The paths and the chain are borrowed. */
 VD_MUST_USE vd_err agreement_new(const char *model, const char *const *pictures, unsigned count,
-                                 int threads, agreement **ret_agreement, vd_why *why);
+                                 const vd_chain *chain, int threads, agreement **ret_agreement,
+                                 vd_why *why);
 agreement *agreement_free(agreement *a); /* returns NULL; NULL is fine */
 typedef enum {
     /* What one model finds above its working threshold, the other finds too (class, IoU of 0.5 or

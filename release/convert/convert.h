@@ -8,6 +8,7 @@
  * Blocking; any thread; no state is kept. Every byte of the source is treated as hostile. */
 #ifndef VD_CONVERT_H
 #define VD_CONVERT_H
+#include "prepare.h"
 #include "vd/blob.h"
 
 #define VD_CONVERT_PATH_ROOM 1024
@@ -73,7 +74,8 @@ typedef struct {
 VD_MUST_USE vd_err vd_onnx_inspect(vd_slice onnx, vd_onnx_info *ret_info, vd_why *why);
 
 /* int8 after training: weights and most of what passes between layers become 8-bit integers (QDQ
- * form), for a smaller file and integer arithmetic. Ranges come from calibration pictures. Layers
+ * form), for a smaller file and integer arithmetic. Ranges come from calibration pictures, which
+ * go through the model's chain as they will on a device: of a tiled one, tile by tile. Layers
  * that hurt stay float, worst first, until the loss is within the budget; when it cannot be, the
  * call fails with VD_INVALID and both figures, and nothing is written. */
 typedef enum {
@@ -86,6 +88,7 @@ typedef struct {
     const char *name;            /* of the new model; NULL: NAME-int8 */
     const char *const *pictures; /* paths of JPEG files to calibrate with, at least 1 */
     unsigned picture_count;
+    const vd_chain *chain;    /* of the camera that they are from, before the model's; NULL: none */
     const char *const *check; /* JPEG files to judge with; NULL: the pictures above */
     unsigned check_count;
     vd_quantize_ranges ranges;

@@ -48,31 +48,67 @@ static bool all_finite(const vd_numbers *numbers)
     return true;
 }
 
-static vd_err look_at_picture(q_plan *p, taps *t, vd_graph *graph, const char *path, float *tensor,
-                              const vd_descriptor_facts *facts, look each, vd_why *why)
+/* What is looked at, and with what. */
+typedef struct {
+    q_plan *plan;
+    taps *taps;
+    vd_graph *graph;
+    const char *input;
+    vd_chain chain; /* the camera's and the model's */
+    vd_tensor_spec spec;
+    vd_preparer *preparer;
+    float *tensor;
+} looker;
+
+static vd_err look_at_tensor(const looker *l, look each, vd_why *why)
 {
-    const vd_tensor_spec *spec = &facts->tensor;
-    const int64_t w = spec->width_px, h = spec->height_px;
-    int64_t dims[4] = { 1, 3, h, w };
-    vd_tensor_map map;
-    VD_AUTO(vd_buf) jpeg = VD_BUF(VD_LIMIT_EVIDENCE_BYTES);
-    vd_frame *frame = NULL;
-    vd_err err = vd_file_load(path, &jpeg, why);
-    if (!err) err = vd_frame_from_jpeg(vd_buf_slice(&jpeg), &frame, why);
-    if (err) return err;
-    if (spec->layout == VD_LAYOUT_NHWC) memcpy(dims, (int64_t[]){ 1, h, w, 3 }, sizeof dims);
-    vd_frame_tensor(frame, spec, tensor, &map);
-    vd_frame_unref(frame);
-    const char *input = facts->input ? facts->input : p->graph->input;
-    err = vd_graph_run(graph, input, tensor, dims, 4, t->name, t->count, t->numbers, why);
+    const taps *t = l->taps;
+    const int64_t w = l->spec.width_px, h = l->spec.height_px;
+    const bool last = l->spec.layout == VD_LAYOUT_NHWC;
+    const int64_t dims[4] = { 1, last ? h : 3, last ? w : h, last ? 3 : w };
+    vd_err err =
+        vd_graph_run(l->graph, l->input, l->tensor, dims, 4, t->name, t->count, t->numbers, why);
     if (err) return err;
     for (unsigned i = 0; i < t->count; i++) {
         if (!err && !all_finite(&t->numbers[i]))
             err = vd_fail(why, VD_INVALID, "the model makes numbers that are none at '%.80s'",
                           t->name[i]);
-        if (!err) each(&p->range[t->value[i]], &t->numbers[i]);
+        if (!err) each(&l->plan->range[t->value[i]], &t->numbers[i]);
         free(t->numbers[i].data);
     }
+    return err;
+}
+
+/* As a device's model looks: prepared by the chain, in one piece or tile by tile. */
+static vd_err look_at_frame(const looker *l, const vd_frame *frame, look each, vd_why *why)
+{
+    vd_part_px part[VD_TILES_MAX + 1];
+    vd_tensor_spec spec = l->spec;
+    vd_prepared prepared;
+    vd_tensor_map map;
+    unsigned count = 1;
+    vd_err err = vd_preparer_run(l->preparer, &l->chain, vd_frame_picture(frame), NULL, &spec,
+                                 &prepared, why);
+    if (err) return err;
+    spec.light = prepared.light;
+    part[0] = prepared.part;
+    if (l->chain.tiles.width_px)
+        err = vd_chain_tiles(&l->chain.tiles, &prepared.part, part, &count, why);
+    for (unsigned i = 0; i < count && !err; i++) {
+        vd_picture_tensor(&prepared.picture, &part[i], &spec, l->tensor, &map);
+        err = look_at_tensor(l, each, why);
+    }
+    return err;
+}
+
+static vd_err look_at_picture(const looker *l, const char *path, look each, vd_why *why)
+{
+    VD_AUTO(vd_buf) jpeg = VD_BUF(VD_LIMIT_EVIDENCE_BYTES);
+    vd_frame *frame = NULL;
+    vd_err err = vd_file_load(path, &jpeg, why);
+    if (!err) err = vd_frame_from_jpeg(vd_buf_slice(&jpeg), &frame, why);
+    if (!err) err = look_at_frame(l, frame, each, why);
+    vd_frame_unref(frame);
     return err;
 }
 
@@ -183,20 +219,33 @@ static void choose(q_range *range, vd_quantize_ranges how)
     set_scale(range, min, max);
 }
 
-static vd_err look_at_all(q_plan *p, taps *t, vd_graph *graph, const vd_descriptor_facts *facts,
-                          const vd_quantize_options *o, vd_why *why)
+/* A model that names the whole picture knows no tiles. */
+static vd_err looker_open(looker *l, const vd_descriptor_facts *facts, const vd_chain *camera,
+                          vd_why *why)
 {
     size_t count = (size_t)facts->tensor.width_px * (size_t)facts->tensor.height_px * 3;
+    vd_err err = vd_chain_join(camera, facts->chain, &l->chain, why);
+    if (err) return err;
+    if (strcmp(facts->decode, "classification") == 0 || strcmp(facts->decode, "embedding") == 0)
+        l->chain.tiles.width_px = 0;
+    l->spec = facts->tensor;
+    vd_chain_spec(&l->chain, &l->spec);
+    l->tensor = malloc(count * sizeof *l->tensor);
+    if (!l->tensor || vd_preparer_new(&l->preparer))
+        return vd_fail(why, VD_FULL, "there is no memory for a picture");
+    return VD_OK;
+}
+
+static vd_err look_at_all(const looker *l, const vd_quantize_options *o, vd_why *why)
+{
     const unsigned pictures = o->picture_count;
-    float *tensor = malloc(count * sizeof *tensor);
-    vd_err err = tensor ? VD_OK : vd_fail(why, VD_FULL, "there is no memory for a picture");
+    vd_err err = VD_OK;
     for (unsigned i = 0; i < 2 * pictures && !err; i++) {
         const bool first = i < pictures;
-        err = look_at_picture(p, t, graph, o->pictures[first ? i : i - pictures], tensor, facts,
+        err = look_at_picture(l, o->pictures[first ? i : i - pictures],
                               first ? look_at_ends : look_at_bins, why);
         if (o->progress) o->progress(o->ctx, "calibrating", (i + 1) / (2.0 * pictures));
     }
-    free(tensor);
     return err;
 }
 
@@ -205,13 +254,16 @@ vd_err q_ranges_find(q_plan *p, vd_slice onnx, const vd_descriptor_facts *facts,
 {
     VD_AUTO(vd_buf) tapped = VD_BUF(VD_LIMIT_MODEL_BYTES);
     taps t = { 0 };
-    vd_graph *graph = NULL;
+    looker l = { .plan = p, .taps = &t, .input = facts->input ? facts->input : p->graph->input };
     if (!list_taps(p, &t)) return vd_fail(why, VD_FULL, "there is no memory for the ranges");
     range_of_input(p, &t, facts);
     if (!add_outputs(&t, onnx, &tapped)) return vd_fail(why, VD_FULL, "the model is too large");
-    vd_err err = vd_graph_load(vd_buf_slice(&tapped), o->threads, &graph, why);
-    if (!err) err = look_at_all(p, &t, graph, facts, o, why);
-    vd_graph_free(graph);
+    vd_err err = looker_open(&l, facts, o->chain, why);
+    if (!err) err = vd_graph_load(vd_buf_slice(&tapped), o->threads, &l.graph, why);
+    if (!err) err = look_at_all(&l, o, why);
+    vd_graph_free(l.graph);
+    vd_preparer_free(l.preparer);
+    free(l.tensor);
     for (unsigned v = 0; v < p->graph->value_count && !err; v++)
         if (p->range[v].seen) choose(&p->range[v], o->ranges);
     return err;

@@ -261,7 +261,8 @@ static vd_err quantize(job *j, vd_buf *bytes, vd_quantize_result *r, vd_why *why
     vd_err err = q_ranges_find(&j->plan, vd_buf_slice(&j->onnx), j->facts, o, why);
     if (!err)
         err = agreement_new(j->float_path, own ? o->check : o->pictures,
-                            own ? o->check_count : o->picture_count, o->threads, &j->agree, why);
+                            own ? o->check_count : o->picture_count, o->chain, o->threads,
+                            &j->agree, why);
     if (!err) err = judge(j, j->float_path, 0, &r->points_before, why);
     if (!err) err = write_trial(j, bytes, why);
     if (!err) err = judge(j, j->trial_path, 0, &r->points_after, why);

@@ -51,20 +51,24 @@ static void write_model(const desk *d, float spoil)
     expect_ok(vd_file_save(d->model, 0644, vd_buf_slice(&onnx), NULL));
 }
 
-static void write_descriptor(const desk *d)
+/* `more` ends the descriptor: a chain. */
+static void write_descriptor(const desk *d, const char *more)
 {
+    VD_AUTO(vd_buf) yaml = VD_BUF(4096);
     char path[PATH_ROOM];
+    expect_true(vd_buf_addf(&yaml,
+                            "name: colours\nfile: colours.onnx\ninput:\n  size: [32, 32]\n"
+                            "  fit: stretch\n  scale: 0.0039\noutput:\n"
+                            "  decode: classification\n  activation: softmax\nclasses:\n"
+                            "  - a\n  - b\n  - c\n  - d\n  - e\n  - f\n  - g\n  - h\n"
+                            "score_min: 0.1\n%s",
+                            more));
     snprintf(path, sizeof path, "%s/colours.model.yaml", d->dir);
-    expect_ok(vd_file_save(path, 0644,
-                           VD_STR("name: colours\nfile: colours.onnx\ninput:\n  size: [32, 32]\n"
-                                  "  fit: stretch\n  scale: 0.0039\noutput:\n"
-                                  "  decode: classification\n  activation: softmax\nclasses:\n"
-                                  "  - a\n  - b\n  - c\n  - d\n  - e\n  - f\n  - g\n  - h\n"
-                                  "score_min: 0.1\n"),
-                           NULL));
+    expect_ok(vd_file_save(path, 0644, vd_buf_slice(&yaml), NULL));
 }
 
-static void write_picture(desk *d, int index)
+/* One colour; with `corner` only in a quarter of it, left above, and glaring elsewhere. */
+static void write_picture(const desk *d, int index, bool corner)
 {
     static uint8_t y[SIDE * SIDE], u[SIDE * SIDE / 4], v[SIDE * SIDE / 4];
     VD_AUTO(vd_buf) jpeg = VD_BUF(1 << 20);
@@ -76,12 +80,12 @@ static void write_picture(desk *d, int index)
     memset(y, 60 + 30 * index, sizeof y);
     memset(u, 40 + 35 * index, sizeof u);
     memset(v, 220 - 35 * index, sizeof v);
+    for (int i = 0; corner && i < SIDE * SIDE; i++)
+        if (i % SIDE >= SIDE / 2 || i / SIDE >= SIDE / 2) y[i] = 255;
     expect_ok(vd_frame_copy(&picture, &frame));
     expect_ok(vd_frame_jpeg(frame, 0, 95, &jpeg, NULL));
     vd_frame_unref(frame);
-    snprintf(d->picture[index], PATH_ROOM, "%s/%d.jpg", d->dir, index);
     expect_ok(vd_file_save(d->picture[index], 0644, vd_buf_slice(&jpeg), NULL));
-    d->pictures[index] = d->picture[index];
 }
 
 static void desk_new(desk *d, float spoil)
@@ -90,8 +94,12 @@ static void desk_new(desk *d, float spoil)
     expect_true(mkdtemp(d->dir) != NULL);
     snprintf(d->model, sizeof d->model, "%s/colours.onnx", d->dir);
     write_model(d, spoil);
-    write_descriptor(d);
-    for (int i = 0; i < PICTURES; i++) write_picture(d, i);
+    write_descriptor(d, "");
+    for (int i = 0; i < PICTURES; i++) {
+        snprintf(d->picture[i], PATH_ROOM, "%s/%d.jpg", d->dir, i);
+        d->pictures[i] = d->picture[i];
+        write_picture(d, i, false);
+    }
 }
 
 static unsigned entries_of(const char *dir)
@@ -167,6 +175,31 @@ VD_TEST(a_quantised_model_has_int8_weights_and_says_the_same)
     expect_str(info.source + 7, r.float_digest.hex);
 }
 
+// covers: CIR-7 PRE-1
+VD_TEST(calibration_sees_pictures_as_the_chains_of_model_and_camera_make_them)
+{
+    static const char crop[] = "[{crop: [0, 0, 0.5, 0.5]}]";
+    VD_AUTO(desk) d = { 0 };
+    desk_new(&d, 1);
+    if (!runtime_is_here(&d)) skip();
+    vd_quantize_options options = options_of(&d, 100);
+    vd_quantize_result plain, corners, of_model, of_camera;
+    vd_chain camera;
+    expect_ok(vd_quantize(d.model, d.dir, &options, &plain, NULL));
+    for (int i = 0; i < PICTURES; i++) write_picture(&d, i, true);
+    expect_ok(vd_quantize(d.model, d.dir, &options, &corners, NULL));
+    expect_true(strcmp(corners.model_digest.hex, plain.model_digest.hex) != 0);
+
+    expect_ok(vd_chain_parse(vd_slice_str(crop), "camera", VD_CHAIN_OF_CAMERA, &camera, NULL));
+    options.chain = &camera;
+    expect_ok(vd_quantize(d.model, d.dir, &options, &of_camera, NULL));
+    options.chain = NULL;
+    write_descriptor(&d, "chain: [{crop: [0, 0, 0.5, 0.5]}]\n");
+    expect_ok(vd_quantize(d.model, d.dir, &options, &of_model, NULL));
+    expect_str(of_camera.model_digest.hex, plain.model_digest.hex);
+    expect_str(of_model.model_digest.hex, plain.model_digest.hex);
+}
+
 typedef struct {
     unsigned calls;
     double points[4];
@@ -236,6 +269,7 @@ VD_TEST(a_cut_file_is_refused_wherever_it_is_cut)
 }
 
 VD_TEST_MAIN(VD_RUN(a_quantised_model_has_int8_weights_and_says_the_same),
+             VD_RUN(calibration_sees_pictures_as_the_chains_of_model_and_camera_make_them),
              VD_RUN(a_model_that_would_lose_too_much_is_refused_and_nothing_is_written),
              VD_RUN(numbers_that_are_none_are_named_and_nothing_is_written),
              VD_RUN(a_cut_file_is_refused_wherever_it_is_cut))

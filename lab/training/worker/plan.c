@@ -215,6 +215,19 @@ static vd_err fit_classifier(plan *p, const set *s, const trainer_settings *sett
     return err ? err : find_scores(p, why);
 }
 
+/* A box that two tiles cut is two labels or none; the set's pictures are what must be tiles then.
+ */
+static vd_err refuse_tiles(const plan *p, vd_why *why)
+{
+    const vd_tiles *t = &p->facts->chain->tiles;
+    vd_fail(why, VD_INVALID, "a model that looks at tiles cannot be trained with whole pictures");
+    vd_why_detail(why, "the chain of '%.80s' ends with tiles of %dx%d", p->facts->name, t->width_px,
+                  t->height_px);
+    vd_why_hint(why,
+                "train with 'tile' taken out of its descriptor's chain, put it back afterwards");
+    return VD_INVALID;
+}
+
 vd_err plan_make(const char *model_path, const set *s, const trainer_settings *settings,
                  const trainer_listener *tell, plan *p, vd_why *why)
 {
@@ -227,6 +240,7 @@ vd_err plan_make(const char *model_path, const set *s, const trainer_settings *s
     p->start = vd_sha256(vd_buf_slice(&p->model.bytes));
     p->class_count = p->facts->class_count;
     for (unsigned i = 0; i < p->class_count; i++) p->classes[i] = p->facts->classes[i];
+    if (p->facts->chain->tiles.width_px) return refuse_tiles(p, why);
     bool detector = strcmp(p->facts->decode, "centernet") == 0;
     bool classifier = strcmp(p->facts->decode, "classification") == 0;
     p->task = s->detection ? NET_DETECTION : NET_CLASSIFICATION;
@@ -292,11 +306,20 @@ static bool put_output(const plan *p, vd_buf *into)
     return fits;
 }
 
+/* What the model was trained behind; fit and values are said under `input`. */
+static bool put_chain(const plan *p, vd_buf *into)
+{
+    vd_chain chain = *p->facts->chain;
+    chain.resizes = chain.normalises = false;
+    return vd_chain_empty(&chain) || (vd_buf_add_str(into, "chain: ") &&
+                                      vd_chain_print(&chain, into) && vd_buf_add_byte(into, '\n'));
+}
+
 vd_err plan_descriptor(const plan *p, const char *name, const char *file, vd_buf *into, vd_why *why)
 {
     bool fits = vd_buf_add_str(into, "# Written by vedette-trainer; docs/model-descriptor.md "
                                      "explains it.\n") &&
                 put_text(into, "name: ", name) && put_text(into, "file: ", file) &&
-                put_input(p, into) && put_output(p, into);
+                put_input(p, into) && put_output(p, into) && put_chain(p, into);
     return fits ? VD_OK : vd_fail(why, VD_FULL, "the descriptor does not fit");
 }

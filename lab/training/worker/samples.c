@@ -91,10 +91,9 @@ vd_err samples_open(const trainer_job *job, const set *of, const plan *p, net *n
     net_facts_of(n, &s->facts);
     s->list = calloc((size_t)of->picture_count * s->variants + 1, sizeof(*s->list));
     s->place = calloc(of->picture_count + 1u, sizeof(*s->place));
-    s->view.tensor = calloc(view_numbers(&p->facts->tensor), sizeof(float));
-    vd_err err = s->list && s->place && s->view.tensor
-                     ? take_room(s, why)
-                     : vd_fail(why, VD_FULL, "there is no memory for the pictures");
+    vd_err err = s->list && s->place ? view_init(&s->view, &p->facts->tensor, why)
+                                     : vd_fail(why, VD_FULL, "there is no memory for the pictures");
+    if (!err) err = take_room(s, why);
     if (!err) err = load_frozen(s, why);
     if (err)
         (void)samples_close(s);
@@ -115,7 +114,7 @@ samples *samples_close(samples *s)
         free(s->memory);
     free(s->list);
     free(s->place);
-    free(s->view.tensor);
+    view_done(&s->view);
     free(s);
     return NULL;
 }
@@ -166,9 +165,7 @@ vd_err samples_get(samples *s, unsigned picture, unsigned variant, const sample 
     if (to->ready) return VD_OK;
     vd_frame *frame = NULL;
     vd_err err = view_load(s->job->pictures, p->digest, &frame, why);
-    if (!err)
-        err =
-            view_make(frame, p, variant, &s->job->settings, &s->plan->facts->tensor, &s->view, why);
+    if (!err) err = view_make(frame, p, variant, &s->job->settings, s->plan->facts, &s->view, why);
     (void)vd_frame_unref(frame);
     to->features = s->memory + (s->place[picture] + variant) * s->facts.feature_count;
     if (!err) err = run_frozen(s, to->features, why);

@@ -232,9 +232,9 @@ static void write_descriptor(const tiny *t, const tiny_options *o)
     expect_true(vd_buf_addf(
         &yaml,
         "name: tiny\nfile: tiny.onnx\ninput:\n  layout: nchw\n  size: [%d, %d]\n  fit: stretch\n"
-        "  scale: 0.00392156862745098\noutput:\n  decode: %s\nclasses: %s\n",
+        "  scale: 0.00392156862745098\noutput:\n  decode: %s\nclasses: %s\nchain: %s\n",
         SIDE, SIDE, o->classifier ? "classification" : "centernet",
-        o->classifier ? "[left, right]" : "[square, other]"));
+        o->classifier ? "[left, right]" : "[square, other]", o->chain ? o->chain : "[]"));
     (void)snprintf(path, sizeof(path), "%s/tiny.model.yaml", t->folder);
     expect_ok(vd_file_save(path, 0600, vd_buf_slice(&yaml), NULL));
 }

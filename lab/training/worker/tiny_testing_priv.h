@@ -15,6 +15,7 @@ typedef struct {
     bool classifier, ruin;
     unsigned train, val;
     const char *from_op, *to_op;
+    const char *chain; /* of the model; NULL: none */
 } tiny_options;
 tiny tiny_make(const char *folder, const tiny_options *options);
 trainer_settings tiny_settings(void);

@@ -49,16 +49,13 @@ static vd_err check_pictures(const trainer_job *job, const set *s, const plan *p
 {
     static view v;
     unsigned checked = 0;
-    vd_err err = VD_OK;
-    v.tensor = calloc(view_numbers(&p->facts->tensor), sizeof(float));
-    if (!v.tensor) return vd_fail(why, VD_FULL, "there is no memory to check the model");
+    vd_err err = view_init(&v, &p->facts->tensor, why);
     for (unsigned i = 0; i < s->picture_count && !err && checked < CHECKED_MAX; i++) {
         vd_frame *frame = NULL;
         double worst = 0;
         if (s->picture[i].split != SET_VAL) continue;
         err = view_load(job->pictures, s->picture[i].digest, &frame, why);
-        if (!err)
-            err = view_make(frame, &s->picture[i], 0, &job->settings, &p->facts->tensor, &v, why);
+        if (!err) err = view_make(frame, &s->picture[i], 0, &job->settings, p->facts, &v, why);
         (void)vd_frame_unref(frame);
         if (!err)
             err = check_numbers(p, n, file, v.tensor, (int)job->settings.threads,
@@ -68,7 +65,7 @@ static vd_err check_pictures(const trainer_job *job, const set *s, const plan *p
                       worst);
         checked++;
     }
-    free(v.tensor);
+    view_done(&v);
     return err;
 }
 

@@ -386,6 +386,50 @@ VD_TEST(a_picture_that_is_not_there_or_not_itself_is_named)
     vd_buf_done(&e.words);
 }
 
+// covers: PRE-1 CIR-4
+VD_TEST(a_model_is_trained_behind_its_chain_and_the_result_keeps_it)
+{
+    VD_AUTO(test_dir) dir = test_dir_new();
+    const tiny_options turned = { .train = 24,
+                                  .val = 8,
+                                  .chain = "[{rotate: 90}, {light: {gamma: 0.8}}, grey]" };
+    tiny t = tiny_make(dir.path, &turned);
+    trainer_settings s = tiny_settings();
+    ear e = { .words = VD_BUF(65536) };
+    VD_AUTO(vd_buf) was = VD_BUF(4096), is = VD_BUF(4096);
+    trainer_result r;
+    vd_descriptor *before, *after;
+    char path[160];
+    expect_ok(train(&t, "a", &s, &e, &r, NULL));
+    expect_true(r.loss_last < r.loss_first);
+    (void)snprintf(path, sizeof(path), "%s/a/model.onnx", t.folder);
+    expect_ok(vd_descriptor_load(t.model, &before, NULL));
+    expect_ok(vd_descriptor_load(path, &after, NULL));
+    expect_true(vd_chain_print(vd_descriptor_facts_of(before)->chain, &was));
+    expect_true(vd_chain_print(vd_descriptor_facts_of(after)->chain, &is));
+    expect_str(is.data, was.data);
+    (void)vd_descriptor_free(before);
+    (void)vd_descriptor_free(after);
+    vd_buf_done(&e.words);
+}
+
+// covers: PRE-1 CIR-4
+VD_TEST(a_model_that_looks_at_tiles_is_refused_with_the_way_on)
+{
+    VD_AUTO(test_dir) dir = test_dir_new();
+    const tiny_options tiled = { .train = 2, .val = 2, .chain = "[{tile: {size: [48, 48]}}]" };
+    tiny t = tiny_make(dir.path, &tiled);
+    trainer_settings s = tiny_settings();
+    ear e = { .words = VD_BUF(65536) };
+    trainer_result r;
+    vd_why why = { 0 };
+    expect_err(train(&t, "a", &s, &e, &r, &why), VD_INVALID);
+    expect_true(strstr(why.fact, "tiles") && strstr(why.detail, "48x48"));
+    expect_true(strstr(why.hint, "'tile'") != NULL);
+    expect_true(!is_there(&t, "a/model.onnx"));
+    vd_buf_done(&e.words);
+}
+
 VD_TEST_MAIN(VD_RUN(a_detector_learns_and_the_same_seed_gives_the_same_bytes),
              VD_RUN(the_trained_detector_takes_the_start_models_place),
              VD_RUN(frozen_layers_stay_as_they_were),
@@ -398,4 +442,6 @@ VD_TEST_MAIN(VD_RUN(a_detector_learns_and_the_same_seed_gives_the_same_bytes),
              VD_RUN(a_file_with_other_numbers_than_torch_gave_is_refused),
              VD_RUN(over_and_under_fitting_are_told_in_words),
              VD_RUN(three_pictures_are_trained_with_a_warning),
-             VD_RUN(a_picture_that_is_not_there_or_not_itself_is_named))
+             VD_RUN(a_picture_that_is_not_there_or_not_itself_is_named),
+             VD_RUN(a_model_is_trained_behind_its_chain_and_the_result_keeps_it),
+             VD_RUN(a_model_that_looks_at_tiles_is_refused_with_the_way_on))

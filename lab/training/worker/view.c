@@ -19,6 +19,21 @@ size_t view_numbers(const vd_tensor_spec *spec)
     return (size_t)spec->width_px * (size_t)spec->height_px * 3;
 }
 
+vd_err view_init(view *v, const vd_tensor_spec *spec, vd_why *why)
+{
+    v->tensor = calloc(view_numbers(spec), sizeof(float));
+    if (!v->tensor || vd_preparer_new(&v->preparer))
+        return vd_fail(why, VD_FULL, "there is no memory for a picture");
+    return VD_OK;
+}
+
+void view_done(view *v)
+{
+    free(v->tensor);
+    v->tensor = NULL;
+    v->preparer = vd_preparer_free(v->preparer);
+}
+
 static vd_err load_bytes(const char *folder, const char *digest, vd_buf *into, vd_why *why)
 {
     char path[4][TRAINER_PATH_ROOM];
@@ -129,15 +144,17 @@ static vd_err place(const vd_frame *frame, const choice *c, vd_frame **ret_frame
     return err ? vd_fail(why, err, "a picture could not be placed") : VD_OK;
 }
 
+/* Grey has no cast; of hue, saturation and value only the last is light. */
 static void colour(float *tensor, const vd_tensor_spec *spec, const choice *c)
 {
     size_t pixels = view_numbers(spec) / 3;
-    bool planes = spec->layout == VD_LAYOUT_NCHW;
+    bool planes = spec->layout == VD_LAYOUT_NCHW, casts = spec->colour == VD_COLOUR_PLAIN;
     for (size_t i = 0; i < pixels * 3; i++) {
         size_t channel = planes ? i / pixels : i % 3;
         float scale = spec->scale[channel], mean = spec->mean[channel];
         float raw = tensor[i] / scale + mean;
-        raw = ((raw - 128) * c->contrast + 128 + c->shift) * c->gain[channel];
+        if (spec->colour == VD_COLOUR_HSV && channel < 2) continue;
+        raw = ((raw - 128) * c->contrast + 128 + c->shift) * (casts ? c->gain[channel] : 1);
         raw = raw < 0 ? 0 : raw > 255 ? 255 : raw;
         tensor[i] = (raw - mean) * scale;
     }
@@ -162,26 +179,69 @@ static void flip(float *tensor, const vd_tensor_spec *spec)
         flip_row(tensor + (ptrdiff_t)y * spec->width_px * step, spec->width_px, step);
 }
 
-static float within(float value, float most)
+typedef struct {
+    float l, t, r, b;
+} edges;
+
+static float area(const edges *e)
 {
-    return value < 0 ? 0 : value > most ? most : value;
+    return (e->r - e->l) * (e->b - e->t);
 }
 
-/* Where the box lies on the tensor; false when a crop has taken most of it. */
-static bool map_box(const set_box *from, const vd_picture *picture, const choice *c,
-                    const vd_tensor_spec *spec, const vd_tensor_map *map, view_box *ret_box)
+/* What of it is inside; returns the share that is left. */
+static float keep_inside(edges *e, const edges *of)
 {
-    float wide = (float)c->width, high = (float)c->height;
-    float l = from->l * (float)picture->width_px + (float)c->left;
-    float t = from->t * (float)picture->height_px + (float)c->top;
-    float r = l + from->w * (float)picture->width_px, b = t + from->h * (float)picture->height_px;
-    float area = (r - l) * (b - t);
-    l = within(l, wide), r = within(r, wide), t = within(t, high), b = within(b, high);
-    if ((r - l) * (b - t) < SEEN_LEAST * area) return false;
-    *ret_box = (view_box){ .l = l / wide / map->sx + map->dx_px,
-                           .t = t / high / map->sy + map->dy_px,
-                           .r = r / wide / map->sx + map->dx_px,
-                           .b = b / high / map->sy + map->dy_px,
+    float before = area(e);
+    e->l = fminf(fmaxf(e->l, of->l), of->r), e->r = fminf(fmaxf(e->r, of->l), of->r);
+    e->t = fminf(fmaxf(e->t, of->t), of->b), e->b = fminf(fmaxf(e->b, of->t), of->b);
+    return before > 0 ? area(e) / before : 0;
+}
+
+/* From 0..1 of the picture to 0..1 of the prepared one: the smallest box that holds its corners and
+ * the middles of its sides, as detections come back. */
+static edges bend(const vd_prepared *prepared, const edges *e)
+{
+    edges to = { INFINITY, INFINITY, -INFINITY, -INFINITY };
+    if (!prepared->bends) return *e;
+    for (int i = 0; i < 9; i++) {
+        int across = i % 3, down = i / 3;
+        double x = (double)(e->l + (e->r - e->l) * (float)across / 2);
+        double y = (double)(e->t + (e->b - e->t) * (float)down / 2);
+        vd_prepared_on(prepared, &x, &y);
+        if (!isfinite(x + y)) continue;
+        to.l = fminf(to.l, (float)x), to.r = fmaxf(to.r, (float)x);
+        to.t = fminf(to.t, (float)y), to.b = fmaxf(to.b, (float)y);
+    }
+    return to;
+}
+
+/* What of the prepared picture is seen, in shares of it. */
+static edges window(const vd_prepared *p)
+{
+    float wide = (float)p->picture.width_px, high = (float)p->picture.height_px;
+    return (edges){ (float)p->part.left / wide, (float)p->part.top / high,
+                    (float)(p->part.left + p->part.width) / wide,
+                    (float)(p->part.top + p->part.height) / high };
+}
+
+/* Where the box lies on the tensor; false when crops have taken most of it. */
+static bool map_box(const set_box *from, const vd_picture *picture, const choice *c,
+                    const vd_tensor_spec *spec, const vd_tensor_map *map,
+                    const vd_prepared *prepared, view_box *ret_box)
+{
+    const edges canvas = { 0, 0, (float)c->width, (float)c->height }, seen = window(prepared);
+    edges e = { from->l * (float)picture->width_px + (float)c->left,
+                from->t * (float)picture->height_px + (float)c->top, 0, 0 };
+    e.r = e.l + from->w * (float)picture->width_px;
+    e.b = e.t + from->h * (float)picture->height_px;
+    float left = keep_inside(&e, &canvas);
+    e = (edges){ e.l / canvas.r, e.t / canvas.b, e.r / canvas.r, e.b / canvas.b };
+    e = bend(prepared, &e);
+    if (!(e.r > e.l && e.b > e.t) || left * keep_inside(&e, &seen) < SEEN_LEAST) return false;
+    *ret_box = (view_box){ .l = e.l / map->sx + map->dx_px,
+                           .t = e.t / map->sy + map->dy_px,
+                           .r = e.r / map->sx + map->dx_px,
+                           .b = e.b / map->sy + map->dy_px,
                            .class_id = from->class_id };
     if (c->flip) {
         float keep = (float)spec->width_px - ret_box->l;
@@ -192,22 +252,33 @@ static bool map_box(const set_box *from, const vd_picture *picture, const choice
 }
 
 vd_err view_make(const vd_frame *frame, const set_picture *picture, unsigned number,
-                 const trainer_settings *s, const vd_tensor_spec *spec, view *ret_view, vd_why *why)
+                 const trainer_settings *s, const vd_descriptor_facts *facts, view *ret_view,
+                 vd_why *why)
 {
     const vd_picture *from = vd_frame_picture(frame);
     choice c = choose(from, picture->digest, number, s);
+    vd_tensor_spec spec = facts->tensor;
     vd_tensor_map map;
+    vd_prepared prepared;
     vd_frame *canvas = NULL;
     bool moved = c.width != from->width_px || c.height != from->height_px;
     vd_err err = moved ? place(frame, &c, &canvas, why) : VD_OK;
-    if (err) return err;
-    vd_frame_tensor(moved ? canvas : frame, spec, ret_view->tensor, &map);
+    if (!err)
+        err =
+            vd_preparer_run(ret_view->preparer, facts->chain,
+                            vd_frame_picture(moved ? canvas : frame), NULL, &spec, &prepared, why);
+    if (!err) {
+        spec.light = prepared.light;
+        vd_picture_tensor(&prepared.picture, &prepared.part, &spec, ret_view->tensor, &map);
+    }
     (void)vd_frame_unref(canvas);
-    if (number && s->augment) colour(ret_view->tensor, spec, &c);
-    if (c.flip) flip(ret_view->tensor, spec);
+    if (err) return err;
+    if (number && s->augment) colour(ret_view->tensor, &spec, &c);
+    if (c.flip) flip(ret_view->tensor, &spec);
     ret_view->box_count = 0;
     for (unsigned i = 0; i < picture->box_count; i++)
-        if (map_box(&picture->box[i], from, &c, spec, &map, &ret_view->box[ret_view->box_count]))
+        if (map_box(&picture->box[i], from, &c, &spec, &map, &prepared,
+                    &ret_view->box[ret_view->box_count]))
             ret_view->box_count++;
     return VD_OK;
 }
