@@ -173,6 +173,11 @@ static void listen_to_child(vd_camera *camera, session_end *ret_end)
 
 static void explain_death(int status, vd_why *why)
 {
+    if (WIFEXITED(status) && WEXITSTATUS(status) == WIRE_STRANGER) {
+        vd_fail(why, VD_RETRY, "vedette-camera is of another version than vedette-agent");
+        vd_why_hint(why, "after an update restart vedette-agent; both come in one package");
+        return;
+    }
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
         vd_fail(why, VD_RETRY, "the camera's process did something forbidden and was ended");
     else if (WIFSIGNALED(status))

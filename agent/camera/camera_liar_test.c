@@ -1,5 +1,9 @@
 /* A camera child that was taken over by what it read says anything. The agent must not follow. */
+#include <sys/socket.h>
+#include <sys/wait.h>
+
 #include "camera_test_priv.h"
+#include "camera_wire_priv.h"
 
 static const char *liar(void)
 {
@@ -77,6 +81,32 @@ VD_TEST(a_picture_of_the_liar_that_fits_is_shown)
     watch_stop(&watch);
 }
 
+/* The agent stays as it was while a package puts another child into its place. */
+VD_TEST(a_child_of_another_version_says_so_and_the_agent_how_to_mend_it)
+{
+    const char *real = getenv("VEDETTE_CAMERA_CHILD");
+    wire_config old = { .head = WIRE_HEAD(WIRE_CONFIG, sizeof old) };
+    int pair[2], status = 0;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    old.head.version = WIRE_VERSION - 1;
+    assert_int_equal(send(pair[0], &old, sizeof old, 0), sizeof old);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        if (dup2(pair[1], WIRE_FD) == WIRE_FD) execl(real, real, (char *)NULL);
+        _exit(99);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    expect_i64(WEXITSTATUS(status), WIRE_STRANGER);
+    close(pair[0]);
+    close(pair[1]);
+
+    uint64_t pictures = 0;
+    const vd_camera_status told = status_after("stranger", &pictures);
+    expect_true(strstr(told.why.fact, "another version") != NULL);
+    expect_true(strstr(told.why.hint, "restart") != NULL);
+}
+
 static bool noted;
 
 static void note_it(void *ctx, vd_camera_topic about, const vd_why *note)
@@ -137,5 +167,6 @@ VD_TEST_MAIN(VD_RUN(a_message_of_no_known_form_ends_the_child),
              VD_RUN(a_picture_outside_its_memory_ends_the_child),
              VD_RUN(a_picture_of_the_liar_that_fits_is_shown),
              VD_RUN(a_slot_that_is_lent_cannot_be_shown_again),
+             VD_RUN(a_child_of_another_version_says_so_and_the_agent_how_to_mend_it),
              VD_RUN(a_process_that_dies_with_its_hardware_decoder_goes_on_in_software),
              VD_RUN(a_child_that_says_nothing_at_all_is_hung))

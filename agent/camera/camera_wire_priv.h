@@ -28,6 +28,7 @@
 
 #define WIRE_VERSION       4
 #define WIRE_FD            3 /* the child's end of the pair */
+#define WIRE_STRANGER      4 /* how a child ends that does not understand its agent's first words */
 #define WIRE_MESSAGE_MAX   61440
 #define WIRE_EXTRADATA_MAX 16384 /* real ones have 30 to 200 bytes */
 #define WIRE_PACKET_MAX    (16u << 20)

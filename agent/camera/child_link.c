@@ -43,7 +43,7 @@ void link_config(child_link *link, wire_config *ret_config, int *ret_file_fd)
     const ssize_t got = receive(link->fd, ret_config, sizeof *ret_config, ret_file_fd);
     if (got != sizeof *ret_config || ret_config->head.version != WIRE_VERSION ||
         ret_config->head.type != WIRE_CONFIG)
-        _exit(3);
+        _exit(WIRE_STRANGER);
     link->want_pictures = !ret_config->packets_only;
 }
 

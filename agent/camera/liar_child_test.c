@@ -86,6 +86,7 @@ static void lie_picture(const char *lie)
 
 static void lie_message(const char *lie)
 {
+    if (strcmp(lie, "stranger") == 0) _exit(WIRE_STRANGER);
     if (strcmp(lie, "short") == 0) say("xy", 2);
     if (strcmp(lie, "version") == 0) {
         const wire_head head = { .version = WIRE_VERSION + 1, .type = WIRE_BEAT, .bytes = 8 };
