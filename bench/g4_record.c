@@ -7,8 +7,9 @@
 #include "bench.h"
 #include "recording.h"
 
-#define CAMERA    "bench"
-#define SETTLE_AT (32u << 20) /* a camera waits for no disk; a file read in a hurry has to */
+#define CAMERA "bench"
+/* A live camera never has more waiting; a file read in a hurry has. */
+#define SETTLE_AT (2u << 20)
 #define CUT_MAX   (8ull << 30)
 
 typedef struct {
@@ -52,7 +53,7 @@ static void on_status(void *ctx, const vd_camera_status *status)
 static vd_recording *open_ring(const char *dir)
 {
     const vd_recording_config config = {
-        .dir = dir, .fragment_ms = 2000, .segment_ms = 60000, .queue_bytes_max = 4ull * SETTLE_AT
+        .dir = dir, .fragment_ms = 2000, .segment_ms = 60000, .queue_bytes_max = 64ull * SETTLE_AT
     };
     vd_recording *recording = NULL;
     vd_why why = { 0 };

@@ -40,7 +40,8 @@ void fragment_free(fragment *f)
     if (!f) return;
     record_stream_unref(f->stream);
     free(f->entry);
-    free(f->data);
+    free(f->raw);
+    fragment_hash_free(f);
     free(f);
 }
 
@@ -176,23 +177,46 @@ static void hand_over(vd_recording_camera *c)
     fragment_free(f);
 }
 
-static bool grow(void **place, size_t *room, size_t need, size_t first, size_t item)
+static size_t more_than(size_t room, size_t need, size_t first)
 {
-    if (need <= *room) return true;
-    size_t more = *room ? *room : first;
-    while (more < need) more += more / 2;
-    void *bigger = vd_realloc(*place, more * item);
-    if (!bigger) return false;
-    *place = bigger;
-    *room = more;
+    if (!room) room = first;
+    while (room < need) room += room / 2;
+    return room;
+}
+
+/* Room for one packet more, its place in the table, and the zeros behind. */
+static bool grow(fragment *f, size_t len)
+{
+    size_t need = table_at(f->len + len) + (f->count + 1) * sizeof *f->entry + DISK_BLOCK;
+    if (f->count == f->entry_room) {
+        size_t room = more_than(f->entry_room, f->count + 1, ENTRIES_FIRST);
+        fragment_entry *entry = vd_realloc(f->entry, room * sizeof *entry);
+        if (!entry) return false;
+        f->entry = entry;
+        f->entry_room = room;
+    }
+    if (need <= f->room) return true;
+    size_t room = more_than(f->room, need, DATA_FIRST);
+    uint8_t *raw = vd_realloc(NULL, room + DISK_BLOCK);
+    if (!raw) return false;
+    uint8_t *bytes = raw + (DISK_BLOCK - (uintptr_t)raw % DISK_BLOCK) % DISK_BLOCK;
+    if (f->raw) memcpy(bytes, f->bytes, sizeof(fragment_header) + f->len);
+    free(f->raw);
+    f->raw = raw;
+    f->bytes = bytes;
+    f->room = room;
     return true;
 }
 
 static fragment *fragment_take(vd_recording_camera *c)
 {
     pthread_mutex_lock(&c->recording->lock);
-    fragment *f = c->spare;
-    c->spare = NULL;
+    fragment *f = c->spares;
+    if (f) {
+        c->spares = f->next;
+        c->spare_bytes -= f->room;
+        f->next = NULL;
+    }
     pthread_mutex_unlock(&c->recording->lock);
     return f ? f : vd_calloc(1, sizeof *f);
 }
@@ -206,9 +230,7 @@ static bool fill(vd_recording_camera *c, const vd_packet *p)
         f->camera = c;
         f->stream = record_stream_ref(c->stream);
     }
-    if (!grow((void **)&f->entry, &f->entry_room, f->count + 1, ENTRIES_FIRST, sizeof *f->entry))
-        return false;
-    if (!grow((void **)&f->data, &f->data_room, f->len + p->data.len, DATA_FIRST, 1)) return false;
+    if (!grow(f, p->data.len) || (f->count == 0 && !fragment_hash_begin(f))) return false;
     if (f->count == 0) f->first_us = f->last_us = p->utc_us;
     if (p->utc_us > f->last_us) f->last_us = p->utc_us;
     f->entry[f->count++] = (fragment_entry){ .pts_us = p->pts_us,
@@ -216,7 +238,8 @@ static bool fill(vd_recording_camera *c, const vd_packet *p)
                                              .utc_us = p->utc_us,
                                              .len = (uint32_t)p->data.len,
                                              .flags = p->key ? PACKET_KEY : 0 };
-    memcpy(f->data + f->len, p->data.data, p->data.len);
+    fragment_hash_add(f, p->data);
+    memcpy(fragment_data(f) + f->len, p->data.data, p->data.len);
     f->len += p->data.len;
     return true;
 }
@@ -320,7 +343,11 @@ vd_recording *vd_recording_free(vd_recording *recording)
         vd_recording_camera *c = recording->cameras;
         recording->cameras = c->next;
         fragment_free(c->filling);
-        fragment_free(c->spare);
+        while (c->spares) {
+            fragment *next = c->spares->next;
+            fragment_free(c->spares);
+            c->spares = next;
+        }
         record_stream_unref(c->stream);
         pthread_mutex_destroy(&c->lock);
         free(c->segments);

@@ -8,11 +8,19 @@
  * A segment NNN.vdr, NNN: the first picture's UTC in microseconds, 20 digits; numbers are little
  * endian, so is every machine this runs on:
  *
- *   header    magic "VDRING1\n", its length, stream, checksum, extradata
- *   fragment  magic, counts, first and last time, checksum over all of it
+ *   header    magic "VDRING2\n", its length, stream, checksum, extradata
+ *   fragment  magic, counts, first and last time, checksum (XXH3, 128 bits) over packets, table,
+ *             and this with zeros in the checksum's place
+ *             the packets, one behind the other, as they came; zeros up to the next eighth byte
  *             a table: time, length and kind of each packet
- *             the packets, one behind the other, as they came
  *   fragment  ...
+ *
+ * Header and fragments begin at multiples of DISK_BLOCK, with zeros between: a fragment is one
+ * write past the page cache (O_DIRECT, where the file system has it). Nobody reads a recording
+ * soon, and what is appended to a block that is on disk already would be written twice.
+ *
+ * The first version, "VDRING1\n", is still read: MurmurHash3, the table before the packets, no
+ * zeros.
  *
  * Locks: a camera's guards the fragment being filled, the recording's everything else; the camera's
  * is taken first. Files are written and removed without any. */
@@ -23,9 +31,12 @@
 
 #include "recording.h"
 
-#define SEGMENT_MAGIC     "VDRING1\n"
-#define FRAGMENT_MAGIC    0x31464456u /* "VDF1" */
-#define FRAGMENT_KEY      1u          /* begins with a key frame */
+#define SEGMENT_MAGIC     "VDRING2\n"
+#define FRAGMENT_MAGIC    0x32464456u /* "VDF2" */
+#define SEGMENT_MAGIC_1   "VDRING1\n"
+#define FRAGMENT_MAGIC_1  0x31464456u
+#define DISK_BLOCK        4096u
+#define FRAGMENT_KEY      1u /* begins with a key frame */
 #define PACKET_KEY        1u
 #define PACKETS_MAX       65536u
 #define EXTRADATA_MAX     65536u
@@ -75,8 +86,11 @@ typedef struct fragment {
     vd_recording_camera *camera;
     record_stream *stream;
     fragment_entry *entry;
-    uint8_t *data;
-    size_t count, entry_room, len, data_room;
+    uint8_t *raw;   /* what was allocated */
+    uint8_t *bytes; /* in it, from a DISK_BLOCK on: what is written, its header's place first */
+    size_t count, entry_room, len, room;
+    struct XXH3_state_s *hash; /* of the packets so far, taken while they are in the cache */
+    bool is_sealed;            /* table and header are in place */
     int64_t first_us, last_us;
 } fragment;
 
@@ -100,7 +114,8 @@ struct vd_recording_camera {
 
     /* under the recording's lock */
     vd_recording_limits limits;
-    fragment *spare; /* one to use again */
+    fragment *spares; /* to use again */
+    size_t spare_bytes;
     uint64_t queued_bytes;
     segment *segments; /* by time */
     size_t segment_count, segment_room;
@@ -131,10 +146,27 @@ void fragment_free(fragment *f);
 vd_recording_camera *camera_find(vd_recording *recording, const char *name); /* lock held */
 
 /* segment.c */
+/* The checksum of what is filled in from now on. False: no memory. */
+bool fragment_hash_begin(fragment *f);
+void fragment_hash_add(fragment *f, vd_slice packet);
+void fragment_hash_free(fragment *f);
 void segment_path(const char *dir, int64_t start_us, char into[RECORDING_ROOM]);
 vd_err segment_begin(int fd, const vd_stream_info *info, uint64_t *ret_bytes, vd_why *why);
-vd_err fragment_write(int fd, const fragment *f, vd_why *why);
+vd_err fragment_write(int fd, fragment *f, vd_why *why);
 uint64_t fragment_bytes(const fragment *f);
+static inline uint8_t *fragment_data(const fragment *f)
+{
+    return f->bytes + sizeof(fragment_header);
+}
+static inline uint64_t blocks_up(uint64_t bytes)
+{
+    return (bytes + DISK_BLOCK - 1) / DISK_BLOCK * DISK_BLOCK;
+}
+/* Where the table is, seen from the fragment's beginning. */
+static inline uint64_t table_at(uint64_t data_len)
+{
+    return sizeof(fragment_header) + (data_len + 7) / 8 * 8;
+}
 
 typedef struct {
     int fd; /* -1: none */

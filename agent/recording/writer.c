@@ -272,7 +272,7 @@ static bool continues(const vd_recording_camera *c, const fragment *f, uint64_t 
     return !is_long || !(f->entry[0].flags & PACKET_KEY);
 }
 
-static vd_err append(vd_recording_camera *c, const fragment *f, vd_why *why)
+static vd_err append(vd_recording_camera *c, fragment *f, vd_why *why)
 {
     vd_err err = keep_free(c->recording, fragment_bytes(f), why);
     if (!err && c->fd < 0) err = segment_start(c, f, why);
@@ -298,7 +298,7 @@ static void lose(vd_recording_camera *c, const fragment *f, const vd_why *why)
     c->was_full = true;
 }
 
-static void write_one(vd_recording_camera *c, const fragment *f)
+static void write_one(vd_recording_camera *c, fragment *f)
 {
     char path[RECORDING_ROOM];
     vd_why why = { 0 };
@@ -332,13 +332,19 @@ static void write_one(vd_recording_camera *c, const fragment *f)
 static void recycle(vd_recording_camera *c, fragment *f)
 {
     record_stream_unref(f->stream);
-    *f = (fragment){
-        .entry = f->entry, .entry_room = f->entry_room, .data = f->data, .data_room = f->data_room
-    };
-    if (c->spare || f->data_room > SPARE_BYTES_MAX)
+    *f = (fragment){ .entry = f->entry,
+                     .entry_room = f->entry_room,
+                     .raw = f->raw,
+                     .bytes = f->bytes,
+                     .room = f->room,
+                     .hash = f->hash };
+    if (c->spare_bytes + f->room > SPARE_BYTES_MAX) {
         fragment_free(f);
-    else
-        c->spare = f;
+        return;
+    }
+    f->next = c->spares;
+    c->spares = f;
+    c->spare_bytes += f->room;
 }
 
 static void tidy(vd_recording *recording)
