@@ -39,12 +39,24 @@ static void view_path(const agent *a, const char *camera, char into[4096])
     (void)snprintf(into, 4096, "%s/views/%s" VIEW_ENDING, a->config->state_dir, camera);
 }
 
-/* Another camera, or the same one asked to be learnt anew, has another name here. */
+/* What is painted over is no longer seen. */
+static bool add_masks(const agent_camera *c, vd_buf *into)
+{
+    VD_AUTO(vd_buf) masks = VD_BUF(65536);
+    if (!c->masks) return true;
+    if (agent_node_print(c->masks, NULL, &masks)) return false;
+    const vd_digest digest = vd_sha256(vd_buf_slice(&masks));
+    return vd_buf_addf(into, "\n%s", digest.hex);
+}
+
+/* Another camera, or the same one with other masks or asked to be learnt anew, has another name
+ * here. */
 static bool view_source(const lane *l, vd_buf *into)
 {
     const agent_camera *c = l->config;
     return vd_buf_addf(into, "%d\n%s%s%s%s%s\n%s\n%d\n%s", (int)c->kind, c->url, c->onvif, c->file,
-                       c->folder, c->device, c->sub_url, c->streams, c->integrity.reference);
+                       c->folder, c->device, c->sub_url, c->streams, c->integrity.reference) &&
+           add_masks(c, into);
 }
 
 static void keep_view(const lane *l, bool whatever)

@@ -142,6 +142,20 @@ VD_TEST(another_source_or_another_word_has_the_view_learnt_anew)
     expect_true(moved_after(&h, 0));
 }
 
+/* covers: CAM-7 */
+VD_TEST(other_masks_have_the_view_learnt_anew)
+{
+    VD_AUTO(house) h = house_new();
+    start(&h, GATE, "");
+    expect_false(moved_after(&h, 0));
+    stop(&h);
+    start(&h, GATE ", masks: [{name: m, points: [[0, 0], [1, 0], [1, 0.2]]}]", "");
+    expect_false(moved_after(&h, 40));
+    stop(&h);
+    start(&h, GATE ", masks: [{name: m, points: [[0, 0], [1, 0], [1, 0.2]]}]", "");
+    expect_true(moved_after(&h, 0));
+}
+
 /* covers: CAM-6 */
 VD_TEST(kept_view_that_is_damaged_or_cut_off_is_left_alone)
 {
@@ -170,4 +184,5 @@ VD_TEST(kept_view_that_is_damaged_or_cut_off_is_left_alone)
 
 VD_TEST_MAIN(VD_RUN(camera_that_was_turned_while_the_agent_was_off_has_moved),
              VD_RUN(another_source_or_another_word_has_the_view_learnt_anew),
+             VD_RUN(other_masks_have_the_view_learnt_anew),
              VD_RUN(kept_view_that_is_damaged_or_cut_off_is_left_alone))

@@ -1,5 +1,5 @@
 /* MJPEG over HTTP, against a real web server (libmicrohttpd) that answers well and badly. */
-#include "camera_test_priv.h"
+#include "mask_test_priv.h"
 
 #include <arpa/inet.h>
 #include <microhttpd.h>
@@ -239,6 +239,31 @@ VD_TEST(pictures_come_over_http)
     expect_pictures("/good", NULL, NULL);
 }
 
+/* Its size changes under way, too. */
+// covers: CAM-7
+VD_TEST(pictures_over_http_are_masked)
+{
+    static viewer v;
+    server peer;
+    char url[128];
+    vd_camera_config config;
+    server_start(&peer);
+    http_camera(&peer, "/good", url, &config);
+    config.masks = test_masks;
+    config.mask_count = VD_COUNT_OF(test_masks);
+    viewer_start(&v, &config);
+    expect_true(watch_for(&v.base, pictures_are, 30));
+    viewer_stop(&v);
+    MHD_stop_daemon(peer.daemon);
+    expect_str(v.base.codec, "h264");
+    expect_true(v.streams >= 2 && v.packets.count >= 20);
+    for (unsigned i = 0; i < v.pictures.count; i++)
+        expect_i64(worst_inside(&v.pictures.picture[i], LUMA), 0);
+    for (unsigned i = 0; i < v.packets.count; i++)
+        expect_true(worst_inside(&v.packets.picture[i], LUMA) <= SMEARED_MAX);
+    viewer_clear(&v);
+}
+
 // covers: CAM-3
 VD_TEST(wrong_boundaries_and_lengths_do_no_harm)
 {
@@ -405,6 +430,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         VD_RUN(pictures_come_over_http),
+        VD_RUN(pictures_over_http_are_masked),
         VD_RUN(wrong_boundaries_and_lengths_do_no_harm),
         VD_RUN(pictures_that_are_cut_off_are_left_out),
         VD_RUN(basic_and_digest_sign_in_work),

@@ -227,7 +227,8 @@ typedef struct {
     double psnr_outside; /* likewise */
 } comparison;
 
-static inline comparison compare(const reel_picture *seen, const reel_picture *plain)
+/* `luma` is the mask's own colour. */
+static inline comparison compare_as(const reel_picture *seen, const reel_picture *plain, int luma)
 {
     comparison found = { 0 };
     double sum = 0, count = 0;
@@ -240,7 +241,7 @@ static inline comparison compare(const reel_picture *seen, const reel_picture *p
                 const int value = seen->plane[i][y * across + x];
                 const place at = (place)places[y * across + x];
                 if (at == INSIDE) {
-                    const int off = abs(value - (i ? CHROMA : LUMA));
+                    const int off = abs(value - (i ? CHROMA : luma));
                     found.inside++;
                     if (off > found.worst_inside) found.worst_inside = off;
                 } else if (at == OUTSIDE) {
@@ -254,5 +255,16 @@ static inline comparison compare(const reel_picture *seen, const reel_picture *p
     }
     found.psnr_outside = sum > 0 ? 10 * log10(255.0 * 255.0 * count / sum) : 100;
     return found;
+}
+
+static inline comparison compare(const reel_picture *seen, const reel_picture *plain)
+{
+    return compare_as(seen, plain, LUMA);
+}
+
+/* How far what is under the masks is from their colour. */
+static inline int worst_inside(const reel_picture *seen, int luma)
+{
+    return compare_as(seen, seen, luma).worst_inside;
 }
 #endif

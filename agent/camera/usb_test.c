@@ -1,5 +1,5 @@
 /* USB cameras: the real child in its sandbox, over the scripted driver of usb_driver_test.c. */
-#include "camera_test_priv.h"
+#include "mask_test_priv.h"
 
 static char folder[] = "/tmp/vedette-usb-XXXXXX";
 static char device[64], away[64];
@@ -57,6 +57,26 @@ VD_TEST(raw_pictures_of_each_form_are_seen_and_kept_as_jpeg)
     expect_pictures("formats=YUYV", NULL, "mjpeg");
     expect_pictures("formats=NV12", NULL, "mjpeg");
     expect_pictures("formats=GREY,YU12", NULL, "mjpeg");
+}
+
+// covers: CAM-7
+VD_TEST(raw_pictures_are_masked_and_kept_as_h264)
+{
+    static viewer v;
+    vd_camera_config config = usb_camera(NULL);
+    config.masks = test_masks;
+    config.mask_count = VD_COUNT_OF(test_masks);
+    script("formats=YUYV");
+    viewer_start(&v, &config);
+    expect_true(watch_for(&v.base, pictures_are, 12));
+    viewer_stop(&v);
+    expect_str(v.base.codec, "h264");
+    assert_true(v.pictures.count >= 12 && v.packets.count >= 12);
+    for (unsigned i = 0; i < 12; i++) {
+        expect_i64(worst_inside(&v.pictures.picture[i], LUMA), 0);
+        expect_true(worst_inside(&v.packets.picture[i], LUMA) <= SMEARED_MAX);
+    }
+    viewer_clear(&v);
 }
 
 // covers: CAM-3
@@ -179,6 +199,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         VD_RUN(raw_pictures_of_each_form_are_seen_and_kept_as_jpeg),
+        VD_RUN(raw_pictures_are_masked_and_kept_as_h264),
         VD_RUN(the_best_format_is_taken_unless_another_is_asked_for),
         VD_RUN(a_camera_without_a_usable_format_says_what_it_offers),
         VD_RUN(what_is_no_camera_is_said_so),

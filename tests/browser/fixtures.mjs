@@ -404,6 +404,7 @@ function someTwins() {
             fps: 9.8,
             source: "hub",
             decoder: "software",
+            masks: 2,
             entry: {
                 state: "refused",
                 why: "camera 'yard-2': 'rule.kind' is none that there is: zoen",

@@ -162,7 +162,7 @@ it("a live camera says where its entry comes from and why a newer one was refuse
     await refused.getByText("did you mean 'zone'?").waitFor();
     await refused.getByText("The one before it goes on.").waitFor();
     const facts = await page.getByRole("region", { name: "Camera" }).innerText();
-    for (const fact of [/Entry\s+the hub's/, /Armed\s+night/, /on cpu/, /helmet-crops/, /there is no such file/])
+    for (const fact of [/Entry\s+the hub's/, /Armed\s+night/, /on cpu/, /helmet-crops/, /there is no such file/, /Masks\s+2, painted over/])
         assert.match(facts, fact);
     await page.goto(`${hub.url}/cameras/yard-box/yard-1`);
     await seen(page, "the device's own file");

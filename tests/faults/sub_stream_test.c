@@ -1,4 +1,5 @@
 /* A camera with two streams: the small one is looked at, the main one is kept; each may go away. */
+#include "mask_test_priv.h"
 #include "sim_test_priv.h"
 
 enum { MAIN_PX = 320, SUB_PX = 160 };
@@ -107,6 +108,59 @@ VD_TEST(while_the_main_stream_is_away_the_camera_says_that_nothing_is_recorded)
     scene_close(&on);
 }
 
+static void expect_all_masked(const viewer *v)
+{
+    for (unsigned i = 0; i < v->pictures.count; i++)
+        expect_i64(worst_inside(&v->pictures.picture[i], LUMA), 0);
+    for (unsigned i = 0; i < v->packets.count; i++)
+        expect_true(worst_inside(&v->packets.picture[i], LUMA) <= SMEARED_MAX);
+}
+
+static bool shown_and_kept(const watcher *watch, int64_t count)
+{
+    return watch->status.state == VD_CAMERA_LIVE && watch->pictures >= (uint64_t)count &&
+           watch->packets >= (uint64_t)count;
+}
+
+static bool main_shown(const watcher *watch, int64_t pictures)
+{
+    return strstr(watch->status.why.fact, "small stream is away") != NULL &&
+           watch->pictures >= (uint64_t)pictures;
+}
+
+// covers: CAM-7
+VD_TEST(both_streams_are_masked_and_so_is_the_main_one_when_it_is_looked_at_instead)
+{
+    static viewer v;
+    sim server;
+    char sub_url[256];
+    const char *const more[] = { "--camera", small_camera, NULL };
+    sim_start(&server, film, 0, cache, more);
+    vd_camera_config config = sim_camera_config(&server);
+    snprintf(sub_url, sizeof sub_url, "rtsp://127.0.0.1:%d/small", server.port);
+    config.sub_url = sub_url;
+    config.patience_ms = 2000;
+    config.masks = test_masks;
+    config.mask_count = VD_COUNT_OF(test_masks);
+    viewer_start(&v, &config);
+    expect_true(watch_for(&v.base, shown_and_kept, 10));
+    sim_say(&server, "fault small stall");
+    pthread_mutex_lock(&v.base.lock);
+    const int64_t before = (int64_t)v.base.pictures;
+    pthread_mutex_unlock(&v.base.lock);
+    expect_true(watch_for(&v.base, main_shown, before + 20));
+    viewer_stop(&v);
+    sim_stop(&server);
+    const reel_picture *first = &v.pictures.picture[0];
+    const reel_picture *last = &v.pictures.picture[v.pictures.count - 1];
+    expect_i64(first->width, SUB_PX);
+    expect_i64(last->width, MAIN_PX);
+    expect_i64(v.packets.picture[0].width, MAIN_PX);
+    expect_str(v.base.codec, "h264");
+    expect_all_masked(&v);
+    viewer_clear(&v);
+}
+
 VD_TEST(a_small_stream_that_cannot_be_is_refused_at_once)
 {
     vd_camera *camera = NULL;
@@ -152,6 +206,7 @@ int main(void)
         VD_RUN(
             while_the_small_stream_is_away_the_main_one_is_looked_at_without_a_gap_in_what_is_kept),
         VD_RUN(while_the_main_stream_is_away_the_camera_says_that_nothing_is_recorded),
+        VD_RUN(both_streams_are_masked_and_so_is_the_main_one_when_it_is_looked_at_instead),
         VD_RUN(a_small_stream_that_cannot_be_is_refused_at_once),
     };
     return cmocka_run_group_tests(tests, make_films, remove_films);

@@ -71,6 +71,12 @@ test("evidence is held until it has arrived", () => {
 const twin = (desired: object, reported: object) =>
   ({ device: "d", etag: "1", tags: {}, properties: { desired, reported } }) as unknown as Twin;
 
+// covers: CAM-7
+test("how many masks a camera has is read from the twin", () => {
+  assert.equal(toldOf(twin({}, { cameras: { c: { masks: 2 } } }), "c").masks, 2);
+  assert.equal(toldOf(twin({}, { cameras: { c: { masks: "all" } } }), "c").masks, undefined);
+});
+
 // covers: CAM-4
 test("whose entry holds and what was refused is read from the twin, of any agent", () => {
   assert.deepEqual(toldOf(twin({}, {}), "c"), {
@@ -78,6 +84,7 @@ test("whose entry holds and what was refused is read from the twin, of any agent
     profile: undefined,
     provider: undefined,
     decoder: undefined,
+    masks: undefined,
     others: [],
   });
   const told = toldOf(

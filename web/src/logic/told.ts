@@ -20,6 +20,7 @@ export interface Told {
   profile?: string | undefined;
   provider?: string | undefined;
   decoder?: string | undefined;
+  masks?: number | undefined;
   others: Looking[];
 }
 
@@ -56,6 +57,7 @@ export function toldOf(twin: Twin, camera: string): Told {
     profile: armed(desired, reported),
     provider: text(model.provider),
     decoder: text(own.decoder),
+    masks: typeof own.masks === "number" && own.masks > 0 ? own.masks : undefined,
     others: Object.entries(node(model.others)).map(([id, said]) => {
       const { name, digest, provider, missing } = node(said);
       return {

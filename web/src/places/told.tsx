@@ -82,6 +82,12 @@ export function ToldFacts({ told, device }: { told: Told | undefined; device: st
           <dd>{told.decoder}</dd>
         </>
       )}
+      {told.masks && (
+        <>
+          <dt>Masks</dt>
+          <dd>{told.masks}, painted over before anything leaves the camera's process</dd>
+        </>
+      )}
     </>
   );
 }
