@@ -12,6 +12,7 @@ import tempfile
 import time
 import urllib.request
 
+import labelled
 import training_data
 import updates
 
@@ -407,6 +408,81 @@ class G5x16(G5):
     runs = 160
 
 
+class G6(Row):
+    """Pictures scored a second, from YUV to boxes, with our int8 model. What is lost is measured first, on labelled pictures that the
+    calibration has not seen: more than a point of mAP below the float model, and there is no figure. OpenCV's engine cannot run the end of this graph;
+    it is measured up to the last convolutions, on a tensor that is there already, which flatters it."""
+    unit, more_is_better, runs, threads, loss = "pictures/s", True, 40, 2, 1.0
+    ready = None  # what both lines share: a folder with the int8 model, and what was said of it
+    kit = pathlib.Path(os.environ.get("VEDETTE_KIT", ROOT.parent / "shared/kit"))
+
+    def prepare(self):
+        for needed in (MODEL, self.kit / "data/coco_permissive", self.kit / "truth/vtest_1-400.mot.txt", FOOTAGE, BUILD / "cli/vedette", BUILD / "bench/g5_inference"):
+            if not needed.exists():
+                raise Missing(f"{needed} is not there")
+        if subprocess.run(["/usr/bin/python3", "-c", "import cv2"], capture_output=True).returncode != 0:
+            raise Missing("python3-opencv is not there")
+        if not G6.ready:
+            ready = tempfile.TemporaryDirectory(prefix="vedette-bench-")
+            self.make_int8(pathlib.Path(ready.name))
+            G6.ready = ready
+        self.int8 = pathlib.Path(G6.ready.name) / "int8.onnx"
+        self.note = (self.int8.with_suffix(".said")).read_text()
+        if "too much" in self.note:
+            raise Missing(self.note)
+
+    def make_int8(self, folder):
+        self.data, self.int8 = folder / "labelled", folder / "int8.onnx"
+        names = [line.split('"')[1] for line in MODEL.with_suffix(".model.yaml").read_text().splitlines() if line.startswith("  - ")]
+        labelled.make(FOOTAGE, self.kit, names, self.data)
+        (self.data / "names.json").write_text(json.dumps(names))
+        run_tree(BUILD / "cli/vedette", "model", "quantize", MODEL, "--pictures", self.data / "calibration", "--budget", "100", "--out", folder, "--name", "int8")
+        said = self.compare()
+        self.int8.with_suffix(".said").write_text(said)
+        print(f"bench: {said}", flush=True)
+
+    def mean_precision(self, split, *given):
+        report = self.folder / "report.json"
+        run_tree(BUILD / "cli/vedette", "model", "evaluate", "--dataset", self.data / f"{split}.json", "--out", report, *given)
+        return json.loads(report.read_text())["map"] * 100
+
+    def compare(self):
+        """OpenCV must find what the float model finds, and int8 hardly less."""
+        said, wrong = [], ""
+        for split in ("coco", "yard"):
+            found = self.folder / "found.jsonl"
+            run_tree("/usr/bin/python3", ROOT / "bench/peer_dnn.py", "look", MODEL, self.data / f"{split}.json", self.data / "pictures",
+                     self.data / "names.json", found)
+            full, int8 = (self.mean_precision(split, "--model", model, "--pictures", self.data / "pictures") for model in (MODEL, self.int8))
+            peer = self.mean_precision(split, "--from", found)
+            said.append(f"mAP {split}: {full:.1f} float, {int8:.1f} int8, {peer:.1f} OpenCV")
+            if abs(peer - full) > 3 * self.loss:
+                wrong = "OpenCV differs too much: "
+            if full - int8 > self.loss:
+                wrong = "int8 loses too much: "
+        return wrong + "; ".join(said)
+
+    def scored(self, model):
+        return run_tree(BUILD / "bench/g5_inference", model, 1, self.threads, self.runs).figures["per_second"]
+
+    def product(self):
+        return self.scored(self.int8)
+
+
+class G6OpenCV(G6):
+    name, what, beside, hold = "G6/opencv", "pictures scored a second at equal mAP, int8", "OpenCV 4.6 DNN, fp32, same model and threads", 4
+
+    def peer(self):
+        return run_tree("/usr/bin/python3", ROOT / "bench/peer_dnn.py", "time", MODEL, self.threads, self.runs // 2).figures["per_second"]
+
+
+class G6Float(G6):
+    name, what, beside, hold = "G6/float", "pictures scored a second at equal mAP, int8", "the product with the float model", 1.8
+
+    def peer(self):
+        return self.scored(MODEL)
+
+
 class G7(Row):
     """One thread each, the same 1080p picture into the same 512x512 tensor; milliseconds of a picture."""
     name, what, unit = "G7", "1080p YUV to a normalised model tensor", "ms"
@@ -719,4 +795,4 @@ class AgentStart(Agent):
         return 200
 
 
-ROWS = [G1, G2, G3, G4, G5x1, G5x4, G5x16, G7, G7OpenCV, G8Few, G8Many, G8Time, G8Growth, G9, G10Many, G10One, G13Head, G13Full, G14, G15, AgentMemory, AgentStart]
+ROWS = [G1, G2, G3, G4, G5x1, G5x4, G5x16, G6OpenCV, G6Float, G7, G7OpenCV, G8Few, G8Many, G8Time, G8Growth, G9, G10Many, G10One, G13Head, G13Full, G14, G15, AgentMemory, AgentStart]
