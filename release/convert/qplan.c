@@ -2,6 +2,9 @@
 
 /* Nodes whose integer form works on int8 values. `alike`: what comes out has the scale of what went
  * in. `data` inputs carry values, the others are parameters. */
+#define THIN       4  /* channels in */
+#define THIN_APART 16 /* channels of a convolution of each alone */
+
 typedef struct {
     const char *op;
     unsigned data;
@@ -9,8 +12,9 @@ typedef struct {
 } pass_rule;
 
 static const pass_rule passes[] = {
-    { "Add", 2, false },    { "Mul", 2, false },   { "Concat", 64, false },
-    { "MaxPool", 1, true }, { "Resize", 1, true }, { "GlobalAveragePool", 1, false },
+    { "Add", 2, false },         { "Mul", 2, false },   { "Concat", 64, false },
+    { "MaxPool", 1, true },      { "Resize", 1, true }, { "GlobalAveragePool", 1, false },
+    { "HardSigmoid", 1, false },
 };
 
 static const pass_rule *rule_of(const q_node *node)
@@ -59,6 +63,29 @@ static bool is_layer(const q_graph *g, const q_node *node)
     return !has_bias || (b && b->rank == 1 && b->dim[0] == w->dim[0]);
 }
 
+/* Int8 kernels want channels to be busy with: over a picture's three, or sixteen apart from each
+ * other, they take 1.5 to 6 times as long as float ones (measured, docs/performance.md), and these
+ * first layers are where rounding hurts most. */
+static bool is_thin(const q_graph *g, const q_node *node)
+{
+    const q_tensor *w = q_graph_floats(g, node, 1);
+    const bool apart = w->dim[1] == 1 && node->group == w->dim[0];
+    return apart ? node->group <= THIN_APART : w->dim[1] < THIN;
+}
+
+/* A model that has nothing else is quantised all the same, for its size. */
+static void leave_out_thin_layers(q_plan *p)
+{
+    const q_graph *g = p->graph;
+    unsigned kept = 0;
+    for (unsigned i = 0; i < p->layer_count; i++) kept += !is_thin(g, &g->node[p->layer[i]]);
+    if (!kept) return;
+    kept = 0;
+    for (unsigned i = 0; i < p->layer_count; i++)
+        if (!is_thin(g, &g->node[p->layer[i]])) p->layer[kept++] = p->layer[i];
+    p->layer_count = kept;
+}
+
 vd_err q_plan_new(const q_graph *g, q_plan *ret_plan, vd_why *why)
 {
     q_plan p = { .graph = g, .per_channel = g->opset >= 13 };
@@ -74,6 +101,7 @@ vd_err q_plan_new(const q_graph *g, q_plan *ret_plan, vd_why *why)
     for (unsigned n = 0; n < g->node_count; n++)
         if (is_layer(g, &g->node[n]) && !does_nothing(g, &g->node[n]))
             p.layer[p.layer_count++] = (int)n;
+    leave_out_thin_layers(&p);
     if (!p.layer_count)
         return vd_fail(why, VD_INVALID,
                        "the model has no convolution with float weights to quantise");
@@ -129,7 +157,9 @@ static void plan_layer(q_plan *p, unsigned n)
 static bool may_pass(const q_plan *p, const q_node *node, const pass_rule *rule)
 {
     unsigned ready = 0, all = node->in_count < rule->data ? node->in_count : rule->data;
+    q_gate gate;
     if (node->out_count != 1 || p->graph->value[node->out[0]].leaves) return false;
+    if (is_op(node, "HardSigmoid") && !q_gate_read(node, &gate)) return false;
     for (unsigned i = 0; i < all; i++) {
         int value = q_plan_value(p, node->in[i]);
         if (value < 0 || p->graph->value[value].tensor >= 0) return false;

@@ -1,6 +1,5 @@
 /* qranges.c - what passes between the layers, seen on calibration pictures: first the ends, then a
  * histogram between them, from which the range is chosen. */
-#include <math.h>
 #include <stdlib.h>
 
 #include "limits.h"
@@ -211,12 +210,37 @@ static void cut_tails(const q_range *range, float *min, float *max)
     *max = range->min + (float)(hi * width);
 }
 
+/* Between the rounds: steps where a hard swish gives 0 anyway are better used elsewhere. */
+static void raise_floors(q_plan *p)
+{
+    for (unsigned v = 0; v < p->graph->value_count; v++) {
+        q_range *range = &p->range[v];
+        if (!range->seen || range->same_as >= 0) continue;
+        const float floor = q_gate_floor(p, (int)v);
+        if (range->min < floor && floor < range->max) range->min = floor;
+    }
+}
+
 static void choose(q_range *range, vd_quantize_ranges how)
 {
     float min = range->min, max = range->max;
     if (range->bins && how == VD_QUANTIZE_PERCENTILE) cut_tails(range, &min, &max);
     if (range->bins && how == VD_QUANTIZE_MSE) narrow(range, &min, &max);
     set_scale(range, min, max);
+}
+
+/* What leaves int8 is looked at closely, most of all its rare large scores: nothing is cut off. */
+static void choose_all(q_plan *p, vd_quantize_ranges how)
+{
+    q_gate gate;
+    for (unsigned v = 0; v < p->graph->value_count; v++) {
+        const int maker = p->graph->value[v].maker;
+        if (!p->range[v].seen) continue;
+        if (maker >= 0 && q_gate_read(&p->graph->node[maker], &gate))
+            set_scale(&p->range[v], 0, 1);
+        else
+            choose(&p->range[v], p->wanted[v] ? how : VD_QUANTIZE_MIN_MAX);
+    }
 }
 
 /* A model that names the whole picture knows no tiles. */
@@ -242,6 +266,7 @@ static vd_err look_at_all(const looker *l, const vd_quantize_options *o, vd_why 
     vd_err err = VD_OK;
     for (unsigned i = 0; i < 2 * pictures && !err; i++) {
         const bool first = i < pictures;
+        if (i == pictures) raise_floors(l->plan);
         err = look_at_picture(l, o->pictures[first ? i : i - pictures],
                               first ? look_at_ends : look_at_bins, why);
         if (o->progress) o->progress(o->ctx, "calibrating", (i + 1) / (2.0 * pictures));
@@ -264,7 +289,6 @@ vd_err q_ranges_find(q_plan *p, vd_slice onnx, const vd_descriptor_facts *facts,
     vd_graph_free(l.graph);
     vd_preparer_free(l.preparer);
     free(l.tensor);
-    for (unsigned v = 0; v < p->graph->value_count && !err; v++)
-        if (p->range[v].seen) choose(&p->range[v], o->ranges);
+    if (!err) choose_all(p, o->ranges);
     return err;
 }

@@ -11,6 +11,8 @@
  */
 #ifndef VD_QUANT_PRIV_H
 #define VD_QUANT_PRIV_H
+#include <math.h>
+
 #include "convert.h"
 #include "inference.h"
 #include "qgraph_priv.h"
@@ -56,6 +58,15 @@ void q_plan_make(q_plan *plan);
 const q_range *q_plan_range(const q_plan *plan, int value);
 /* The value that is read in this one's place. */
 int q_plan_value(const q_plan *plan, int value);
+
+typedef struct {
+    float alpha, beta;
+} q_gate;
+/* A hard sigmoid that rises and is above 0 at 0; false: it is something else. */
+bool q_gate_read(const q_node *node, q_gate *ret_gate);
+/* Below it, a value that is only multiplied with its own hard sigmoid (hard swish) gives 0 whatever
+ * it is, so that steps there are wasted. -INFINITY: it is read otherwise. */
+float q_gate_floor(const q_plan *plan, int value);
 
 /* Runs the float model on pictures and notes what each quantised value holds; q_plan_make with
  * nothing kept comes before. */

@@ -51,6 +51,43 @@ static void write_model(const desk *d, float spoil)
     expect_ok(vd_file_save(d->model, 0644, vd_buf_slice(&onnx), NULL));
 }
 
+static void node_of(onnx_writer *w, const char *op, const char *a, const char *b, const char *out)
+{
+    onnx_node(w, op, (const char *[]){ a, b }, b ? 2 : 1, &out, 1);
+    if (strcmp(op, "HardSigmoid") == 0) {
+        onnx_attr_float(w, "alpha", 1.0f / 6);
+        onnx_attr_float(w, "beta", 0.5f);
+    }
+    onnx_node_end(w);
+}
+
+/* A convolution over three channels, one over eight, and a hard swish: sums that reach well below
+ * -3, where it gives 0. */
+static void write_swish_model(const desk *d)
+{
+    VD_AUTO(onnx_writer) w = onnx_writer_init();
+    VD_AUTO(vd_buf) onnx = VD_BUF(1 << 20);
+    float first[CHANNELS * 3], second[CHANNELS * CHANNELS];
+    const int64_t first_dims[4] = { CHANNELS, 3, 1, 1 };
+    const int64_t second_dims[4] = { CHANNELS, CHANNELS, 1, 1 };
+    const int64_t in_dims[4] = { 1, 3, SIDE, SIDE }, out_dims[4] = { 1, CHANNELS, 1, 1 };
+    for (int i = 0; i < CHANNELS * 3; i++) first[i] = (float)(i * 7 % 11) * 0.3f - 1.2f;
+    for (int i = 0; i < CHANNELS * CHANNELS; i++) second[i] = (float)(i * 5 % 13) * 0.8f - 5.6f;
+    onnx_initializer(&w, "first", ONNX_FLOAT, first_dims, 4, vd_slice_of(first, sizeof first));
+    onnx_initializer(&w, "second", ONNX_FLOAT, second_dims, 4, vd_slice_of(second, sizeof second));
+    node_of(&w, "Conv", "in", "first", "a");
+    node_of(&w, "Relu", "a", NULL, "b");
+    node_of(&w, "Conv", "b", "second", "c");
+    node_of(&w, "HardSigmoid", "c", NULL, "gate");
+    node_of(&w, "Mul", "c", "gate", "d");
+    node_of(&w, "Conv", "d", "second", "e");
+    node_of(&w, "GlobalAveragePool", "e", NULL, "scores");
+    onnx_io(&w, ONNX_INPUT, "in", ONNX_FLOAT, in_dims, 4);
+    onnx_io(&w, ONNX_OUTPUT, "scores", ONNX_FLOAT, out_dims, 4);
+    expect_ok(onnx_finish(&w, "colours", NULL, &onnx, NULL));
+    expect_ok(vd_file_save(d->model, 0644, vd_buf_slice(&onnx), NULL));
+}
+
 /* `more` ends the descriptor: a chain. */
 static void write_descriptor(const desk *d, const char *more)
 {
@@ -200,6 +237,63 @@ VD_TEST(calibration_sees_pictures_as_the_chains_of_model_and_camera_make_them)
     expect_str(of_model.model_digest.hex, plain.model_digest.hex);
 }
 
+static const q_tensor *tensor_of(const q_graph *g, const char *name)
+{
+    for (unsigned t = 0; t < g->tensor_count; t++)
+        if (strcmp(g->value[g->tensor[t].value].name, name) == 0) return &g->tensor[t];
+    return NULL;
+}
+
+static unsigned nodes_of(const q_graph *g, const char *op)
+{
+    unsigned count = 0;
+    for (unsigned n = 0; n < g->node_count; n++) count += strcmp(g->node[n].op, op) == 0;
+    return count;
+}
+
+// covers: CIR-7
+VD_TEST(a_hard_swish_is_computed_in_int8_and_wastes_no_steps_where_it_is_nothing)
+{
+    VD_AUTO(desk) d = { 0 };
+    desk_new(&d, 1);
+    write_swish_model(&d);
+    if (!runtime_is_here(&d)) skip();
+    vd_quantize_options options = options_of(&d, 3);
+    vd_quantize_result r;
+    vd_why why = { 0 };
+    if (vd_quantize(d.model, d.dir, &options, &r, &why)) fail_msg("%s: %s", why.fact, why.detail);
+
+    VD_AUTO(vd_buf) onnx = VD_BUF(1 << 20);
+    VD_AUTO(vd_arena_ptr) arena = vd_arena_new(64u << 20);
+    q_graph graph;
+    float scale;
+    expect_ok(vd_file_load(r.model_path, &onnx, NULL));
+    expect_ok(q_graph_read(vd_buf_slice(&onnx), arena, &graph, NULL));
+    expect_u64(nodes_of(&graph, "HardSigmoid"), 0);
+    expect_u64(nodes_of(&graph, "Add"), 1);
+    const q_tensor *step = tensor_of(&graph, "c#scale"), *zero = tensor_of(&graph, "c#zero");
+    expect_true(step && zero && step->raw.len == sizeof scale);
+    memcpy(&scale, step->raw.data, sizeof scale);
+    expect_true(fabsf((float)zero->raw.data[0] * scale - 3) <= scale);
+}
+
+// covers: CIR-7
+VD_TEST(a_convolution_over_three_channels_stays_float_where_there_are_others)
+{
+    VD_AUTO(desk) d = { 0 };
+    desk_new(&d, 1);
+    VD_AUTO(vd_buf) onnx = VD_BUF(1 << 20);
+    unsigned alone, among_others;
+    expect_ok(vd_file_load(d.model, &onnx, NULL));
+    expect_ok(vd_quantize_look(vd_buf_slice(&onnx), &alone, NULL));
+    write_swish_model(&d);
+    vd_buf_clear(&onnx);
+    expect_ok(vd_file_load(d.model, &onnx, NULL));
+    expect_ok(vd_quantize_look(vd_buf_slice(&onnx), &among_others, NULL));
+    expect_u64(alone, 1);
+    expect_u64(among_others, 2);
+}
+
 typedef struct {
     unsigned calls;
     double points[4];
@@ -271,5 +365,7 @@ VD_TEST(a_cut_file_is_refused_wherever_it_is_cut)
 VD_TEST_MAIN(VD_RUN(a_quantised_model_has_int8_weights_and_says_the_same),
              VD_RUN(calibration_sees_pictures_as_the_chains_of_model_and_camera_make_them),
              VD_RUN(a_model_that_would_lose_too_much_is_refused_and_nothing_is_written),
+             VD_RUN(a_hard_swish_is_computed_in_int8_and_wastes_no_steps_where_it_is_nothing),
+             VD_RUN(a_convolution_over_three_channels_stays_float_where_there_are_others),
              VD_RUN(numbers_that_are_none_are_named_and_nothing_is_written),
              VD_RUN(a_cut_file_is_refused_wherever_it_is_cut))

@@ -4,7 +4,6 @@
  *   w#q (int8), w#s, w#z ── DequantizeLinear axis 0 ─▶ w#dq      b#q (int32), b#s ─▶ b#dq
  *
  * Nodes that compute in float, and everything the plan does not name, are copied as they came. */
-#include <math.h>
 #include <stdio.h>
 
 #include "limits.h"
@@ -186,6 +185,30 @@ static const char *input_name(writer *w, const q_node *node, unsigned index, q_m
     return as_steps ? named(w, g->value[value].name, "dq") : g->value[value].name;
 }
 
+/* A hard sigmoid as a sum (qgate.c): its steps are cut as those of x + beta / alpha, and read as
+ * those of the sigmoid. */
+static void add_gate(writer *w, const q_node *node, const q_gate *gate)
+{
+    const char *name = w->graph->value[node->out[0]].name;
+    const q_range *range = q_plan_range(w->plan, node->out[0]);
+    const float shift = gate->beta / gate->alpha, shift_scale = shift / 255.0f;
+    const float sum_scale = range->scale / gate->alpha;
+    const uint8_t most = 255, none = 0;
+    const char *sum = named(w, name, "sum"), *q = named(w, name, "q");
+    const char *c = named(w, name, "cq"), *cs = named(w, name, "cs"), *cdq = named(w, name, "cdq");
+    const char *ss = named(w, name, "sums"), *s = named(w, name, "scale");
+    const char *z = named(w, name, "zero");
+    add_tensor(w, c, TYPE_UINT8, NULL, 0, vd_slice_of(&most, 1));
+    add_tensor(w, cs, TYPE_FLOAT, NULL, 0, vd_slice_of(&shift_scale, sizeof shift_scale));
+    add_tensor(w, ss, TYPE_FLOAT, NULL, 0, vd_slice_of(&sum_scale, sizeof sum_scale));
+    add_tensor(w, s, TYPE_FLOAT, NULL, 0, vd_slice_of(&range->scale, sizeof range->scale));
+    add_tensor(w, z, TYPE_UINT8, NULL, 0, vd_slice_of(&none, 1));
+    add_node(w, "DequantizeLinear", (const char *const[3]){ c, cs, z }, cdq, -1);
+    add_node(w, "Add", (const char *const[3]){ input_name(w, node, 0, Q_PASS), cdq }, sum, -1);
+    add_node(w, "QuantizeLinear", (const char *const[3]){ sum, ss, z }, q, -1);
+    add_node(w, "DequantizeLinear", (const char *const[3]){ q, s, z }, named(w, name, "dq"), -1);
+}
+
 static void add_changed(writer *w, unsigned n)
 {
     const q_graph *g = w->graph;
@@ -217,7 +240,12 @@ static void add_all(writer *w)
         if (w->plan->range[v].quantized && g->value[v].maker < 0) add_pair(w, (int)v);
     for (unsigned n = 0; n < g->node_count && !w->failed; n++) {
         const q_node *node = &g->node[n];
+        q_gate gate;
         if (w->plan->mode[n] == Q_DROPPED) continue;
+        if (w->plan->mode[n] == Q_PASS && q_gate_read(node, &gate)) {
+            add_gate(w, node, &gate);
+            continue;
+        }
         add_changed(w, n);
         for (unsigned i = 0; i < node->out_count; i++) {
             int value = i == 0 ? w->plan->out[n] : node->out[i];
