@@ -137,6 +137,57 @@ VD_TEST(at_real_pace_pictures_that_find_no_slot_are_dropped_and_counted)
     watch_stop(&watch);
 }
 
+/* Pictures that are in memory, in kilobytes: of all maps in this process. */
+static int64_t pictures_kb(void)
+{
+    char line[512];
+    int64_t sum = 0;
+    bool ours = false;
+    FILE *maps = fopen("/proc/self/smaps", "r");
+    while (maps && fgets(line, sizeof line, maps)) {
+        if (strchr(line, '-') && strstr(line, "/memfd:")) ours = strstr(line, "vedette-pictures");
+        if (ours && strncmp(line, "Rss:", 4) == 0) {
+            sum += strtoll(line + 4, NULL, 10);
+            ours = false;
+        }
+    }
+    if (maps) fclose(maps);
+    return sum;
+}
+
+static void give_all_back(watcher *watch)
+{
+    pthread_mutex_lock(&watch->lock);
+    watch->hold = false;
+    for (unsigned i = 0; i < watch->held_count; i++)
+        vd_camera_give_back(watch->camera, &watch->held[i]);
+    watch->held_count = 0;
+    pthread_mutex_unlock(&watch->lock);
+}
+
+static bool fewer_kb(const watcher *watch, int64_t kb)
+{
+    return watch->held_count == 0 && pictures_kb() <= kb;
+}
+
+/* covers: CAM-1 */
+VD_TEST(memory_of_pictures_goes_back_after_a_rush)
+{
+    watcher watch;
+    vd_camera_config config = file_camera(small);
+    config.pace = VD_PACE_REAL;
+    config.loop = true;
+    watch_start(&watch, &config);
+    pthread_mutex_lock(&watch.lock);
+    watch.hold = true;
+    pthread_mutex_unlock(&watch.lock);
+    expect_true(watch_for(&watch, slots_ran_out, 3));
+    const int64_t most_kb = pictures_kb();
+    give_all_back(&watch);
+    expect_true(watch_for(&watch, fewer_kb, most_kb / 2));
+    watch_stop(&watch);
+}
+
 /* covers: CAM-1 */
 VD_TEST(max_fps_thins_by_media_time)
 {
@@ -347,6 +398,7 @@ int main(void)
         VD_RUN(a_looped_file_goes_on_with_rising_times),
         VD_RUN(a_file_plays_faster_and_from_the_day_it_says_through_rounds_and_restarts),
         VD_RUN(at_real_pace_pictures_that_find_no_slot_are_dropped_and_counted),
+        VD_RUN(memory_of_pictures_goes_back_after_a_rush),
         VD_RUN(max_fps_thins_by_media_time),
         VD_RUN(packets_only_decodes_nothing),
         VD_RUN(another_pixel_format_and_an_odd_size_become_i420),

@@ -102,6 +102,7 @@ static int get_buffer(AVCodecContext *codec, AVFrame *frame, int flags)
     frame->buf[0] = av_buffer_create(base, map->slot_bytes, let_go, map, 0);
     if (!frame->buf[0]) return AVERROR(ENOMEM);
     map->held |= 1u << slot;
+    map_slot_use(map, slot);
     for (int i = 0; i < 3; i++) {
         frame->data[i] = base + plan.offset[i];
         frame->linesize[i] = plan.stride[i];
@@ -270,6 +271,7 @@ static void lend(child_decoder *decoder, const AVFrame *frame, int slot, wire_pi
     picture->time_source = decoder->clock->source;
     picture->camera_skew_ms = media_clock_skew_ms(decoder->clock);
     map->lent |= 1u << slot;
+    map_slot_use(map, slot);
 }
 
 static void deliver(child_decoder *decoder, const AVFrame *frame)

@@ -10,6 +10,8 @@
 #include "child_priv.h"
 #include "vd/clock.h"
 
+#define TRIM_EACH_US 2000000
+
 static void agent_gone(void)
 {
     _exit(0);
@@ -65,12 +67,28 @@ void link_send(child_link *link, wire_head *head)
     link_send_with(link, head, head->bytes, VD_SLICE_NONE);
 }
 
+/* A moment's rush fills all slots; their memory goes back to the system when they are not needed.
+ */
+static void trim(child_link *link, int64_t now_us)
+{
+    child_map *map = link->map;
+    if (!map || now_us - link->trim_us < TRIM_EACH_US) return;
+    link->trim_us = now_us;
+    const uint32_t unused = map->there & ~(map->used | map->held | map->lent);
+    for (unsigned slot = 0; slot < WIRE_SLOTS; slot++)
+        if (unused & (1u << slot) &&
+            madvise(map_slot(map, (int)slot), map->slot_bytes, MADV_REMOVE) == 0)
+            map->there &= ~(1u << slot);
+    map->used = 0;
+}
+
 void link_beat(child_link *link, bool now)
 {
     if (!now && vd_clock_mono_us() - link->beat_us < WIRE_BEAT_MS * INT64_C(1000)) return;
     link->count.head = (wire_head)WIRE_HEAD(WIRE_BEAT, sizeof link->count);
     link_send(link, &link->count.head);
     link->beat_us = vd_clock_mono_us();
+    trim(link, link->beat_us);
 }
 
 void link_note(child_link *link, const vd_why *why)

@@ -49,14 +49,17 @@ typedef struct {
     uint32_t id;
     uint8_t *base;
     uint64_t slot_bytes;
-    uint32_t lent; /* bit per slot: the agent has it */
-    uint32_t held; /* bit per slot: the decoder has it */
+    uint32_t lent;  /* bit per slot: the agent has it */
+    uint32_t held;  /* bit per slot: the decoder has it */
+    uint32_t used;  /* bit per slot: since the last look for unused ones */
+    uint32_t there; /* bit per slot: it takes memory */
     bool current;
 } child_map;
 
 typedef struct {
     int fd;
     int64_t beat_us; /* when the last BEAT went */
+    int64_t trim_us; /* when the last look for unused slots was */
     wire_beat count;
     child_map *map; /* NULL: none yet */
     wire_still still;
@@ -84,6 +87,12 @@ void link_map(child_link *link, uint64_t slot_bytes);
 /* A slot that nobody has, leaving at least `spare` free after it; -1: none. */
 int map_slot_free(const child_map *map, int spare);
 void map_slot_release(child_map *map, int slot); /* the decoder lets go */
+/* Somebody is about to fill it: it takes memory until it has not been used for a while. */
+static inline void map_slot_use(child_map *map, int slot)
+{
+    map->used |= 1u << slot;
+    map->there |= 1u << slot;
+}
 static inline uint8_t *map_slot(const child_map *map, int slot)
 {
     return map->base + (uint64_t)slot * map->slot_bytes;
