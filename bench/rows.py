@@ -243,25 +243,32 @@ class G2(Row):
         return self.checked(run_tree(BUILD / "bench/peer_decode", self.file))
 
 
-class G3(Row):
-    """Memory of one more camera: PSS of the whole process tree with three cameras less that with one, halved, when all pre-rolls
-    are full. The film moves all the time, so that both decode every picture; both record. Without a model, as the peer has none."""
-    name, what, beside = "G3", "memory of an added 1080p25 camera with 10 s of pre-roll", "motion 4.5.1, passthrough, 10 s of pre-roll"
-    unit, hold = "MB", 0.1
-    bit_rate, size, few, many = "4M", "1920x1080", 1, 3
+class Cameras(Row):
+    """Simulated cameras that play one film, and an agent that records them with 10 s of pre-roll, without a model."""
     settle_s = 30
 
-    def prepare(self):
+    def need(self, *programs):
         for needed in (BUILD / "agent/vedette-agent", BUILD / "tools/camera-sim/camera-sim", FOOTAGE):
             if not needed.exists():
                 raise Missing(f"{needed} is not there")
-        if not shutil.which("motion"):
-            raise Missing("motion is not there")
-        film = self.folder / "yard.mp4"
-        subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-i", FOOTAGE, "-t", "30", "-vf", f"scale={self.size.replace('x', ':')},fps=25,noise=alls=3:allf=t",
-                        "-c:v", "libx264", "-preset", "ultrafast", "-b:v", self.bit_rate, "-maxrate", self.bit_rate, "-bufsize", self.bit_rate, "-g", "50",
-                        "-bf", "0", "-pix_fmt", "yuv420p", "-an", film], check=True)
-        cameras = [part for i in range(self.many) for part in ("--camera", f"yard-{i}={film}")]
+        for program in programs:
+            if not shutil.which(program):
+                raise Missing(f"{program} is not there")
+
+    def film(self, size, bit_rate, seconds, moves=True):
+        """The yard with grain; one that does not move is its first picture again and again."""
+        out = self.folder / f"{size}-{'moving' if moves else 'still'}.mp4"
+        still = [] if moves else ["-frames:v", "1"]
+        source = self.folder / "source.mkv"
+        subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", FOOTAGE, "-t", str(seconds), *still, "-c:v", "ffv1", source], check=True)
+        again = "" if moves else f",loop=-1:1,trim=end_frame={seconds * 25},setpts=N/(25*TB)"
+        subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-i", source, "-vf", f"scale={size.replace('x', ':')},fps=25{again},noise=alls=3:allf=t",
+                        "-c:v", "libx264", "-preset", "ultrafast", "-b:v", bit_rate, "-maxrate", bit_rate, "-bufsize", bit_rate, "-g", "50", "-bf", "0",
+                        "-pix_fmt", "yuv420p", "-an", out], check=True)
+        return out
+
+    def play(self, film, count):
+        cameras = [part for i in range(count) for part in ("--camera", f"yard-{i}={film}")]
         self.sim = subprocess.Popen([BUILD / "tools/camera-sim/camera-sim", "--port", "0", "--cache", self.folder / "cache", "--loop", "--end-with-stdin", *cameras],
                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for line in self.sim.stdout:
@@ -274,30 +281,47 @@ class G3(Row):
         if getattr(self, "sim", None):
             self.sim.stdin.close()
             self.sim.wait()
+            self.sim = None
 
-    def settled(self, *command):
+    def settled(self, look, *command):
+        """What `look` says of the process once it has settled."""
         process = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
         try:
             time.sleep(self.settle_s)
             if process.poll() is not None:
                 raise Missing(f"{pathlib.Path(command[0]).name} ended by itself")
-            return pss_of_tree(process.pid)
+            return look(process.pid)
         finally:
             process.terminate()
             process.wait()
 
-    def added(self, with_cameras):
-        few, many = with_cameras(self.few), with_cameras(self.many)
-        return few, (many - few) / (self.many - self.few)
-
-    def agent(self, count):
+    def agent(self, look, count):
         state, config = tempfile.mkdtemp(dir=self.folder), self.folder / "agent.yaml"
         cameras = ", ".join(f"{{id: yard-{i}, url: '{self.url}/yard-{i}'}}" for i in range(count))
         config.write_text(f"state_dir: {state}\ncameras: [{cameras}]\nevidence: {{pre_roll: 10s}}\nrecording: {{enabled: true}}\n"
                           f"model: {{path: {state}/none.onnx}}\nlocal: {{port: 0}}\n")
-        return self.settled(BUILD / "agent/vedette-agent", "--config", config)
+        try:
+            return self.settled(look, BUILD / "agent/vedette-agent", "--config", config)
+        finally:
+            shutil.rmtree(state)
 
-    def motion(self, count):
+
+class G3(Cameras):
+    """Memory of one more camera: PSS of the whole process tree with three cameras less that with one, halved, when all pre-rolls
+    are full. The film moves all the time, so that both decode every picture; both record."""
+    name, what, beside = "G3", "memory of an added 1080p25 camera with 10 s of pre-roll", "motion 4.5.1, passthrough, 10 s of pre-roll"
+    unit, hold = "MB", 0.1
+    few, many = 1, 3
+
+    def prepare(self):
+        self.need("motion", "ffmpeg")
+        self.play(self.film("1920x1080", "4M", 30), self.many)
+
+    def added(self, with_cameras):
+        few, many = with_cameras(pss_of_tree, self.few), with_cameras(pss_of_tree, self.many)
+        return few, (many - few) / (self.many - self.few)
+
+    def motion(self, look, count):
         shutil.rmtree(self.folder / "movies", ignore_errors=True)
         main = [f"daemon off\nsetup_mode off\nlog_level 3\ntarget_dir {self.folder}/movies\nwebcontrol_port 0\nstream_port 0"]
         for i in range(count):
@@ -307,7 +331,7 @@ class G3(Row):
             main.append(f"camera {camera}")
         config = self.folder / "motion.conf"
         config.write_text("\n".join(main) + "\n")
-        return self.settled("motion", "-c", config)
+        return self.settled(look, "motion", "-c", config)
 
     def product(self):
         one, added = self.added(self.agent)
