@@ -16,6 +16,8 @@ const SPEED = Number(process.env.SOAK_SPEED ?? 300);
 const ROUND_S = 80;
 const CAMERAS = ['yard-1', 'yard-2'];
 const MB = 1e6;
+// So many MB, and 5 %, may be more at the end. The hub's nine connections fill a page cache of 2 MB each as its database grows.
+const MORE_MB = { agent: 1, cameras: 1, hub: 4 };
 
 // People walk for 60 s, 20 of them in a bright light that the model takes for somebody; then nothing moves for 20 s, and the gate sleeps.
 function makeFilm(file) {
@@ -157,7 +159,7 @@ ${CAMERAS.map(zone).join('')}  - { id: yard-2-left, kind: object, camera: yard-2
   flat() {
     for (const name of ['agent', 'cameras', 'hub']) {
       const [first, last] = this.quarters((seen) => seen[name].own_mb);
-      this.check(`${name}: ${first.toFixed(1)} MB in the first quarter, ${last.toFixed(1)} MB in the last (at most 5 % and 1 MB more)`, last <= first * 1.05 + 1);
+      this.check(`${name}: ${first.toFixed(1)} MB in the first quarter, ${last.toFixed(1)} MB in the last (at most 5 % and ${MORE_MB[name]} MB more)`, last <= first * 1.05 + MORE_MB[name]);
       for (const kind of ['descriptors', 'threads']) {
         const [before, after] = this.quarters((seen) => seen[name][kind]);
         this.check(`${name}: ${before} ${kind} in the first quarter, ${after} in the last (at most 2 more)`, after <= before + 2);
@@ -189,7 +191,7 @@ ${CAMERAS.map(zone).join('')}  - { id: yard-2-left, kind: object, camera: yard-2
     await until('every event to be at the hub', async () => {
       const here = new Set((await this.house.events()).map((event) => event.id));
       return missing.every((id) => here.has(id));
-    }, 120);
+    }, 600);
     this.check(`all ${all.size} events are at the hub, ${this.resolved} incidents were resolved`, true);
   }
 
