@@ -132,10 +132,40 @@ static void camera_status(lane *l, vd_json_w *w)
     vd_json_w_object_end(w);
 }
 
+static void lanes_status(agent *a, vd_json_w *w)
+{
+    VD_AUTO(lane_list) all = agent_lanes(a);
+
+    for (unsigned i = 0; i < all.count; i++) camera_status(all.lane[i], w);
+}
+
+/* Cameras that are not there because their entries are wrong. */
+static void refused_status(agent *a, const wish_list *list, vd_json_w *w)
+{
+    for (unsigned i = 0; i < list->count; i++) {
+        const camera_wish *wish = &list->item[i], *refused;
+        if (live_source(a, wish->id, &refused) || refused != wish) continue;
+        vd_json_w_object(w);
+        vd_json_w_kv_text(w, "id", wish->id);
+        vd_json_w_kv_text(w, "state", "refused");
+        say_why(w, &wish->why);
+        vd_json_w_object_end(w);
+    }
+}
+
+/* What of the file is not as it stands there. */
+static void config_status(agent *a, vd_json_w *w)
+{
+    vd_json_w_key(w, "config");
+    vd_json_w_object(w);
+    say_why(w, &a->file_why);
+    vd_json_w_kv_text(w, "needs_restart", a->restart[0] ? a->restart : NULL);
+    vd_json_w_object_end(w);
+}
+
 static void on_status(void *ctx, vd_json_w *w)
 {
     agent *a = ctx;
-    VD_AUTO(lane_list) all = agent_lanes(a);
 
     vd_json_w_kv_text(w, "device", a->device);
     vd_json_w_kv_text(w, "version", vd_version);
@@ -147,8 +177,14 @@ static void on_status(void *ctx, vd_json_w *w)
     alerts_status(a, w);
     vd_json_w_key(w, "cameras");
     vd_json_w_list(w);
-    for (unsigned i = 0; i < all.count; i++) camera_status(all.lane[i], w);
+    lanes_status(a, w);
+    /* Not while a lane is held: who lets it leave has this lock, and waits for us. */
+    pthread_mutex_lock(&a->wishes_use);
+    refused_status(a, &a->from_hub, w);
+    refused_status(a, &a->from_file, w);
     vd_json_w_list_end(w);
+    config_status(a, w);
+    pthread_mutex_unlock(&a->wishes_use);
 }
 
 static void on_figures(void *ctx, vd_metrics *m)

@@ -68,6 +68,7 @@ model: { scorer: { url: 'http://127.0.0.1:${port}/score', name: next-door, class
 cameras:
   - { id: gate, file: ${FOOTAGE}, max_fps: 5 }
   - { id: roof, file: ${at('not-there.mp4')} }
+  - { id: dome, url: 'ftp://10.0.0.9/main' }
 rules:
   - { id: gate-person, kind: zone, cameras: [gate], points: [[0, 0], [1, 0], [1, 1], [0, 1]], classes: [person], dwell: 200ms, leave: 1s, severity: high }
 evidence: { pre_roll: 1s, post_roll: 1s, clip_max: 4s }
@@ -186,6 +187,21 @@ test('a scorer that is busy or answers a web page is named, the camera stays liv
   await until('the end of the visit', () => told.some((m) => m.body.type === 'event.end'), 30);
 });
 
+// covers: AGT-1, CAM-4
+test('what the file says wrongly, and what waits for a restart, is told without any hub', async () => {
+  const file = fs.readFileSync(at('agent.yaml'), 'utf8');
+  const dome = (await status()).cameras.find((camera) => camera.id === 'dome');
+  assert.equal(dome.state, 'refused');
+  assert.match(dome.why, /neither an rtsp:.* line 8/);
+  assert.match(dome.hint, /file:/);
+  assert.deepEqual((await status()).config, { needs_restart: null });
+  fs.writeFileSync(at('agent.yaml'), 'cameras: [');
+  const wrong = await until('the file to be refused', async () => { const { config } = await status(); return config.why && config; });
+  assert.match(wrong.why, /not valid YAML/);
+  fs.writeFileSync(at('agent.yaml'), file.replace('pre_roll: 1s', 'pre_roll: 2s'));
+  await until('what waits for a restart', async () => (await status()).config.needs_restart === 'evidence.pre_roll');
+});
+
 // covers: AGT-1
 test('the status page shows all of it in a browser, and says when it is stale', async () => {
   browser = await openBrowser();
@@ -195,7 +211,7 @@ test('the status page shows all of it in a browser, and says when it is stale', 
     await page.goto(`http://127.0.0.1:${local}/`);
     await page.locator('[data-camera=gate] img').waitFor();
     const text = await page.innerText('body');
-    for (const word of ['lone-sentry', 'No hub', 'next-door', 'gate', 'roof', 'desk', 'siren', 'on now']) assert.ok(text.includes(word), `${word} in ${text}`);
+    for (const word of ['lone-sentry', 'No hub', 'next-door', 'gate', 'roof', 'desk', 'siren', 'on now', 'dome', 'refused', 'Restart needed', 'evidence.pre_roll']) assert.ok(text.includes(word), `${word} in ${text}`);
     assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${name} does not scroll sideways`);
     if (process.env.VEDETTE_SHOTS) await page.screenshot({ path: path.join(process.env.VEDETTE_SHOTS, `agent-${name}.png`), fullPage: true });
     if (name === 'phone') {
