@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "fuzz.h"
 #include "libav.h"
@@ -11,7 +12,7 @@
 
 enum { LIMIT = 1 << 16 };
 
-static void hash(vd_slice bytes, uint8_t into[HASH_LEN])
+static void hash_1(vd_slice bytes, uint8_t into[HASH_LEN])
 {
     struct AVMurMur3 *murmur = av_murmur3_alloc();
     if (!murmur) return;
@@ -21,6 +22,34 @@ static void hash(vd_slice bytes, uint8_t into[HASH_LEN])
     av_free(murmur);
 }
 
+static void hash_2(vd_slice a, vd_slice b, vd_slice c, uint8_t into[HASH_LEN])
+{
+    XXH3_state_t *state = XXH3_createState();
+    XXH128_canonical_t out;
+    if (!state) return;
+    XXH3_128bits_reset(state);
+    XXH3_128bits_update(state, a.data, a.len);
+    XXH3_128bits_update(state, b.data, b.len);
+    XXH3_128bits_update(state, c.data, c.len);
+    XXH128_canonicalFromHash(&out, XXH3_128bits_digest(state));
+    memcpy(into, out.digest, HASH_LEN);
+    XXH3_freeState(state);
+}
+
+/* All of a fragment is there. */
+static void put_fragment_right(uint8_t *bytes, const fragment_header *h)
+{
+    const size_t table = (size_t)h->count * sizeof(fragment_entry);
+    const size_t behind = (sizeof *h + h->data_len + 7) & ~(size_t)7;
+    uint8_t *hash = bytes + offsetof(fragment_header, hash);
+    memset(hash, 0, HASH_LEN);
+    if (h->magic == FRAGMENT_MAGIC_1)
+        hash_1(vd_slice_of(bytes, sizeof *h + table + h->data_len), hash);
+    else
+        hash_2(vd_slice_of(bytes + sizeof *h, h->data_len), vd_slice_of(bytes + behind, table),
+               vd_slice_of(bytes, sizeof *h), hash);
+}
+
 /* Checksums over zeros in their own place. */
 static void put_right(uint8_t *bytes, size_t len)
 {
@@ -28,16 +57,21 @@ static void put_right(uint8_t *bytes, size_t len)
     if (len < sizeof head || vd_libav_open(NULL)) return;
     memcpy(&head, bytes, sizeof head);
     if (head.extradata_len > len - sizeof head) return;
-    size_t at = sizeof head + head.extradata_len;
-    memset(bytes + offsetof(segment_header, hash), 0, HASH_LEN);
-    hash(vd_slice_of(bytes, at), bytes + offsetof(segment_header, hash));
+    const bool first = memcmp(head.magic, SEGMENT_MAGIC_1, sizeof head.magic) == 0;
+    const size_t whole = sizeof head + head.extradata_len;
+    uint8_t *hash = bytes + offsetof(segment_header, hash);
+    memset(hash, 0, HASH_LEN);
+    if (first)
+        hash_1(vd_slice_of(bytes, whole), hash);
+    else
+        hash_2(vd_slice_of(bytes, whole), VD_SLICE_NONE, VD_SLICE_NONE, hash);
+    size_t at = first ? whole : (whole + DISK_BLOCK - 1) / DISK_BLOCK * DISK_BLOCK;
     for (fragment_header h; at + sizeof h <= len;) {
         memcpy(&h, bytes + at, sizeof h);
-        const uint64_t whole = segment_after(&h, 0);
-        if (whole > len - at) return;
-        memset(bytes + at + offsetof(fragment_header, hash), 0, HASH_LEN);
-        hash(vd_slice_of(bytes + at, (size_t)whole), bytes + at + offsetof(fragment_header, hash));
-        at += (size_t)whole;
+        const uint64_t after = segment_after(&h, at);
+        if (after > len) return;
+        put_fragment_right(bytes + at, &h);
+        at = (size_t)after;
     }
 }
 
@@ -61,7 +95,8 @@ static unsigned walk(const char *path)
         fuzz_holds(why.fact[0] != '\0');
         return 0;
     }
-    fuzz_holds(r.info.extradata.len <= EXTRADATA_MAX && r.at <= r.size);
+    fuzz_holds(r.info.extradata.len <= EXTRADATA_MAX);
+    /* r.at may lie behind the end: then nothing is there. */
     fragment_header h;
     for (uint64_t at = r.at; !segment_peek(&r, at, &h); at = segment_after(&h, at)) {
         fuzz_holds(segment_after(&h, at) > at && segment_after(&h, at) <= r.size);
