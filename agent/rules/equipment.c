@@ -1,6 +1,8 @@
-/* Persons without what they have to wear. In each picture the items' boxes are given to the persons
- * that they lie on; each person then has a vote for each item that could be seen at all: worn or
- * not. What was worn in too small a share of the last 32 looks is missing.
+/* Persons without what they have to wear. In each picture an item that a cascade found in a
+ * person's crop is that person's, and the other items' boxes are given to the persons that they lie
+ * on; each person then has a vote for each item that could be seen at all: worn or not, but none
+ * where no model looked for the item. What was worn in too small a share of the last 32 looks is
+ * missing.
  *
  *      missing          for dwell_ms              all worn, or away, for leave_ms
  *   ----------> WAITING ----------> OPEN (BEGIN) --------------------------------> END */
@@ -59,18 +61,49 @@ static float fit(const vd_box *person, const vd_box *box, const vd_item *item)
     return 2 + share_inside(person, box) - off_x - off_y;
 }
 
-static void give(vd_scene *scene, held *h, equipment *e, unsigned item, const vd_detection *d,
-                 bool worn)
+/* The person in whose crop it was found, by place in `here`; -1: in nobody's; -2: in that of one
+ * who is not here. */
+static int owner_of(vd_scene *scene, const held *h, const equipment *e, const vd_detection *d)
 {
-    int best = -1;
+    const vd_detections *seen = scene->seen;
+    for (int at = d->parent; at >= 0; at = seen->item[at].parent) {
+        if (at >= (int)seen->count || at <= seen->item[at].parent) return -1; /* no cascade does */
+        if (!class_wanted(&h->classes, seen->item[at].class_id)) continue;
+        for (unsigned i = 0; i < e->here_count; i++)
+            if (vd_tracker_slot(scene->tracker, e->here[i])->as.detection == at) return (int)i;
+        return -2;
+    }
+    return -1;
+}
+
+/* A classifier says of the whole crop what it is: its box is its parent's. */
+static bool says_all(const vd_detections *seen, const vd_detection *d)
+{
+    return d->parent >= 0 && memcmp(&d->box, &seen->item[d->parent].box, sizeof d->box) == 0;
+}
+
+/* The person on whom it lies where such an item is worn; -1: nobody. */
+static int wearer_of(vd_scene *scene, const held *h, const equipment *e, unsigned item,
+                     const vd_detection *d)
+{
+    int owner = owner_of(scene, h, e, d), best = -1;
     float best_fit = 0;
+    if (owner == -2 || (owner >= 0 && says_all(scene->seen, d))) return owner;
     for (unsigned i = 0; i < e->here_count; i++) {
         const vd_tracked *t = vd_tracker_slot(scene->tracker, e->here[i]);
+        if (owner >= 0 && owner != (int)i) continue;
         float how = fit(&t->as.box, &d->box, &h->rule.equipment.item[item]);
         if (how <= best_fit) continue;
         best_fit = how;
         best = (int)i;
     }
+    return best;
+}
+
+static void give(vd_scene *scene, held *h, equipment *e, unsigned item, const vd_detection *d,
+                 bool worn)
+{
+    int best = wearer_of(scene, h, e, item, d);
     if (best < 0) return;
     if (worn)
         e->worn[best] |= (uint8_t)(1u << item);
@@ -169,6 +202,7 @@ static void judge(vd_scene *scene, held *h, wearer *w, const vd_tracked *t, uint
 {
     for (unsigned i = 0; i < h->rule.equipment.item_count; i++) {
         if (!could_be_seen(&h->rule.equipment.item[i], &t->as.box)) continue;
+        if (classes_blind(scene->seen, &h->worn[i])) continue;
         bool bare = worn >> (4 + i) & 1;
         vote_add(&w->item[i], !bare && worn >> i & 1);
     }

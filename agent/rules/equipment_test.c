@@ -152,10 +152,68 @@ VD_TEST(putting_the_helmet_on_ends_it)
     expect_u64(p.begins, 1);
 }
 
+/* An item that a cascade found in the crop of the parent-th thing. */
+static void put_found(play *p, int parent, vd_point foot, float width, float height,
+                      uint16_t class_id)
+{
+    put(p, foot, width, height, class_id, 0.6f);
+    p->seen.item[p->seen.count - 1].parent = (int16_t)parent;
+}
+
+// covers: RULE-3
+VD_TEST(what_a_cascade_found_on_a_person_is_that_persons)
+{
+    VD_AUTO(play) p = play_with(helmet_and_vest(), words());
+    for (int i = 0; i < 30; i++) { /* the boxes lie nearer to the other, who wears none */
+        put_person(&p, 0.40f, 0.5f, false, true);
+        int first = 0, second = (int)p.seen.count;
+        put_person(&p, 0.50f, 0.5f, false, true);
+        put_found(&p, first, (vd_point){ 0.46f, 0.475f }, 0.08f, 0.07f, HELMET);
+        expect_u64(p.seen.item[second].class_id, PERSON);
+        show(&p);
+    }
+    expect_u64(p.begins, 1);
+    expect_near(p.last_begin.track.box.l + p.last_begin.track.box.w / 2, 0.5, 0.02);
+}
+
+// covers: RULE-3
+VD_TEST(a_classifier_of_the_crop_says_it_of_the_whole_person)
+{
+    VD_AUTO(play) p = play_with(helmet_and_vest(), words());
+    for (int i = 0; i < 30; i++) {
+        put_person(&p, 0.3f, 0.5f, false, true);
+        put_found(&p, 0, (vd_point){ 0.3f, 0.9f }, 0.175f, 0.5f, HELMET);
+        p.seen.item[p.seen.count - 1].box = p.seen.item[0].box;
+        int other = (int)p.seen.count;
+        put_person(&p, 0.7f, 0.5f, true, true);
+        put_found(&p, other, (vd_point){ 0.7f, 0.9f }, 0.175f, 0.5f, BARE_HEAD);
+        p.seen.item[p.seen.count - 1].box = p.seen.item[other].box;
+        show(&p);
+    }
+    expect_u64(p.begins, 1);
+    expect_near(p.last_begin.track.box.l + p.last_begin.track.box.w / 2, 0.7, 0.02);
+}
+
+// covers: RULE-3
+VD_TEST(a_picture_that_no_model_searched_for_helmets_accuses_nobody)
+{
+    VD_AUTO(play) p = play_with(helmet_and_vest(), words());
+    for (int i = 0; i < 80; i++) { /* the cascade looks at every eighth picture */
+        p.seen.blind_count = i % 8 != 0;
+        p.seen.blind[0] = (vd_class_range){ HELMET, 1 };
+        put_person(&p, 0.5f, 0.5f, i % 8 == 0, true);
+        show(&p);
+    }
+    expect_u64(p.begins, 0);
+}
+
 VD_TEST_MAIN(VD_RUN(a_person_without_a_helmet_is_told_with_what_is_missing),
              VD_RUN(a_detector_that_blinks_accuses_nobody),
              VD_RUN(each_item_belongs_to_the_person_it_lies_on),
              VD_RUN(a_helmet_in_the_hand_is_not_worn),
              VD_RUN(who_is_too_small_or_cut_off_is_not_judged),
              VD_RUN(a_bare_head_that_was_seen_overrules_a_helmet),
-             VD_RUN(putting_the_helmet_on_ends_it))
+             VD_RUN(putting_the_helmet_on_ends_it),
+             VD_RUN(what_a_cascade_found_on_a_person_is_that_persons),
+             VD_RUN(a_classifier_of_the_crop_says_it_of_the_whole_person),
+             VD_RUN(a_picture_that_no_model_searched_for_helmets_accuses_nobody))

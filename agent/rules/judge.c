@@ -169,7 +169,7 @@ finding judge(const vd_detections *seen, const held *h, int product, const seque
     return f;
 }
 
-static bool any_blind(const vd_detections *seen, const class_list *classes)
+bool classes_blind(const vd_detections *seen, const class_list *classes)
 {
     for (unsigned i = 0; i < classes->count; i++)
         if (vd_detections_blind(seen, classes->id[i])) return true;
@@ -178,7 +178,7 @@ static bool any_blind(const vd_detections *seen, const class_list *classes)
 
 bool judge_is_blind(const vd_detections *seen, const held *h)
 {
-    if (any_blind(seen, &h->good) || any_blind(seen, &h->defects)) return true;
+    if (classes_blind(seen, &h->good) || classes_blind(seen, &h->defects)) return true;
     for (unsigned i = 0; i < h->rule.inspection.part_count; i++)
         if (h->part[i] >= 0 && vd_detections_blind(seen, (unsigned)h->part[i])) return true;
     return false;
