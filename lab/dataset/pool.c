@@ -241,7 +241,10 @@ static vd_err add_item(vd_store *store, vd_stmt *item, vd_why *why)
     if (!vd_digest_parse(vd_slice_str(vd_col_text(item, 0)), &p.picture))
         return vd_fail(why, VD_CORRUPT, "an item names no picture");
     vd_err err = list_of(p.proposals, &boxes, why);
-    if (!err && strcmp(p.reason, "confirmed") != 0) {
+    /* Of a fact about the whole picture a verdict says nothing of any box: all are only proposed.
+     */
+    bool judges_box = !vd_col_int(item, 12);
+    if (!err && judges_box && strcmp(p.reason, "confirmed") != 0) {
         err = boxes_part(boxes, true, &wrong, why);
         if (!err) err = boxes_part(boxes, false, &kept, why);
         p.proposals = kept.data;

@@ -211,6 +211,52 @@ VD_TEST(a_false_alarm_is_a_hard_negative_and_leaves_with_its_verdict_unless_labe
 }
 
 // covers: CIR-1
+VD_TEST(a_verdict_on_a_fact_of_no_one_thing_makes_no_box_right_or_wrong)
+{
+    static const char *const kinds[] = { "count", "absence", "zone" };
+    static const vd_event_box bystander[] = {
+        { .box = { 0.1f, 0.2f, 0.3f, 0.4f }, .score = 0.8, .class_name = "person" },
+        { .box = { 0.5f, 0.2f, 0.3f, 0.4f }, .score = 0.7, .class_name = "person" },
+    };
+    VD_AUTO(scene) s = scene_open(tables);
+    for (unsigned k = 0; k < VD_COUNT_OF(kinds); k++) {
+        VD_AUTO(vd_buf) text = VD_BUF(1 << 20);
+        VD_AUTO(vd_json_ptr) root = NULL;
+        vd_digest digest = digest_of((char)('c' + k));
+        vd_event_evidence file = { .kind = "snapshot",
+                                   .digest = digest,
+                                   .bytes = 10,
+                                   .content_type = "image/jpeg",
+                                   .start_utc_us = T0,
+                                   .end_utc_us = T0,
+                                   .width_px = 768,
+                                   .height_px = 576 };
+        vd_event event = scene_event(1000 * k, 1000 * k + 1);
+        uint64_t version = 0;
+        event.kind = kinds[k];
+        event.boxes = bystander;
+        event.box_count = VD_COUNT_OF(bystander);
+        event.evidence = &file;
+        event.evidence_count = 1;
+        vd_incident_outcome o = scene_take(&s, &event);
+        vd_incident_change change = { .incident = o.incident.text,
+                                      .version = o.version,
+                                      .who = "ann",
+                                      .verdict = "false_alarm" };
+        expect_ok(vd_incident_resolve(s.store, &change, &version, NULL));
+        expect_ok(vd_archive_label(s.store, o.incident.text, NULL));
+        expect_ok(vd_pool_from_incident(s.store, o.incident.text, NULL));
+        vd_json_w w = vd_json_writer(&text);
+        expect_ok(vd_pool_write(s.store, digest.hex, &w, NULL));
+        expect_ok(vd_json_parse(vd_buf_slice(&text), 1 << 20, 16, &root, NULL));
+        expect_str(vd_json_text(vd_json_get(root, "reason"), ""), "false_alarm");
+        expect_str(vd_json_text(vd_json_get(root, "label_state"), ""), "proposed");
+        expect_u64(vd_json_len(vd_json_get(root, "proposals")), event.box_count);
+        expect_u64(vd_json_len(vd_json_get(root, "wrong")), 0);
+    }
+}
+
+// covers: CIR-1
 VD_TEST(a_sample_is_taken_once_and_one_that_cannot_be_read_is_refused)
 {
     VD_AUTO(scene) s = scene_open(tables);
@@ -248,4 +294,5 @@ VD_TEST_MAIN(VD_RUN(what_teaches_most_comes_first_and_neighbours_do_not_follow_e
              VD_RUN(of_two_people_who_saw_the_same_version_only_one_labels_it),
              VD_RUN(a_class_that_nobody_added_and_boxes_that_cannot_be_are_refused),
              VD_RUN(a_false_alarm_is_a_hard_negative_and_leaves_with_its_verdict_unless_labelled),
+             VD_RUN(a_verdict_on_a_fact_of_no_one_thing_makes_no_box_right_or_wrong),
              VD_RUN(a_sample_is_taken_once_and_one_that_cannot_be_read_is_refused))
