@@ -370,7 +370,9 @@ vd_err model_descriptor_load(const char *path, model_descriptor *ret_descriptor,
     snprintf(folder, sizeof(folder), "%.*s", len ? len : 1, slash ? path : ".");
     vd_err err = vd_file_load(path, &yaml, why);
     if (!err) return model_descriptor_parse(vd_buf_slice(&yaml), path, folder, ret_descriptor, why);
-    vd_why_hint(why, "each model has a descriptor beside it: 'vedette model import' writes one");
+    vd_why_hint(why,
+                "each model has a descriptor beside it, NAME.model.yaml: docs/model-descriptor.md "
+                "is its manual; 'vedette model import' brings models that are no ONNX");
     return err;
 }
 

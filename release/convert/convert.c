@@ -225,16 +225,44 @@ vd_err vd_convert_tflite(const char *path, const char *out_dir, const vd_convert
     return err;
 }
 
+static bool ends_with(const char *path, const char *end)
+{
+    size_t len = strlen(path), end_len = strlen(end);
+    return len > end_len && strcmp(path + len - end_len, end) == 0;
+}
+
+/* Neither kind: what it may be instead. A model.json begins with its brace. */
+static vd_err check_kind(const char *path, vd_slice file, vd_why *why)
+{
+    vd_slice text = file;
+    bool onnx = ends_with(path, ".onnx");
+
+    while (text.len && strchr(" \t\r\n", text.data[0]) && text.data[0])
+        text = vd_slice_from(text, 1);
+    if (!onnx && text.len && text.data[0] == '{') return VD_OK;
+    vd_fail(why, VD_INVALID,
+            onnx ? "an ONNX model needs no import"
+                 : "this is neither a TFLite model nor a TensorFlow.js model.json");
+    if (onnx)
+        vd_why_hint(why, "write its descriptor, NAME.model.yaml, beside it: "
+                         "docs/model-descriptor.md is its manual");
+    else
+        vd_why_hint(why, "give the .tflite file or the model.json itself, not an archive or a page "
+                         "about it");
+    return VD_INVALID;
+}
+
 /* A name can lie and a file need not have one: what is inside decides too. */
 vd_err vd_convert_model(const char *path, const char *out_dir, const vd_convert_options *options,
                         vd_convert_result *ret_result, vd_why *why)
 {
     VD_AUTO(vd_buf) file = VD_BUF(VD_LIMIT_MODEL_BYTES);
-    size_t len = strlen(path);
-    bool one_file = len > 7 && strcmp(path + len - 7, ".tflite") == 0;
+    bool one_file = ends_with(path, ".tflite");
     vd_err err = one_file ? VD_OK : vd_file_load(path, &file, why);
     if (err) return err;
     one_file = one_file || tflite_is(vd_buf_slice(&file));
+    if (!one_file) err = check_kind(path, vd_buf_slice(&file), why);
+    if (err) return err;
     return one_file ? vd_convert_tflite(path, out_dir, options, ret_result, why)
                     : vd_convert_tfjs(path, out_dir, options, ret_result, why);
 }

@@ -167,6 +167,31 @@ static unsigned files_in(const char *path)
     return count > 2 ? count - 2 : 0;
 }
 
+VD_TEST(a_file_of_another_kind_is_told_what_to_do_with_it)
+{
+    static const struct {
+        const char *name, *bytes, *fact, *hint;
+    } other[] = {
+        { "there.onnx", "\b\x07", "needs no import", "descriptor" },
+        { "model.zip", "PK\x03\x04", "neither a TFLite", "archive" },
+        { "model.json", "<!doctype html>", "neither a TFLite", "page" },
+        { "empty", "", "neither a TFLite", "itself" },
+    };
+    vd_convert_result result;
+    vd_convert_options options = { .name = "m" };
+    for (unsigned i = 0; i < VD_COUNT_OF(other); i++) {
+        char path[512];
+        vd_why why = { 0 };
+        snprintf(path, sizeof path, "%s", in_folder(other[i].name));
+        expect_ok(vd_file_save(path, 0600, vd_slice_str(other[i].bytes), NULL));
+        expect_err(vd_convert_model(path, in_folder("to"), &options, &result, &why), VD_INVALID);
+        assert_non_null(strstr(why.fact, other[i].fact));
+        assert_non_null(strstr(why.hint, other[i].hint));
+        unlink(path);
+    }
+    expect_u64(files_in(in_folder("to")), 0);
+}
+
 VD_TEST(a_refused_model_leaves_no_file)
 {
     static const char *const names[] = { "custom-operator", "four-channels", "newer-schema",
@@ -267,6 +292,7 @@ int main(void)
         VD_RUN(what_is_no_tflite_model_is_refused),
         VD_RUN(a_file_cut_short_anywhere_is_an_error_and_says_so),
         VD_RUN(flexible_options_are_read_by_name),
+        VD_RUN(a_file_of_another_kind_is_told_what_to_do_with_it),
         VD_RUN(a_refused_model_leaves_no_file),
         VD_RUN(a_detector_gets_a_descriptor_with_which_the_agent_runs_it),
         VD_RUN(a_backbone_gives_the_agent_a_vector_of_length_one),
