@@ -148,6 +148,7 @@ struct agent {
     char restart[200];        /* settings of the file that need a restart, or "" */
 
     vd_arming arming;    /* under the lock: which profile holds */
+    bool hub_arms;       /* likewise: the hub said so, not the file */
     vd_history *history; /* the analysis thread's; NULL: nothing is kept */
     char *twin_rules;    /* what the hub wants, JSON; NULL: nothing */
     int64_t started_utc_us;
@@ -295,6 +296,7 @@ vd_err recording_add(lane *l, vd_why *why);
 /* Before the analysis starts: the site's time zone, what is armed, and what was seen before. */
 vd_err arming_open(agent *a, bool hub, vd_why *why);
 void arming_now(agent *a, int64_t utc_us, char into[VD_PROFILE_ROOM]); /* any thread */
+void arming_members(agent *a, vd_json_w *w); /* for the twin; any thread */
 /* The shape of vd_device_sink.arming. */
 vd_err arming_wish(void *agent, vd_slice json, vd_why *why);
 
@@ -353,6 +355,7 @@ typedef struct {
     int64_t figures_us;             /* monotonic: when figures were told last */
     int64_t changed_us;             /* monotonic: when a state changed last */
     char states[AGENT_CAMERAS_MAX]; /* by number; 0: no camera */
+    char profile[VD_PROFILE_ROOM];
     unsigned wishes_version;
     uint64_t failed;
 } report_state;

@@ -6,14 +6,16 @@
 #include <unistd.h>
 
 #include "agent_priv.h"
+#include "vd/clock.h"
 #include "vd/file.h"
 
 #define ARMING_BYTES 16384
 
-static void set(agent *a, const vd_arming *arming)
+static void set(agent *a, const vd_arming *arming, bool hub)
 {
     pthread_mutex_lock(&a->lock);
     a->arming = *arming;
+    a->hub_arms = hub;
     pthread_mutex_unlock(&a->lock);
 }
 
@@ -24,6 +26,20 @@ void arming_now(agent *a, int64_t utc_us, char into[VD_PROFILE_ROOM])
     pthread_mutex_unlock(&a->lock);
 }
 
+/* Which profile is armed now, and by whom: nothing where no profile is. */
+void arming_members(agent *a, vd_json_w *w)
+{
+    char profile[VD_PROFILE_ROOM];
+
+    arming_now(a, vd_clock_utc_us(), profile);
+    pthread_mutex_lock(&a->lock);
+    const char *by = a->hub_arms ? "hub" : "file";
+    pthread_mutex_unlock(&a->lock);
+    if (!profile[0]) return;
+    vd_json_w_kv_text(w, "profile", profile);
+    vd_json_w_kv_text(w, "profile_by", by);
+}
+
 static char *kept_path(agent *a, char *into, size_t room)
 {
     (void)snprintf(into, room, "%s/arming.json", a->config->state_dir);
@@ -31,23 +47,27 @@ static char *kept_path(agent *a, char *into, size_t room)
 }
 
 /* What the hub says over what the file says: its profile, and its hours if it has any. */
-static vd_err combine(agent *a, vd_slice json, vd_arming *ret_arming, vd_why *why)
+static vd_err combine(agent *a, vd_slice json, vd_arming *ret_arming, bool *ret_hub, vd_why *why)
 {
     VD_AUTO(vd_config_ptr) text = NULL;
     vd_arming own = { 0 }, hub = { 0 };
+    bool by_hub = false;
 
     vd_err err = vd_arming_read(a->config->arming, &own, why);
     if (!err && !vd_slice_eq(json, VD_STR("null"))) {
         err = vd_config_parse(json, "desired arming", &text, why);
         if (!err) err = vd_arming_read(vd_config_root(text), &hub, why);
+        by_hub = hub.fixed[0] || hub.count;
         if (!err && hub.count == 0) {
             memcpy(hub.by, own.by, sizeof hub.by);
             hub.count = own.count;
         }
         own = hub;
     }
-    if (!err) *ret_arming = own;
-    return err;
+    if (err) return err;
+    *ret_arming = own;
+    *ret_hub = by_hub;
+    return VD_OK;
 }
 
 vd_err arming_wish(void *agent_ptr, vd_slice json, vd_why *why)
@@ -56,15 +76,16 @@ vd_err arming_wish(void *agent_ptr, vd_slice json, vd_why *why)
     vd_arming arming;
     vd_why own = { 0 };
     char path[4096];
+    bool by_hub;
 
-    vd_err err = combine(a, json, &arming, &own);
+    vd_err err = combine(a, json, &arming, &by_hub, &own);
     if (err) {
         vd_log_why(VD_LOG_WARN, "arming.refused", "the hub's arming is wrong, the old one holds",
                    &own, NULL);
         if (why) *why = own;
         return err;
     }
-    set(a, &arming);
+    set(a, &arming, by_hub);
     vd_log(VD_LOG_INFO, "arming.applied", "the hub says what is armed", "profile",
            arming.fixed[0] ? arming.fixed : "by hours", NULL);
     if (vd_file_save(kept_path(a, path, sizeof path), 0640, json, &own))
@@ -91,21 +112,22 @@ vd_err arming_open(agent *a, bool hub, vd_why *why)
     vd_arming arming;
     vd_why own = { 0 };
     char path[4096];
+    bool by_hub;
 
     setenv("TZ", a->config->time_zone, 1);
     tzset();
     vd_err err = vd_arming_read(a->config->arming, &arming, why);
     if (err) return err;
-    set(a, &arming);
+    set(a, &arming, false);
     kept_path(a, path, sizeof path);
     if (hub && access(path, R_OK) == 0) {
         err = vd_file_load(path, &json, &own);
-        if (!err) err = combine(a, vd_buf_slice(&json), &arming, &own);
+        if (!err) err = combine(a, vd_buf_slice(&json), &arming, &by_hub, &own);
         if (err)
             vd_log_why(VD_LOG_WARN, "arming.lost", "what the hub armed last cannot be read", &own,
                        NULL);
         else
-            set(a, &arming);
+            set(a, &arming, by_hub);
     }
     return open_history(a, why);
 }

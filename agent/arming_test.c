@@ -89,6 +89,34 @@ VD_TEST(the_hub_arms_over_the_file_until_it_takes_its_word_back)
     expect_str(armed(&h, NOON_US), "");
 }
 
+/* What the twin is told, as JSON. */
+static void expect_told(house *h, const char *json)
+{
+    VD_AUTO(vd_buf) text = VD_BUF(512);
+    vd_json_w w = vd_json_writer(&text);
+    vd_json_w_object(&w);
+    arming_members(h->agent, &w);
+    vd_json_w_object_end(&w);
+    expect_ok(vd_json_w_end(&w));
+    expect_str(text.data, json);
+}
+
+// covers: RULE-2
+VD_TEST(what_is_armed_and_who_said_so_is_told)
+{
+    VD_AUTO(house) h = house_of("arming: {profile: shift}\n");
+    h.config.state_dir = h.dir;
+    start(&h);
+    expect_told(&h, "{\"profile\":\"shift\",\"profile_by\":\"file\"}");
+    expect_ok(arming_wish(h.agent, VD_STR("{\"profile\":\"off\"}"), NULL));
+    expect_told(&h, "{\"profile\":\"off\",\"profile_by\":\"hub\"}");
+    stop(&h);
+    start(&h);
+    expect_told(&h, "{\"profile\":\"off\",\"profile_by\":\"hub\"}");
+    expect_ok(arming_wish(h.agent, VD_STR("null"), NULL));
+    expect_told(&h, "{\"profile\":\"shift\",\"profile_by\":\"file\"}");
+}
+
 VD_TEST(hours_are_meant_in_the_sites_zone)
 {
     VD_AUTO(house) h = house_of("time_zone: Asia/Tokyo\n" HOURS);
@@ -109,5 +137,6 @@ VD_TEST(a_zone_that_is_not_known_is_refused_with_its_line)
 }
 
 VD_TEST_MAIN(VD_RUN(the_hub_arms_over_the_file_until_it_takes_its_word_back),
+             VD_RUN(what_is_armed_and_who_said_so_is_told),
              VD_RUN(hours_are_meant_in_the_sites_zone),
              VD_RUN(a_zone_that_is_not_known_is_refused_with_its_line))

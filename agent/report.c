@@ -51,6 +51,7 @@ static void report_agent(agent *a)
     vd_json_w_kv_time(&w, "started", a->started_utc_us);
     vd_json_w_kv_int(&w, "disk_free",
                      (int64_t)(vd_disk_free_bytes(a->config->state_dir) / DISK_STEP * DISK_STEP));
+    arming_members(a, &w);
     pthread_mutex_lock(&a->wishes_use);
     refusal_members(&w, "file", &a->file_why);
     refusal_members(&w, "desired_cameras", &a->hub_why);
@@ -216,7 +217,8 @@ static char mark_of(lane *l)
     return (char)(mark % 127 + 1);
 }
 
-/* What must be told at once: cameras that come and go, states, restarts, sizes, rules. */
+/* What must be told at once: cameras that come and go, states, restarts, sizes, rules, what is
+ * armed. */
 static bool states_changed(agent *a, report_state *state)
 {
     bool changed = false;
@@ -231,6 +233,10 @@ static bool states_changed(agent *a, report_state *state)
     changed = changed || state->wishes_version != a->wishes_version;
     state->wishes_version = a->wishes_version;
     pthread_mutex_unlock(&a->wishes_use);
+    char profile[VD_PROFILE_ROOM];
+    arming_now(a, vd_clock_utc_us(), profile);
+    changed = changed || strcmp(profile, state->profile) != 0;
+    memcpy(state->profile, profile, sizeof profile);
     uint64_t failed = vd_events_failed(a->events);
     changed = changed || failed != state->failed;
     state->failed = failed;

@@ -12,6 +12,7 @@
 
 #define LOOKS_MAX 32
 #define EDGE      0.004f
+#define SAME      1e-5f
 #define SLACK     0.12f /* of the person's box: an item may stand out by so much */
 
 typedef struct {
@@ -79,7 +80,9 @@ static int owner_of(vd_scene *scene, const held *h, const equipment *e, const vd
 /* A classifier says of the whole crop what it is: its box is its parent's. */
 static bool says_all(const vd_detections *seen, const vd_detection *d)
 {
-    return d->parent >= 0 && memcmp(&d->box, &seen->item[d->parent].box, sizeof d->box) == 0;
+    if (d->parent < 0) return false;
+    const vd_box *a = &d->box, *b = &seen->item[d->parent].box;
+    return fabsf(a->l - b->l) + fabsf(a->t - b->t) + fabsf(a->w - b->w) + fabsf(a->h - b->h) < SAME;
 }
 
 /* The person on whom it lies where such an item is worn; -1: nobody. */

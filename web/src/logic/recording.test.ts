@@ -109,6 +109,9 @@ test("whose entry holds and what was refused is read from the twin, of any agent
     ],
   );
   assert.equal(told.others[0]?.missing, "no file");
+  const own = toldOf(twin({}, { agent: { profile: "day", profile_by: "file" } }), "c");
+  assert.equal(own.profile, "day");
+  assert.equal(own.profileBy, "file");
   const refused = twin({ arming: { profile: "x" } }, { arming: { state: "refused", why: "y" } });
   assert.equal(toldOf(refused, "c").profile, undefined);
   assert.equal(toldOf(refused, "c").refusals[0]?.what, "arming");

@@ -18,6 +18,7 @@ export interface Told {
   source?: "hub" | "file";
   refusals: Refusal[];
   profile?: string | undefined;
+  profileBy?: "hub" | "file";
   provider?: string | undefined;
   decoder?: string | undefined;
   masks?: number | undefined;
@@ -34,8 +35,10 @@ function refusal(what: Refusal["what"], of: unknown): Refusal[] {
   return state === "refused" ? [{ what, why: text(why), hint: text(hint) }] : [];
 }
 
-/** The hub's word counts once the device says that it took it. */
+/** What the device says holds; older agents say only that they took the hub's word. */
 function armed(desired: Node, reported: Node): string | undefined {
+  const said = text(node(reported.agent).profile);
+  if (said) return said;
   return node(reported.arming).state === "accepted"
     ? text(node(desired.arming).profile)
     : undefined;
@@ -55,6 +58,9 @@ export function toldOf(twin: Twin, camera: string): Told {
       ...refusal("arming", reported.arming),
     ],
     profile: armed(desired, reported),
+    ...(agent.profile_by === "file" || agent.profile_by === "hub"
+      ? { profileBy: agent.profile_by }
+      : {}),
     provider: text(model.provider),
     decoder: text(own.decoder),
     masks: typeof own.masks === "number" && own.masks > 0 ? own.masks : undefined,

@@ -73,6 +73,8 @@ export function ToldFacts({ told, device }: { told: Told | undefined; device: st
           <dt>Armed</dt>
           <dd>
             <bdi>{told.profile}</bdi>
+            {told.profileBy === "file" && <span class="quiet"> by the device's own file</span>}
+            {told.profileBy === "hub" && <span class="quiet"> by the hub</span>}
           </dd>
         </>
       )}
