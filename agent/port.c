@@ -139,15 +139,16 @@ static void lanes_status(agent *a, vd_json_w *w)
     for (unsigned i = 0; i < all.count; i++) camera_status(all.lane[i], w);
 }
 
-/* Cameras that are not there because their entries are wrong. */
-static void refused_status(agent *a, const wish_list *list, vd_json_w *w)
+/* Entries that are wrong: those of cameras that are not there, or with `holds` of those that go on
+ * as they were before. */
+static void refused_status(agent *a, const wish_list *list, bool holds, vd_json_w *w)
 {
     for (unsigned i = 0; i < list->count; i++) {
         const camera_wish *wish = &list->item[i], *refused;
-        if (live_source(a, wish->id, &refused) || refused != wish) continue;
+        if ((live_source(a, wish->id, &refused) != NULL) != holds || refused != wish) continue;
         vd_json_w_object(w);
         vd_json_w_kv_text(w, "id", wish->id);
-        vd_json_w_kv_text(w, "state", "refused");
+        if (!holds) vd_json_w_kv_text(w, "state", "refused");
         say_why(w, &wish->why);
         vd_json_w_object_end(w);
     }
@@ -160,6 +161,11 @@ static void config_status(agent *a, vd_json_w *w)
     vd_json_w_object(w);
     say_why(w, &a->file_why);
     vd_json_w_kv_text(w, "needs_restart", a->restart[0] ? a->restart : NULL);
+    vd_json_w_key(w, "entries");
+    vd_json_w_list(w);
+    refused_status(a, &a->from_hub, true, w);
+    refused_status(a, &a->from_file, true, w);
+    vd_json_w_list_end(w);
     vd_json_w_object_end(w);
 }
 
@@ -180,8 +186,8 @@ static void on_status(void *ctx, vd_json_w *w)
     lanes_status(a, w);
     /* Not while a lane is held: who lets it leave has this lock, and waits for us. */
     pthread_mutex_lock(&a->wishes_use);
-    refused_status(a, &a->from_hub, w);
-    refused_status(a, &a->from_file, w);
+    refused_status(a, &a->from_hub, false, w);
+    refused_status(a, &a->from_file, false, w);
     vd_json_w_list_end(w);
     config_status(a, w);
     pthread_mutex_unlock(&a->wishes_use);

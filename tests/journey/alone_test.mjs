@@ -194,10 +194,15 @@ test('what the file says wrongly, and what waits for a restart, is told without 
   assert.equal(dome.state, 'refused');
   assert.match(dome.why, /neither an rtsp:.* line 8/);
   assert.match(dome.hint, /file:/);
-  assert.deepEqual((await status()).config, { needs_restart: null });
+  assert.deepEqual((await status()).config, { needs_restart: null, entries: [] });
   fs.writeFileSync(at('agent.yaml'), 'cameras: [');
   const wrong = await until('the file to be refused', async () => { const { config } = await status(); return config.why && config; });
   assert.match(wrong.why, /not valid YAML/);
+  fs.writeFileSync(at('agent.yaml'), file.replace('max_fps: 5', 'max_fsp: 5'));
+  const [gate] = await until('the entry to be refused', async () => { const { entries } = (await status()).config; return entries.length && entries; });
+  assert.equal(gate.id, 'gate');
+  assert.match(gate.hint, /max_fps/);
+  assert.equal((await status()).cameras.find((camera) => camera.id === 'gate').state, 'live');
   fs.writeFileSync(at('agent.yaml'), file.replace('pre_roll: 1s', 'pre_roll: 2s'));
   await until('what waits for a restart', async () => (await status()).config.needs_restart === 'evidence.pre_roll');
 });
