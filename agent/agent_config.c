@@ -144,10 +144,12 @@ static vd_err read_sign_in(const vd_config_node *node, agent_camera *camera, vd_
 static vd_err read_camera_decoding(const vd_config_node *node, agent_camera *camera, vd_why *why)
 {
     static const char *const decodes[] = { "all", "auto", "key", NULL };
+    static const char *const encodes[] = { "keep", "h264", NULL };
     static const char *const hwaccels[] = { "auto", "off", "vaapi", "cuda", "v4l2m2m", NULL };
     int hwaccel = 0;
 
     vd_err err = vd_config_choice(node, "decode", decodes, &camera->decode, why);
+    if (!err) err = vd_config_choice(node, "encode", encodes, &camera->encode, why);
     if (!err) err = vd_config_choice(node, "hwaccel", hwaccels, &hwaccel, why);
     if (!err) camera->hwaccel = hwaccels[hwaccel];
     return err;
@@ -166,12 +168,12 @@ static vd_err read_camera_use(const vd_config_node *node, agent_camera *camera, 
 static vd_err read_camera(const vd_config_node *node, agent_config *c, vd_why *why)
 {
     static const char *const keys[] = {
-        "id",      "url",           "sub_url",    "file",   "folder",    "device",
-        "user",    "password_file", "transport",  "loop",   "max_fps",   "recording",
-        "enabled", "rules",         "pattern",    "after",  "order",     "time",
-        "format",  "size",          "fps",        "decode", "hwaccel",   "models",
-        "onvif",   "streams",       "onvif_host", "chain",  "integrity", "speed",
-        "from",    "masks",         NULL
+        "id",      "url",           "sub_url",   "file",       "folder",  "device",
+        "user",    "password_file", "transport", "loop",       "max_fps", "recording",
+        "enabled", "rules",         "pattern",   "after",      "order",   "time",
+        "format",  "size",          "fps",       "decode",     "encode",  "hwaccel",
+        "models",  "onvif",         "streams",   "onvif_host", "chain",   "integrity",
+        "speed",   "from",          "masks",     NULL
     };
     static const char *const transports[] = { "tcp", "udp", NULL };
     agent_camera camera = { .url = "",

@@ -52,6 +52,7 @@ typedef struct {
     int64_t speed, from_utc_us; /* files; from: 0 is now */
     int64_t max_fps;
     int decode;                          /* vd_camera_decode */
+    int encode;                          /* 1: packets become H.264 */
     const char *hwaccel;                 /* "auto", "off", a name */
     const char *model[AGENT_MODELS_MAX]; /* ids of those that look at it */
     unsigned model_count;                /* 0: the main one looks */

@@ -88,6 +88,18 @@ VD_TEST(more_masks_or_corners_than_there_is_room_for_are_refused)
     assert_non_null(strstr(why.fact, "33 points"));
 }
 
+VD_TEST(a_camera_is_kept_as_it_comes_unless_it_says_otherwise)
+{
+    VD_AUTO(agent_config) config = { 0 };
+
+    expect_ok(agent_config_parse(
+        VD_STR("cameras: [{id: a, file: a.avi}, {id: b, file: b.avi, encode: h264}]\n"),
+        "agent.yaml", &config, NULL));
+    expect_u64(config.camera_count, 2);
+    expect_false(agent_source(&config.camera[0], "").encode);
+    expect_true(agent_source(&config.camera[1], "").encode);
+}
+
 // covers: CAM-7
 VD_TEST(a_template_gives_its_cameras_masks)
 {
@@ -114,4 +126,5 @@ VD_TEST(a_template_gives_its_cameras_masks)
 VD_TEST_MAIN(VD_RUN(the_masks_of_a_camera_are_named_polygons),
              VD_RUN(masks_that_cannot_be_meant_are_refused_with_line_reason_and_remedy),
              VD_RUN(more_masks_or_corners_than_there_is_room_for_are_refused),
+             VD_RUN(a_camera_is_kept_as_it_comes_unless_it_says_otherwise),
              VD_RUN(a_template_gives_its_cameras_masks))

@@ -235,6 +235,7 @@ vd_camera_config agent_source(const agent_camera *camera, const char *password)
         .usb = camera->usb,
         .max_fps = (unsigned)camera->max_fps,
         .decode = (vd_camera_decode)camera->decode,
+        .encode = camera->encode != 0,
         .hwaccel = camera->hwaccel,
     };
 

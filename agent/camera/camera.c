@@ -358,11 +358,16 @@ static bool copy_text(const char *from, const char **into)
     return *into != NULL;
 }
 
+bool camera_encodes(const vd_camera *camera)
+{
+    return camera->config.encode || camera->config.mask_count;
+}
+
 static void copy_masks(vd_camera *camera, const vd_camera_config *config)
 {
     for (unsigned i = 0; i < config->mask_count; i++) camera->masks[i] = config->masks[i];
     camera->config.masks = camera->masks;
-    if (config->mask_count && config->decode == VD_DECODE_AUTO)
+    if (camera_encodes(camera) && config->decode == VD_DECODE_AUTO)
         camera->config.decode = VD_DECODE_ALL;
 }
 

@@ -102,6 +102,7 @@ typedef struct {
     bool packets_only;    /* no decoding at all */
     unsigned patience_ms; /* how long a camera or its child may say nothing; 0: VD_CAMERA_HANG_MS */
     vd_camera_decode decode; /* with masks every picture is decoded: AUTO is ALL then */
+    bool encode;             /* without masks too, packets are H.264 of our own; AUTO is ALL then */
     const vd_mask *masks;    /* mask_count of them; NULL: none */
     unsigned mask_count;
     const char *hwaccel;    /* NULL or "off": software; "auto": what is there; or its name */

@@ -133,6 +133,7 @@ static void masks_send(const vd_camera_config *config, wire_config *message)
 {
     _Static_assert(VD_MASKS_MAX == WIRE_MASKS_MAX && VD_MASK_CORNERS_MAX == WIRE_CORNERS_MAX,
                    "the wire has room for all masks");
+    message->encode = config->encode;
     message->mask_count = config->mask_count;
     for (unsigned i = 0; i < config->mask_count; i++) {
         message->mask[i].count = config->masks[i].count;

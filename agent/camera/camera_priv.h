@@ -150,6 +150,8 @@ VD_MUST_USE vd_err camera_open(const vd_camera_config *config, const vd_camera_s
                                camera_pair *pair, uint32_t first_map, vd_camera **ret_camera,
                                vd_why *why);
 void camera_status(vd_camera *camera, vd_camera_status *ret_status); /* of this stream alone */
+/* Its packets are encoded from its pictures. */
+bool camera_encodes(const vd_camera *camera);
 /* Nobody decodes this stream's packets now. */
 bool camera_packets_only(const vd_camera *camera);
 /* Whether anybody wants pictures of this stream; the running child is told. */

@@ -64,8 +64,8 @@ static read_end take_beat(vd_camera *camera, const wire_beat *beat)
         !vd_slice_utf8_valid(vd_slice_str(beat->decoder)))
         return READ_LIAR;
     if (beat->decoded > before->decoded) session->picture_us = vd_clock_mono_us();
-    /* With masks a camera's packet may wait for a picture to become ours. */
-    if (camera->config.mask_count && beat->packets > before->packets)
+    /* An encoded picture may come long after the camera's packet. */
+    if (camera_encodes(camera) && beat->packets > before->packets)
         session->packet_us = vd_clock_mono_us();
     pthread_mutex_lock(&camera->lock);
     camera->status.dropped = session->base_dropped + beat->dropped;

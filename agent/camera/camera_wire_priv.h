@@ -26,7 +26,7 @@
 #define VD_CAMERA_WIRE_PRIV_H
 #include "vd/error.h"
 
-#define WIRE_VERSION       4
+#define WIRE_VERSION       5
 #define WIRE_FD            3 /* the child's end of the pair */
 #define WIRE_STRANGER      4 /* how a child ends that does not understand its agent's first words */
 #define WIRE_MESSAGE_MAX   61440
@@ -77,7 +77,8 @@ typedef struct {
     char hwaccel[WIRE_HWACCEL_MAX + 1];
     uint32_t usb_width, usb_height, usb_fps;
     char usb_format[WIRE_FORMAT_MAX + 1];
-    uint32_t mask_count; /* 0: packets go on as they come */
+    uint32_t encode;     /* packets are H.264, encoded from the pictures; so they are with masks */
+    uint32_t mask_count; /* 0: nothing is painted over */
     struct {
         uint32_t count;
         float corner[WIRE_CORNERS_MAX][2]; /* 0..1 of the picture */

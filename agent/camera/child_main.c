@@ -32,9 +32,9 @@ typedef struct {
     child_link link;
     wire_config config;
     child_input input;
-    stream_watch watch; /* without masks */
+    stream_watch watch; /* when not */
     child_masks masks;
-    video_encoder video; /* with masks */
+    video_encoder video; /* when is_encoded */
     child_decoder decoder;
     child_late late;
     media_clock clock;
@@ -119,8 +119,8 @@ static void play(child *self)
         if (err) break;
         keep_pace(self, packet);
         set_clock(self, packet);
-        if (is_masked(&self->config))
-            self->link.count.packets++; /* its picture, painted, is what goes on */
+        if (is_encoded(&self->config))
+            self->link.count.packets++; /* its picture is what goes on */
         else
             hand_on(self, packet);
         if (!self->config.packets_only) late_put(&self->late, packet);
@@ -128,7 +128,7 @@ static void play(child *self)
     }
     if (err != VD_GONE) link_fail(&self->link, err, &why);
     if (!self->config.packets_only) late_end(&self->late);
-    if (is_masked(&self->config)) video_end(&self->video);
+    if (is_encoded(&self->config)) video_end(&self->video);
     masks_done(&self->masks);
     link_end(&self->link);
 }
@@ -140,7 +140,7 @@ static int64_t first_picture_utc(const wire_config *config)
 }
 
 /* Every picture is decoded, painted and encoded, whoever wants to see it. */
-static void start_masked(child *self)
+static void start_encoded(child *self)
 {
     const AVStream *stream = self->input.stream;
     self->video.link = &self->link;
@@ -158,8 +158,8 @@ static void start(child *self)
     input_open(&self->input);
     vd_err err = stream_watch_open(&self->watch, self->input.stream->codecpar, &why);
     if (err) link_fail(&self->link, err, &why);
-    if (is_masked(&self->config))
-        start_masked(self);
+    if (is_encoded(&self->config))
+        start_encoded(self);
     else
         link_stream(&self->link, self->watch.now, self->input.stream->avg_frame_rate);
     self->start_mono_us = vd_clock_mono_us();
@@ -198,7 +198,7 @@ static void heed_masks(child *self)
     vd_why why = { 0 };
     wire_config *config = &self->config;
     if (masks_open(&self->masks, config, &why)) link_fail(&self->link, VD_INVALID, &why);
-    if (!is_masked(config)) return;
+    if (!is_encoded(config)) return;
     self->decoder.keys_only = config->decode == VD_DECODE_KEY;
     config->decode = VD_DECODE_ALL;
     config->packets_only = false;

@@ -130,7 +130,7 @@ static bool plan_spans(child_masks *masks, int width, int height)
             mark_polygon(cells, across, &polygons[i], 2.0 * row + 1);
         fine = add_spans(masks, row, cells, across);
     }
-    return fine && masks->span_count > 0;
+    return fine && (masks->span_count > 0 || config->mask_count == 0);
 }
 
 /* A picture of this size that nobody else has; its masks are planned when it is a new one. */

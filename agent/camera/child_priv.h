@@ -201,9 +201,11 @@ typedef struct {
     size_t span_count, span_room;
 } child_masks;
 
-static inline bool is_masked(const wire_config *config)
+/* Pictures are painted (if there are masks) and encoded, and that is what those who keep packets
+ * get. */
+static inline bool is_encoded(const wire_config *config)
 {
-    return config->mask_count > 0;
+    return config->mask_count > 0 || config->encode;
 }
 /* VD_INVALID: what the agent sent are no masks. */
 VD_MUST_USE vd_err masks_open(child_masks *masks, const wire_config *config, vd_why *why);
@@ -238,9 +240,9 @@ typedef struct {
     const media_clock *clock;
     AVCodecContext *codec;
     AVCodecParameters *parameters; /* to open another decoder when the hardware fails */
-    child_masks *masks;            /* NULL: none */
-    video_encoder *video;          /* with masks */
-    bool keys_only;                /* with masks: only key pictures are shown */
+    child_masks *masks;            /* NULL: pictures are not encoded */
+    video_encoder *video;          /* likewise */
+    bool keys_only;                /* encoded ones: only key pictures are shown */
     child_hw hw;
     unsigned hw_failures; /* in a row */
     AVFrame *frame;

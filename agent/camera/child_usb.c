@@ -238,7 +238,7 @@ static vd_err take_raw(child_input *input, uint8_t *at, size_t len, AVPacket *pa
     frame->width = width;
     frame->height = height;
     frame->format = raw;
-    if (is_masked(input->config)) return VD_OK; /* nobody is shown it as it is */
+    if (is_encoded(input->config)) return VD_OK; /* nobody keeps JPEGs */
     av_packet_unref(input->recorded);
     return jpeg_encode(&source->encoder, frame, input->recorded, why);
 }

@@ -1,4 +1,4 @@
-/* child_video.c - painted pictures to H.264, in place of the packets that the camera sent.
+/* child_video.c - pictures, painted or not, to H.264, in place of the packets that the camera sent.
  *
  * One picture in, one packet out: no reordering, no look-ahead. A key packet where the source has a
  * key picture, but not within KEY_LEAST_US of the last (stills and JPEGs are all key pictures), and
@@ -86,7 +86,7 @@ static bool open_any(video_encoder *video, const AVFrame *picture)
     while ((kind = av_codec_iterate(&place))) {
         if (!av_codec_is_encoder(kind) || kind->id != AV_CODEC_ID_H264) continue;
         if (!open_kind(video, kind, picture)) continue;
-        vd_fail(&note, VD_ABSENT, "masked pictures are encoded with '%s'", kind->name);
+        vd_fail(&note, VD_ABSENT, "pictures are encoded with '%s'", kind->name);
         vd_why_hint(&note, "libx264 is not there");
         link_note(video->link, &note);
         return true;
@@ -96,7 +96,7 @@ static bool open_any(video_encoder *video, const AVFrame *picture)
 
 static vd_err encoder_fail(const AVFrame *picture, vd_why *why)
 {
-    vd_fail(why, VD_ABSENT, "masked pictures cannot be encoded: nothing is shown");
+    vd_fail(why, VD_ABSENT, "pictures cannot be encoded: nothing is shown");
     vd_why_hint(why,
                 "FFmpeg's libavcodec needs an H.264 encoder, such as libx264, that takes "
                 "pictures of %d x %d",

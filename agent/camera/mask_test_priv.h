@@ -145,11 +145,12 @@ static inline void view_picture(void *ctx, const vd_picture *picture)
     vd_camera_give_back(camera, picture);
 }
 
-/* Without masks packets are as the camera sends them, which is tested elsewhere. */
+/* What is not encoded is as the camera sends it, which is tested elsewhere. */
 static inline void viewer_start(viewer *v, const vd_camera_config *config)
 {
     const vd_camera_sink sink = { .ctx = v,
-                                  .packet = config->mask_count ? view_packet : NULL,
+                                  .packet =
+                                      config->mask_count || config->encode ? view_packet : NULL,
                                   .picture = view_picture,
                                   .status = saw_status };
     memset(v, 0, sizeof *v);
