@@ -1,10 +1,10 @@
 #include "quant_priv.h"
 
+#define COLOURS 3
+#define THIN    16 /* channels */
+
 /* Nodes whose integer form works on int8 values. `alike`: what comes out has the scale of what went
  * in. `data` inputs carry values, the others are parameters. */
-#define THIN       4  /* channels in */
-#define THIN_APART 16 /* channels of a convolution of each alone */
-
 typedef struct {
     const char *op;
     unsigned data;
@@ -64,13 +64,14 @@ static bool is_layer(const q_graph *g, const q_node *node)
 }
 
 /* Int8 kernels want channels to be busy with: over a picture's three, or sixteen apart from each
- * other, they take 1.5 to 6 times as long as float ones (measured, docs/performance.md), and these
- * first layers are where rounding hurts most. */
+ * other, they take 1.5 to 6 times as long as float ones (docs/performance.md), and what comes of
+ * such layers must be put on steps for the next. They come first, where rounding hurts most. */
 static bool is_thin(const q_graph *g, const q_node *node)
 {
     const q_tensor *w = q_graph_floats(g, node, 1);
     const bool apart = w->dim[1] == 1 && node->group == w->dim[0];
-    return apart ? node->group <= THIN_APART : w->dim[1] < THIN;
+    const bool few = w->dim[0] <= THIN && w->dim[1] <= THIN;
+    return apart ? node->group <= THIN : w->dim[1] <= COLOURS || few;
 }
 
 /* A model that has nothing else is quantised all the same, for its size. */
@@ -178,6 +179,16 @@ static bool spreads(const q_graph *g, const q_node *node)
     return is_op(&g->node[gate], "HardSigmoid") || is_op(&g->node[gate], "Sigmoid");
 }
 
+/* Behind a convolution that stays float, what suits the float kernels' layout stays as well. */
+static bool is_idle(const q_plan *p, const q_node *node)
+{
+    const q_graph *g = p->graph;
+    if (g->value[node->out[0]].leaves) return false;
+    if (!does_nothing(g, node)) return spreads(g, node);
+    const int maker = node->in[0] < 0 ? -1 : g->value[node->in[0]].maker;
+    return maker < 0 || !is_op(&g->node[maker], "Conv") || p->mode[maker] == Q_LAYER;
+}
+
 /* Forward: what could work on int8 because all it reads is int8. */
 static void find_passes(q_plan *p)
 {
@@ -202,14 +213,15 @@ static void find_passes(q_plan *p)
     }
 }
 
-/* Backward: it stays int8 when somebody reads int8 from it. */
+/* Backward: it stays int8 when somebody reads int8 from it, or compares with it. */
 static void drop_useless_passes(q_plan *p)
 {
     const q_graph *g = p->graph;
     memset(p->wanted, 0, g->value_count * sizeof *p->wanted);
     for (unsigned n = g->node_count; n-- > 0;) {
         const q_node *node = &g->node[n];
-        if (p->mode[n] == Q_PASS && !p->wanted[p->out[n]]) {
+        const bool useless = !p->wanted[p->out[n]] && !q_peaks_compared(g, node);
+        if (p->mode[n] == Q_PASS && useless) {
             p->mode[n] = Q_FLOAT;
             p->range[node->out[0]].same_as = -1;
             if (p->range[node->out[0]].tentative) p->range[node->out[0]].quantized = false;
@@ -231,11 +243,16 @@ void q_plan_make(q_plan *p)
         p->range[v].same_as = -1;
     }
     for (unsigned n = 0; n < g->node_count; n++) {
+        p->mode[n] = Q_FLOAT;
+        p->out[n] = g->node[n].out[0];
+    }
+    for (unsigned i = 0; i < p->layer_count; i++)
+        if (!p->keep[i]) p->mode[p->layer[i]] = Q_LAYER;
+    for (unsigned n = 0; n < g->node_count; n++) {
         const q_node *node = &g->node[n];
-        bool idle = (does_nothing(g, node) || spreads(g, node)) && !g->value[node->out[0]].leaves;
-        p->mode[n] = idle ? Q_DROPPED : Q_FLOAT;
-        p->out[n] = node->out[0];
-        if (idle) p->replaced[node->out[0]] = node->in[0];
+        if (!is_idle(p, node)) continue;
+        p->mode[n] = Q_DROPPED;
+        p->replaced[node->out[0]] = node->in[0];
     }
     for (unsigned i = 0; i < p->layer_count; i++)
         if (!p->keep[i]) plan_layer(p, (unsigned)p->layer[i]);

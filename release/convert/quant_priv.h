@@ -59,6 +59,11 @@ const q_range *q_plan_range(const q_plan *plan, int value);
 /* The value that is read in this one's place. */
 int q_plan_value(const q_plan *plan, int value);
 
+/* Looks for peaks before the sigmoid of the scores instead of after it. */
+void q_peaks_move(q_graph *graph);
+/* A pool whose result is only compared with what went in. */
+bool q_peaks_compared(const q_graph *graph, const q_node *pool);
+
 typedef struct {
     float alpha, beta;
 } q_gate;

@@ -133,6 +133,7 @@ static vd_err job_open(job *j, const char *model, const char *out_dir, vd_why *w
         err = vd_fail(why, VD_INVALID,
                       "the model is of ONNX opset %lld; quantising needs 10 or later",
                       (long long)j->graph.opset);
+    if (!err) q_peaks_move(&j->graph);
     if (!err) err = q_plan_new(&j->graph, &j->plan, why);
     return err ? err : make_work_dir(j, out_dir, why);
 }

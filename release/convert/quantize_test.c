@@ -9,11 +9,11 @@
 
 #include "inference.h"
 #include "onnx_priv.h"
-#include "qgraph_priv.h"
+#include "quant_priv.h"
 #include "vd/file.h"
 #include "vd/test.h"
 
-enum { SIDE = 32, PICTURES = 6, CHANNELS = 8, FILTER = 3 * 3 * 3, PATH_ROOM = 512 };
+enum { SIDE = 32, PICTURES = 6, CHANNELS = 8, WIDE = 24, FILTER = 3 * 3 * 3, PATH_ROOM = 512 };
 
 typedef struct {
     char dir[64], model[PATH_ROOM], picture[PICTURES][PATH_ROOM];
@@ -61,31 +61,50 @@ static void node_of(onnx_writer *w, const char *op, const char *a, const char *b
     onnx_node_end(w);
 }
 
-/* A convolution over three channels, one over eight, and a hard swish: sums that reach well below
+/* A convolution over three channels, one over 24, and a hard swish: sums that reach well below
  * -3, where it gives 0. */
 static void write_swish_model(const desk *d)
 {
     VD_AUTO(onnx_writer) w = onnx_writer_init();
     VD_AUTO(vd_buf) onnx = VD_BUF(1 << 20);
-    float first[CHANNELS * 3], second[CHANNELS * CHANNELS];
-    const int64_t first_dims[4] = { CHANNELS, 3, 1, 1 };
-    const int64_t second_dims[4] = { CHANNELS, CHANNELS, 1, 1 };
+    float first[WIDE * 3], second[WIDE * WIDE];
+    const int64_t first_dims[4] = { WIDE, 3, 1, 1 }, second_dims[4] = { WIDE, WIDE, 1, 1 };
+    const int64_t last_dims[4] = { CHANNELS, WIDE, 1, 1 };
     const int64_t in_dims[4] = { 1, 3, SIDE, SIDE }, out_dims[4] = { 1, CHANNELS, 1, 1 };
-    for (int i = 0; i < CHANNELS * 3; i++) first[i] = (float)(i * 7 % 11) * 0.3f - 1.2f;
-    for (int i = 0; i < CHANNELS * CHANNELS; i++) second[i] = (float)(i * 5 % 13) * 0.8f - 5.6f;
+    for (int i = 0; i < WIDE * 3; i++) first[i] = (float)(i * 7 % 11) * 0.3f - 1.2f;
+    for (int i = 0; i < WIDE * WIDE; i++) second[i] = (float)(i * 5 % 13) * 0.8f - 5.6f;
     onnx_initializer(&w, "first", ONNX_FLOAT, first_dims, 4, vd_slice_of(first, sizeof first));
     onnx_initializer(&w, "second", ONNX_FLOAT, second_dims, 4, vd_slice_of(second, sizeof second));
+    onnx_initializer(&w, "last", ONNX_FLOAT, last_dims, 4,
+                     vd_slice_of(second, CHANNELS * WIDE * sizeof *second));
     node_of(&w, "Conv", "in", "first", "a");
     node_of(&w, "Relu", "a", NULL, "b");
     node_of(&w, "Conv", "b", "second", "c");
     node_of(&w, "HardSigmoid", "c", NULL, "gate");
     node_of(&w, "Mul", "c", "gate", "d");
-    node_of(&w, "Conv", "d", "second", "e");
+    node_of(&w, "Conv", "d", "last", "e");
     node_of(&w, "GlobalAveragePool", "e", NULL, "scores");
     onnx_io(&w, ONNX_INPUT, "in", ONNX_FLOAT, in_dims, 4);
     onnx_io(&w, ONNX_OUTPUT, "scores", ONNX_FLOAT, out_dims, 4);
     expect_ok(onnx_finish(&w, "colours", NULL, &onnx, NULL));
     expect_ok(vd_file_save(d->model, 0644, vd_buf_slice(&onnx), NULL));
+}
+
+/* As detectors end: scores of cells, the largest around each, and whether a cell is it. */
+static void write_peak_graph(vd_buf *onnx)
+{
+    VD_AUTO(onnx_writer) w = onnx_writer_init();
+    static const float filter[WIDE * WIDE] = { 1 };
+    const int64_t filter_dims[4] = { WIDE, WIDE, 1, 1 }, dims[4] = { 1, WIDE, 8, 8 };
+    onnx_initializer(&w, "filter", ONNX_FLOAT, filter_dims, 4, vd_slice_of(filter, sizeof filter));
+    node_of(&w, "Conv", "in", "filter", "raw");
+    node_of(&w, "Sigmoid", "raw", NULL, "scores");
+    node_of(&w, "MaxPool", "scores", NULL, "largest");
+    node_of(&w, "Equal", "scores", "largest", "same");
+    node_of(&w, "Where", "same", "scores", "out");
+    onnx_io(&w, ONNX_INPUT, "in", ONNX_FLOAT, dims, 4);
+    onnx_io(&w, ONNX_OUTPUT, "out", ONNX_FLOAT, dims, 4);
+    expect_ok(onnx_finish(&w, "peaks", NULL, onnx, NULL));
 }
 
 /* `more` ends the descriptor: a chain. */
@@ -277,6 +296,39 @@ VD_TEST(a_hard_swish_is_computed_in_int8_and_wastes_no_steps_where_it_is_nothing
     expect_true(fabsf((float)zero->raw.data[0] * scale - 3) <= scale);
 }
 
+static const q_node *maker_of(const q_graph *g, const char *name)
+{
+    for (unsigned n = 0; n < g->node_count; n++)
+        if (strcmp(g->value[g->node[n].out[0]].name, name) == 0) return &g->node[n];
+    return NULL;
+}
+
+// covers: CIR-7
+VD_TEST(peaks_are_looked_for_in_int8_before_the_sigmoid)
+{
+    VD_AUTO(vd_buf) onnx = VD_BUF(1 << 20);
+    VD_AUTO(vd_arena_ptr) arena = vd_arena_new(64u << 20);
+    q_graph g;
+    q_plan plan;
+    write_peak_graph(&onnx);
+    expect_ok(q_graph_read(vd_buf_slice(&onnx), arena, &g, NULL));
+    q_peaks_move(&g);
+    const q_node *pool = maker_of(&g, "largest"), *equal = maker_of(&g, "same");
+    expect_str(g.value[pool->in[0]].name, "raw");
+    expect_str(g.value[equal->in[0]].name, "raw");
+    expect_str(g.value[equal->in[1]].name, "largest");
+    expect_str(g.value[maker_of(&g, "out")->in[1]].name, "scores");
+    expect_u64(g.value[pool->in[0]].uses, 3);
+    expect_u64(g.value[maker_of(&g, "scores")->out[0]].uses, 1);
+
+    expect_ok(q_plan_new(&g, &plan, NULL));
+    q_plan_make(&plan);
+    expect_i64(plan.mode[pool - g.node], Q_PASS);
+    plan.keep[0] = true;
+    q_plan_make(&plan);
+    expect_i64(plan.mode[pool - g.node], Q_FLOAT);
+}
+
 // covers: CIR-7
 VD_TEST(a_convolution_over_three_channels_stays_float_where_there_are_others)
 {
@@ -366,6 +418,7 @@ VD_TEST_MAIN(VD_RUN(a_quantised_model_has_int8_weights_and_says_the_same),
              VD_RUN(calibration_sees_pictures_as_the_chains_of_model_and_camera_make_them),
              VD_RUN(a_model_that_would_lose_too_much_is_refused_and_nothing_is_written),
              VD_RUN(a_hard_swish_is_computed_in_int8_and_wastes_no_steps_where_it_is_nothing),
+             VD_RUN(peaks_are_looked_for_in_int8_before_the_sigmoid),
              VD_RUN(a_convolution_over_three_channels_stays_float_where_there_are_others),
              VD_RUN(numbers_that_are_none_are_named_and_nothing_is_written),
              VD_RUN(a_cut_file_is_refused_wherever_it_is_cut))
