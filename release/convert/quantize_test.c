@@ -231,7 +231,7 @@ VD_TEST(a_quantised_model_has_int8_weights_and_says_the_same)
     expect_str(info.source + 7, r.float_digest.hex);
 }
 
-// covers: CIR-7 PRE-1
+// covers: CIR-7, PRE-1
 VD_TEST(calibration_sees_pictures_as_the_chains_of_model_and_camera_make_them)
 {
     static const char crop[] = "[{crop: [0, 0, 0.5, 0.5]}]";
