@@ -43,8 +43,8 @@ void media_clock_packet(media_clock *clock, int64_t pts_us, int64_t report_us, i
 {
     const bool first = !clock->have_before;
     const int64_t before_report_us = clock->before_report_us, before_now_us = clock->before_now_us;
+    clock->have_before = clock->held;
     if (clock->held) {
-        clock->have_before = true;
         clock->before_report_us = report_us;
         clock->before_now_us = now_utc_us;
         report_us = first ? 0 : before_report_us;

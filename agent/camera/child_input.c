@@ -18,7 +18,7 @@ int input_asked_to_stop(void *arg)
     child_input *input = arg;
     link_poll(input->link, 0);
     if (input->opening && vd_clock_mono_us() > input->give_up_us) input->timed_out = true;
-    return input->timed_out;
+    return input->timed_out || input->interrupted;
 }
 
 static int file_read(void *arg, uint8_t *into, int room)
@@ -183,7 +183,9 @@ static void media_open(child_input *input)
     if (error >= 0) error = avformat_find_stream_info(input->format, NULL);
     if (error < 0) open_fail(input, error);
     choose_stream(input);
-    input->opening = false;
+    input->opening = input->timed_out = false;
+    input->held = !is_file && input->stream->codecpar->codec_id != AV_CODEC_ID_MJPEG;
+    if (!is_file) early_open(input);
 }
 
 void input_stream_new(child_input *input, enum AVCodecID codec)

@@ -52,6 +52,7 @@ static void set_clock(child *self, const AVPacket *packet)
     const int64_t now_us = vd_clock_utc_us();
     const AVProducerReferenceTime *report =
         (const void *)av_packet_get_side_data(packet, AV_PKT_DATA_PRFT, &bytes);
+    self->clock.held = self->input.held;
     media_clock_packet(&self->clock, packet->pts,
                        report && bytes >= sizeof *report ? report->wallclock : 0, now_us);
 }
@@ -165,8 +166,6 @@ static void start(child *self)
     self->start_mono_us = vd_clock_mono_us();
     if (self->config.kind == VD_CAMERA_FILE)
         media_clock_file(&self->clock, first_picture_utc(&self->config));
-    self->clock.held = self->config.kind == VD_CAMERA_RTSP &&
-                       self->input.stream->codecpar->codec_id != AV_CODEC_ID_MJPEG;
     if (!self->config.packets_only) open_decoder(self);
 }
 

@@ -104,7 +104,7 @@ typedef struct {
     bool set;
     int64_t offset_us;      /* utc = pts + offset */
     int64_t camera_skew_us; /* camera's clock minus ours, by its last report */
-    bool held;              /* the demuxer lets a packet go when the next one begins */
+    bool held;              /* the demuxer let this packet go when the next one began */
     bool have_before;       /* held: what came with the packet before belongs to this one */
     int64_t before_report_us, before_now_us;
 } media_clock;
@@ -137,6 +137,8 @@ struct child_input {
     AVStream *stream;
     int64_t give_up_us; /* opening: when to stop waiting */
     bool opening, timed_out;
+    bool interrupted;    /* FFmpeg shall not wait now for what it does not have */
+    bool held;           /* the packet read last waited for the next one to begin */
     int64_t first_us;    /* media time that counts as 0 */
     int64_t loop_us;     /* added to every time: what earlier rounds took */
     int64_t last_dts_us; /* of the packet before, loop included */
@@ -162,6 +164,8 @@ bool input_url_with_user(const wire_config *config, vd_buf *into);
 /* ---- child_http.c: JPEG behind JPEG over HTTP; child_still.c: files from a folder ---- */
 void http_open(child_input *input);
 void still_open(child_input *input);
+/* child_early.c: an opened RTSP stream's pictures as soon as they are whole, where that can be. */
+void early_open(child_input *input);
 /* child_usb.c: a Video4Linux device. */
 void usb_open(child_input *input);
 

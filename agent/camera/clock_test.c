@@ -65,6 +65,17 @@ VD_TEST(what_comes_with_a_held_packet_belongs_to_the_next)
     expect_i64(media_clock_utc(&clock, 3 * S), 102 * S + 500000);
 }
 
+VD_TEST(what_came_before_a_whole_packet_is_forgotten)
+{
+    media_clock clock = { .held = true };
+    media_clock_packet(&clock, 0, 0, 101 * S);
+    clock.held = false;
+    media_clock_packet(&clock, 50 * S, 0, 150 * S);
+    clock.held = true;
+    media_clock_packet(&clock, 51 * S, 0, 151 * S);
+    expect_i64(media_clock_utc(&clock, 51 * S), 151 * S); /* and not 101 s */
+}
+
 VD_TEST(what_comes_with_a_whole_packet_is_its_own)
 {
     media_clock clock = { 0 };
@@ -75,6 +86,7 @@ VD_TEST(what_comes_with_a_whole_packet_is_its_own)
 }
 
 VD_TEST_MAIN(VD_RUN(what_comes_with_a_held_packet_belongs_to_the_next),
+             VD_RUN(what_came_before_a_whole_packet_is_forgotten),
              VD_RUN(what_comes_with_a_whole_packet_is_its_own),
              VD_RUN(the_least_delayed_packets_draw_the_line), VD_RUN(a_jump_begins_a_new_line),
              VD_RUN(the_cameras_report_replaces_the_arrival),
