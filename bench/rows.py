@@ -246,6 +246,7 @@ class G2(Row):
 class Cameras(Row):
     """Simulated cameras that play one film, and an agent that records them with 10 s of pre-roll, without a model."""
     settle_s = 30
+    simulated = 8  # with more, several clients watch one
 
     def need(self, *programs):
         for needed in (BUILD / "agent/vedette-agent", BUILD / "tools/camera-sim/camera-sim", FOOTAGE):
@@ -268,7 +269,7 @@ class Cameras(Row):
         return out
 
     def play(self, film, count):
-        cameras = [part for i in range(count) for part in ("--camera", f"yard-{i}={film}")]
+        cameras = [part for i in range(min(count, self.simulated)) for part in ("--camera", f"yard-{i}={film}")]
         self.sim = subprocess.Popen([BUILD / "tools/camera-sim/camera-sim", "--port", "0", "--cache", self.folder / "cache", "--loop", "--end-with-stdin", *cameras],
                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for line in self.sim.stdout:
@@ -297,7 +298,7 @@ class Cameras(Row):
 
     def agent(self, look, count):
         state, config = tempfile.mkdtemp(dir=self.folder), self.folder / "agent.yaml"
-        cameras = ", ".join(f"{{id: yard-{i}, url: '{self.url}/yard-{i}'}}" for i in range(count))
+        cameras = ", ".join(f"{{id: yard-{i}, url: '{self.url}/yard-{i % self.simulated}'}}" for i in range(count))
         config.write_text(f"state_dir: {state}\ncameras: [{cameras}]\nevidence: {{pre_roll: 10s}}\nrecording: {{enabled: true}}\n"
                           f"model: {{path: {state}/none.onnx}}\nlocal: {{port: 0}}\n")
         try:
