@@ -11,10 +11,22 @@
 #define AGENT_RULES_MAX   32 /* per camera */
 #define AGENT_MODELS_MAX  VD_VOCABULARY_MODELS_MAX
 
+/* Somebody else's model behind HTTP, in place of one of our own. */
+#define AGENT_SCORER_CLASSES_MAX 128
+typedef struct {
+    const char *url; /* "": none */
+    const char *name, *token_file;
+    const char *classes[AGENT_SCORER_CLASSES_MAX];
+    unsigned class_count;
+    int64_t width, height, quality, timeout_ms;
+    double score_min;
+} agent_scorer;
+
 typedef struct {
     const char *path;
     int64_t threads;
     int provider;        /* vd_provider */
+    agent_scorer scorer; /* its url "": a model of our own */
     vd_lineup_step step; /* its id, when it looks, and at what */
 } agent_model;
 
@@ -74,17 +86,6 @@ typedef struct {
     vd_why why;
 } agent_refusal;
 
-/* Somebody else's model behind HTTP, in place of one of our own. */
-#define AGENT_SCORER_CLASSES_MAX 128
-typedef struct {
-    const char *url; /* "": none */
-    const char *name, *token_file;
-    const char *classes[AGENT_SCORER_CLASSES_MAX];
-    unsigned class_count;
-    int64_t width, height, quality, timeout_ms;
-    double score_min;
-} agent_scorer;
-
 typedef struct {
     vd_config *text;  /* owns all strings; NULL: the defaults */
     const char *path; /* of the file; NULL: none. Borrowed from whoever loaded it */
@@ -95,7 +96,6 @@ typedef struct {
     unsigned model_count;
     const char *model_library;
     int64_t model_trial_ms;
-    agent_scorer scorer;
     agent_camera camera[AGENT_CAMERAS_MAX];
     unsigned camera_count;
     agent_refusal *refused;

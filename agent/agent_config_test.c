@@ -35,7 +35,7 @@ VD_TEST(commented_default_says_what_the_program_does_without_it)
     expect_i64(file.model[0].step.every_us, built_in.model[0].step.every_us);
     expect_u64(file.model[0].step.hours.until_min, built_in.model[0].step.hours.until_min);
     expect_str(file.model_library, built_in.model_library);
-    expect_str(file.scorer.url, built_in.scorer.url);
+    expect_str(file.model[0].scorer.url, built_in.model[0].scorer.url);
     expect_str(file.local_address, built_in.local_address);
     expect_i64(file.local_port, built_in.local_port);
     expect_str(file.local_token_file, built_in.local_token_file);
@@ -371,12 +371,12 @@ VD_TEST(example_scorer_in_the_manual_is_a_good_one_with_the_defaults)
     expect_ok(parse(yaml.data, &config, NULL));
     expect_ok(parse("model: {scorer: {url: 'http://127.0.0.1:9000/score', classes: [person]}}",
                     &least, NULL));
-    expect_str(config.scorer.url, least.scorer.url);
-    expect_u64(config.scorer.class_count, 1);
-    expect_i64(config.scorer.timeout_ms, least.scorer.timeout_ms);
-    expect_i64(config.scorer.quality, least.scorer.quality);
-    expect_i64(config.scorer.width, least.scorer.width);
-    expect_near(config.scorer.score_min, least.scorer.score_min, 1e-9);
+    expect_str(config.model[0].scorer.url, least.model[0].scorer.url);
+    expect_u64(config.model[0].scorer.class_count, 1);
+    expect_i64(config.model[0].scorer.timeout_ms, least.model[0].scorer.timeout_ms);
+    expect_i64(config.model[0].scorer.quality, least.model[0].scorer.quality);
+    expect_i64(config.model[0].scorer.width, least.model[0].scorer.width);
+    expect_near(config.model[0].scorer.score_min, least.model[0].scorer.score_min, 1e-9);
 }
 
 // covers: INF-5

@@ -253,6 +253,8 @@ vd_model_options looks_options(const agent_config *config, unsigned index);
 /* Loads `path` to run as the index-th model shall, and logs what came of it. */
 vd_err looks_open(const agent_config *config, unsigned index, const char *path,
                   vd_model **ret_model, vd_why *why);
+/* The same for one that is somebody else's, behind HTTP. */
+vd_err looks_scorer(const agent_config *config, unsigned index, vd_model **ret_model, vd_why *why);
 /* Logs what came of loading a model; NULL: it failed, see `why`. */
 void looks_tell(const agent_config *config, unsigned index, const char *from, const vd_model *model,
                 const vd_why *why);

@@ -25,9 +25,10 @@ static void words_of_done(words_of *w)
 }
 VD_AUTO_DEFINE(words_of, words_of_done)
 
-static void add_scorer(const agent_scorer *s, words_of *w)
+static void add_scorer(const agent_model *m, words_of *w)
 {
-    w->part[w->count++] = (vd_vocabulary_part){ .id = "main",
+    const agent_scorer *s = &m->scorer;
+    w->part[w->count++] = (vd_vocabulary_part){ .id = m->step.id,
                                                 .name = s->name[0] ? s->name : s->url,
                                                 .score_min = (float)s->score_min,
                                                 .classes = s->classes,
@@ -67,8 +68,8 @@ static vd_err check_camera(checking *c, const agent_camera *camera, vd_why *why)
 
     for (unsigned i = 0; i < config->model_count; i++) {
         if (!config_camera_wants(camera, config, i)) continue;
-        if (i == 0 && config->scorer.url[0])
-            add_scorer(&config->scorer, &w);
+        if (config->model[i].scorer.url[0])
+            add_scorer(&config->model[i], &w);
         else
             add_model(c, i, &w);
     }

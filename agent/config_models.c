@@ -42,6 +42,7 @@ static vd_err read_common(const vd_config_node *node, agent_model *m, vd_why *wh
     vd_err err = vd_config_text(node, "path", &m->path, why);
     if (!err) err = vd_config_int(node, "threads", 0, 256, &m->threads, why);
     if (!err) err = vd_config_choice(node, "provider", names, &m->provider, why);
+    if (!err) err = agent_config_scorer(vd_config_get(node, "scorer"), &m->scorer, why);
     if (!err) err = read_rate(node, &m->step, why);
     return err ? err : read_schedule(node, &m->step, why);
 }
@@ -55,7 +56,6 @@ static vd_err read_main(const vd_config_node *root, agent_config *c, vd_why *why
 
     if (!err) err = read_common(node, &c->model[0], why);
     if (!err) err = vd_config_text(node, "library", &c->model_library, why);
-    if (!err) err = agent_config_scorer(vd_config_get(node, "scorer"), &c->scorer, why);
     if (!err) err = vd_config_duration_ms(node, "trial", 1, 7 * DAY_MS, &c->model_trial_ms, why);
     return err;
 }
@@ -103,11 +103,25 @@ static bool id_good(const char *id)
            strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == len && strcmp(id, "main") != 0;
 }
 
+/* A file of our own, or somebody else's model. */
+static vd_err check_origin(const vd_config_node *node, const agent_model *m, vd_why *why)
+{
+    bool path = m->path[0], scorer = m->scorer.url[0];
+
+    if (path != scorer) return VD_OK;
+    vd_err err = vd_config_fail(node, why,
+                                path ? "model '%s' has both a path and a scorer"
+                                     : "model '%s' has no path and no scorer",
+                                m->step.id);
+    vd_why_hint(why, "'path' for an .onnx file, or 'scorer' for a model behind HTTP");
+    return err;
+}
+
 static vd_err read_other(const vd_config_node *node, const char *id, agent_config *c, vd_why *why)
 {
     static const char *const keys[] = { "path",     "threads", "provider", "rate",
-                                        "schedule", "on",      NULL };
-    agent_model m = { .path = "", .step = { .id = id } };
+                                        "schedule", "on",      "scorer",   NULL };
+    agent_model m = { .path = "", .scorer = { .url = "" }, .step = { .id = id } };
     vd_err err = VD_OK;
 
     if (!id_good(id)) {
@@ -117,7 +131,7 @@ static vd_err read_other(const vd_config_node *node, const char *id, agent_confi
     }
     err = vd_config_only(node, keys, why);
     if (!err) err = read_common(node, &m, why);
-    if (!err && !m.path[0]) err = vd_config_fail(node, why, "model '%s' has no path", id);
+    if (!err) err = check_origin(node, &m, why);
     if (!err) err = read_on(node, &m.step, why);
     if (!err) c->model[c->model_count++] = m;
     return err;

@@ -8,6 +8,7 @@
 
 #include "agent_priv.h"
 #include "vd/clock.h"
+#include "vd/secret.h"
 
 #define RETRY_US 30000000
 
@@ -53,6 +54,38 @@ vd_err looks_open(const agent_config *config, unsigned index, const char *path,
     return err;
 }
 
+static vd_err load_scorer(const agent_scorer *s, vd_model **ret_model, vd_why *why)
+{
+    char token[SECRET_ROOM] = "";
+    vd_scorer_config config = {
+        .url = s->url,
+        .name = s->name[0] ? s->name : NULL,
+        .token = token,
+        .classes = s->classes,
+        .class_count = s->class_count,
+        .width_px = (int)s->width,
+        .height_px = (int)s->height,
+        .quality = (int)s->quality,
+        .timeout_ms = s->timeout_ms,
+        .score_min = (float)s->score_min,
+    };
+    vd_err err = VD_OK;
+
+    if (s->token_file[0]) err = vd_secret_line(s->token_file, token, sizeof token, why);
+    if (!err) err = vd_model_scorer(&config, ret_model, why);
+    vd_wipe(token, sizeof token);
+    return err;
+}
+
+vd_err looks_scorer(const agent_config *config, unsigned index, vd_model **ret_model, vd_why *why)
+{
+    const agent_scorer *scorer = &config->model[index].scorer;
+    vd_err err = load_scorer(scorer, ret_model, why);
+
+    looks_tell(config, index, scorer->url, err ? NULL : *ret_model, why);
+    return err;
+}
+
 /* Another id may stand for the same file, run in the same way: then it is the same model. */
 static vd_model *same_model(const agent *a, unsigned index)
 {
@@ -60,8 +93,8 @@ static vd_model *same_model(const agent *a, unsigned index)
 
     for (unsigned i = 1; i < a->config->model_count; i++) {
         const agent_model *other = &a->config->model[i];
-        if (a->extra[i] && strcmp(other->path, m->path) == 0 && other->threads == m->threads &&
-            other->provider == m->provider)
+        if (a->extra[i] && m->path[0] && strcmp(other->path, m->path) == 0 &&
+            other->threads == m->threads && other->provider == m->provider)
             return a->extra[i];
     }
     return NULL;
@@ -77,13 +110,21 @@ static bool is_wanted(agent *a, unsigned index)
     return wanted;
 }
 
+static vd_err open_extra(const agent_config *config, unsigned index, vd_model **ret_model,
+                         vd_why *why)
+{
+    const agent_model *m = &config->model[index];
+
+    if (m->scorer.url[0]) return looks_scorer(config, index, ret_model, why);
+    return looks_open(config, index, m->path, ret_model, why);
+}
+
 static void load_one(agent *a, unsigned index)
 {
     vd_why why = { 0 };
     vd_model *model = same_model(a, index);
 
-    if (!model && !looks_open(a->config, index, a->config->model[index].path, &model, &why))
-        a->extra_loads++;
+    if (!model && !open_extra(a->config, index, &model, &why)) a->extra_loads++;
     pthread_rwlock_wrlock(&a->model_use);
     pthread_mutex_lock(&a->lock);
     a->extra[index] = model;

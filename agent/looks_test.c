@@ -15,18 +15,22 @@ static const char text[] =
     "  day: {path: %s/helmets.onnx, threads: 1, schedule: '06:00-18:00'}\n"
     "  broken: {path: %s/absent.onnx, on: {classes: [person]}}\n"
     "  unused: {path: %s/helmets.onnx, threads: 2}\n"
+    "  next-door: {scorer: {url: 'http://127.0.0.1:9/score', classes: [forklift], timeout: "
+    "200ms},\n"
+    "              rate: 5, schedule: '00:00-23:59', on: {classes: [person]}}\n"
     "cameras:\n"
     "  - {id: a, file: a.mp4, models: [main, helmet]}\n"
     "  - {id: b, file: b.mp4, models: [main, helmet, day]}\n"
     "  - {id: c, file: c.mp4, models: [main, broken, helmet]}\n"
     "  - {id: d, file: d.mp4}\n"
+    "  - {id: e, file: e.mp4, models: [main, next-door, helmet]}\n"
     "rules:\n"
     "  - {id: r, kind: zone, points: [[0, 0], [1, 0], [1, 1]], classes: [vest]}\n";
 
 typedef struct {
     agent a;
     agent_config config;
-    lane lane[4];
+    lane lane[5];
 } house;
 
 static house *house_new(void)
@@ -110,15 +114,37 @@ static unsigned found(lane *l, const char *name)
 VD_TEST(a_model_that_several_cameras_share_is_loaded_once)
 {
     house *h = house_new();
-    expect_u64(h->a.extra_loads, 1); /* helmet for three cameras, and day is the same file */
+    expect_u64(h->a.extra_loads, 2); /* helmet for three cameras, day is the same file; next-door */
     expect_true(h->a.extra[1] != NULL && h->a.extra[2] == h->a.extra[1]);
     expect_true(h->a.extra[4] == NULL); /* no camera uses it */
     looks_load(&h->a);
-    expect_u64(h->a.extra_loads, 1);
+    expect_u64(h->a.extra_loads, 2);
     expect_u64(found(&h->lane[0], "helmet"), 1);
     expect_u64(found(&h->lane[1], "helmet"), 1);
     expect_u64(found(&h->lane[3], "helmet"), 0);
     expect_u64(found(&h->lane[3], "person"), 1);
+    house_free(h);
+}
+
+// covers: INF-5 INF-3
+VD_TEST(a_scorer_in_a_line_up_knows_its_classes_and_stops_no_other_while_it_is_away)
+{
+    static vd_detections seen;
+    house *h = house_new();
+    lane *l = &h->lane[4];
+    vd_lineup_look look;
+    vd_frame *frame = picture();
+    expect_true(h->a.extra[5] != NULL);
+    expect_ok(looks_ready(l));
+    expect_true(vd_vocabulary_find(vd_lineup_words(l->lineup), "forklift") >= 0);
+    vd_lineup_run(l->lineup, frame, &seen, &look);
+    expect_u64(look.looked, 7);
+    expect_u64(look.failed, 4); /* nobody listens there */
+    expect_true(seen.count >= 2);
+    expect_i64(seen.item[seen.count - 1].parent, 0); /* the helmet, in the crop of the first */
+    expect_true(vd_detections_blind(&seen, (unsigned)vd_vocabulary_find(vd_lineup_words(l->lineup),
+                                                                        "forklift")));
+    vd_frame_unref(frame);
     house_free(h);
 }
 
@@ -204,6 +230,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         VD_RUN(a_model_that_several_cameras_share_is_loaded_once),
+        VD_RUN(a_scorer_in_a_line_up_knows_its_classes_and_stops_no_other_while_it_is_away),
         VD_RUN(a_model_that_cannot_be_loaded_stops_no_other),
         VD_RUN(another_main_model_takes_over_and_the_others_look_on),
         VD_RUN(a_provider_that_is_not_there_leaves_the_cpu_and_says_why),

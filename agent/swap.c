@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "agent_priv.h"
-#include "vd/secret.h"
 
 const char *swap_own_path(const agent_config *config)
 {
@@ -18,39 +17,12 @@ const char *swap_own_path(const agent_config *config)
     return access(places[0], R_OK) == 0 || access(places[1], R_OK) != 0 ? places[0] : places[1];
 }
 
-static vd_err load_scorer(const agent_scorer *s, vd_model **ret_model, vd_why *why)
-{
-    char token[SECRET_ROOM] = "";
-    vd_scorer_config config = {
-        .url = s->url,
-        .name = s->name[0] ? s->name : NULL,
-        .token = token,
-        .classes = s->classes,
-        .class_count = s->class_count,
-        .width_px = (int)s->width,
-        .height_px = (int)s->height,
-        .quality = (int)s->quality,
-        .timeout_ms = s->timeout_ms,
-        .score_min = (float)s->score_min,
-    };
-    vd_err err = VD_OK;
-
-    if (s->token_file[0]) err = vd_secret_line(s->token_file, token, sizeof token, why);
-    if (!err) err = vd_model_scorer(&config, ret_model, why);
-    vd_wipe(token, sizeof token);
-    return err;
-}
-
 /* `path` NULL: our own, a file or somebody else's behind HTTP. */
 static vd_err load(agent *a, const char *path, vd_model **ret_model, vd_why *why)
 {
-    const agent_scorer *scorer = &a->config->scorer;
-
-    if (path || !scorer->url[0])
+    if (path || !a->config->model[0].scorer.url[0])
         return looks_open(a->config, 0, path ? path : swap_own_path(a->config), ret_model, why);
-    vd_err err = load_scorer(scorer, ret_model, why);
-    looks_tell(a->config, 0, scorer->url, err ? NULL : *ret_model, why);
-    return err;
+    return looks_scorer(a->config, 0, ret_model, why);
 }
 
 static void set_model(agent *a, vd_model *model, const vd_why *why)

@@ -84,8 +84,8 @@ vd_err vd_model_run_chain(vd_model *model, const vd_chain *camera, const vd_fram
     vd_tensor_map map;
     bool away = model_remote(model) != NULL;
 
-    if (away && part) return vd_fail(why, VD_INVALID, "a scorer looks at whole pictures");
-    if (away && vd_chain_empty(camera)) return remote_run(model_remote(model), frame, found, why);
+    if (away && !part && vd_chain_empty(camera))
+        return remote_run(model_remote(model), frame, found, why);
     int64_t begin = vd_clock_mono_us(), middle = begin;
     vd_err err = prepare(model, camera, frame, part, &chain, &prepared, &spec, why);
     if (err) return err;

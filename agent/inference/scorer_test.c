@@ -167,6 +167,24 @@ VD_TEST(scorer_is_a_model_like_another)
     expect_u64(u.found.count, 0);
 }
 
+// covers: INF-5 INF-3
+VD_TEST(a_scorer_in_a_cascade_is_sent_the_crop_and_its_boxes_lie_in_the_full_picture)
+{
+    const vd_part_px crop = { 80, 40, 160, 80 };
+    VD_AUTO(peer) p = { 0 };
+    VD_AUTO(user) u = { 0 };
+    peer_open(&p);
+    user_open(&u, port_of(&p), 0, 0, 5000);
+    expect_ok(vd_model_run_part(u.model, u.frame, &crop, &u.found, &u.why));
+    expect_i64(p.width, 160);
+    expect_i64(p.height, 80);
+    expect_u64(u.found.count, 1);
+    expect_near(u.found.item[0].box.l, 0.25 + 0.25 * 0.5, 1e-5); /* a quarter into the crop */
+    expect_near(u.found.item[0].box.t, 0.25 + 0.25 * 0.5, 1e-5);
+    expect_near(u.found.item[0].box.w, 0.25, 1e-5);
+    expect_near(u.found.item[0].box.h, 0.25, 1e-5);
+}
+
 // covers: INF-5
 VD_TEST(letterboxed_coordinates_are_mapped_back_to_the_full_picture)
 {
@@ -348,6 +366,7 @@ VD_TEST(answer_is_sorted_cut_to_the_picture_and_freed_of_what_nobody_asked_for)
 }
 
 VD_TEST_MAIN(VD_RUN(scorer_is_a_model_like_another),
+             VD_RUN(a_scorer_in_a_cascade_is_sent_the_crop_and_its_boxes_lie_in_the_full_picture),
              VD_RUN(letterboxed_coordinates_are_mapped_back_to_the_full_picture),
              VD_RUN(busy_scorer_is_left_alone_for_as_long_as_it_asks),
              VD_RUN(dead_scorer_costs_nothing_and_is_asked_again_less_and_less_often),
