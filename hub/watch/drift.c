@@ -116,11 +116,10 @@ static double standard(const profile *f, const drift_point *p, double floor)
 static double memory_of(const profile *f, const drift_point *reference, unsigned count,
                         double floor, double *ret_new)
 {
-    double product = 0, square = 0, all = 0, before = 0;
+    double product = 0, square = 0, before = 0;
     unsigned pairs = 0;
     for (unsigned i = 0; i < count; i++) {
         double u = standard(f, &reference[i], floor);
-        all += u * u;
         if (i && reference[i - 1].end_us == reference[i].start_us) {
             product += u * before;
             square += before * before;
