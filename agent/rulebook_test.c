@@ -1,7 +1,9 @@
 /* Which rules hold for which camera. */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "agent_priv.h"
+#include "vd/file.h"
 #include "vd/test.h"
 
 #define ZONE ", kind: zone, classes: [person], points: [[0, 0], [1, 0], [1, 1]]}"
@@ -101,7 +103,41 @@ VD_TEST(unknown_camera_and_doubled_rule_are_refused_with_their_line)
     }
 }
 
-VD_TEST_MAIN(VD_RUN(rule_holds_for_the_cameras_it_names_or_for_all),
+// covers: RULE-7
+VD_TEST(a_class_that_no_model_of_the_camera_knows_is_told_before_the_agent_runs)
+{
+    static const char descriptor[] = "name: people\nfile: people.onnx\n"
+                                     "input: {size: [16, 16]}\noutput: {decode: yolox}\n"
+                                     "classes: [person]\n";
+    char dir[] = "/tmp/vedette-classes-XXXXXX", path[64], yaml[512];
+
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/people.model.yaml", dir);
+    expect_ok(vd_file_save(path, 0600, vd_slice_str(descriptor), NULL));
+    for (unsigned i = 0; i < 3; i++) { /* a good rule, a wrong class, no model */
+        VD_AUTO(agent_config) config = { 0 };
+        VD_AUTO(vd_buf) notes = VD_BUF(4096);
+        vd_why why = { 0 };
+        snprintf(yaml, sizeof yaml,
+                 "model: {path: %s/%s.onnx}\ncameras: [{id: a, file: x}]\nrules:\n"
+                 "- {id: r, kind: zone, classes: [%s], points: [[0, 0], [1, 0], [1, 1]]}\n",
+                 dir, i == 2 ? "absent" : "people", i ? "persn" : "person");
+        expect_ok(load(yaml, &config));
+        vd_err err = agent_check_classes(&config, &notes, &why);
+        expect_i64(err, i == 1 ? VD_INVALID : VD_OK);
+        expect_true((notes.len > 0) == (i == 2));
+        if (i == 2) assert_non_null(strstr(notes.data, "absent.model.yaml"));
+        if (i != 1) continue;
+        assert_non_null(strstr(why.fact, "persn"));
+        assert_non_null(strstr(why.detail, "line 4"));
+        assert_non_null(strstr(why.hint, "person"));
+    }
+    unlink(path);
+    rmdir(dir);
+}
+
+VD_TEST_MAIN(VD_RUN(a_class_that_no_model_of_the_camera_knows_is_told_before_the_agent_runs),
+             VD_RUN(rule_holds_for_the_cameras_it_names_or_for_all),
              VD_RUN(map_from_camera_to_rules_is_the_hubs_form_and_the_files_too),
              VD_RUN(wrong_rule_is_left_out_alone_and_the_others_hold),
              VD_RUN(unknown_camera_and_doubled_rule_are_refused_with_their_line))
