@@ -32,6 +32,7 @@
 #define AWAKE_STEP_US 500000   /* a child that is awake is told this seldom */
 #define BACKOFF_MS    500
 #define BACKOFF_MOST  30000
+#define NO_STREAM_MS  600000 /* a camera that had no small stream is asked for one again */
 
 const char *vd_time_source_name(vd_time_source source)
 {
@@ -243,6 +244,7 @@ static bool back_off(vd_camera *camera)
     int64_t wait_ms = BACKOFF_MS;
     for (unsigned i = 0; i < camera->failures && wait_ms < BACKOFF_MOST; i++) wait_ms *= 2;
     if (wait_ms > BACKOFF_MOST) wait_ms = BACKOFF_MOST;
+    if (camera->no_stream) wait_ms = NO_STREAM_MS;
     camera->failures++;
     uint16_t dice = 0;
     vd_random((uint8_t *)&dice, sizeof dice);
@@ -482,7 +484,7 @@ void vd_camera_awake(vd_camera *camera, int64_t until_utc_us)
 {
     const wire_awake message = { .head = WIRE_HEAD(WIRE_AWAKE, sizeof message),
                                  .until_utc_us = until_utc_us };
-    if (camera->pair) camera = camera_pair_sub(camera->pair);
+    if (camera->pair && !camera->alone) camera = camera_pair_sub(camera->pair);
     pthread_mutex_lock(&camera->lock);
     const bool asleep = camera->status.gate == VD_GATE_ASLEEP;
     const bool later = until_utc_us > camera->awake_until_utc_us + (asleep ? 0 : AWAKE_STEP_US);

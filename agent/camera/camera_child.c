@@ -146,7 +146,7 @@ static bool config_send(const vd_camera *camera, int socket_fd, int file_fd)
     const vd_camera_config *config = &camera->config;
     const bool folder = config->kind == VD_CAMERA_FOLDER;
     const bool onvif = config->kind == VD_CAMERA_ONVIF;
-    const bool whole = folder || camera->pair; /* decoded simply, when it is */
+    const bool whole = folder || (camera->pair && !camera->alone); /* decoded simply, when it is */
     wire_config message = { .head = WIRE_HEAD(WIRE_CONFIG, sizeof message),
                             .parent_pid = getpid(),
                             .kind = onvif ? VD_CAMERA_RTSP : config->kind,

@@ -37,14 +37,17 @@ vd_err camera_onvif_find(vd_camera *camera, vd_why *why)
                                   .other_host = config->onvif_host,
                                   .give_up = give_up,
                                   .ctx = camera };
-    char url[VD_ONVIF_URL_ROOM];
-    vd_why clock = { 0 };
+    vd_onvif_stream stream = { .url = "" };
 
-    vd_err err = vd_onvif_find_stream(&ask, small, url, &clock, why);
-    tell_clock(camera, &clock);
+    vd_err err = vd_onvif_find_stream(&ask, small, &stream, why);
+    tell_clock(camera, &stream.clock);
     camera->no_stream = small && err == VD_ABSENT;
     free(camera->place);
-    camera->place = err ? NULL : strdup(url);
+    camera->place = err ? NULL : strdup(stream.url);
+    if (!err && camera->pair) {
+        camera->alone = stream.only;
+        if (stream.only) camera->unlooked = false;
+    }
     if (!err && !camera->place) err = vd_fail(why, VD_FULL, "no memory for a camera");
     camera->session.heard_us = camera->session.started_us = vd_clock_mono_us();
     return err;

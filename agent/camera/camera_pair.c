@@ -9,8 +9,9 @@
  *   none           any            as the main one                     main
  *
  * "Away" is SILENT or FAILED: they stay until a first picture comes again. "None" is ENDED: an
- * ONVIF camera has no small stream. Each stream has its own child and reader thread; `call` makes
- * their callbacks one at a time. */
+ * ONVIF camera has no small stream; its main one then runs as a single camera does (gate, hardware
+ * decoder), and whether there is a small one is asked again now and then. Each stream has its own
+ * child and reader thread; `call` makes their callbacks one at a time. */
 #include <stdlib.h>
 
 #include "camera_priv.h"
@@ -117,7 +118,8 @@ static void on_status(void *ctx, const vd_camera_status *changed)
         return;
     }
     both_status(pair, &one, &other);
-    camera_look(pair->main_stream, is_away(&other));
+    const bool alone = pair->main_stream->alone && other.state != VD_CAMERA_LIVE;
+    camera_look(pair->main_stream, alone || is_away(&other));
     join_status(&one, &other, &both);
     const bool same = both.state == pair->told && strcmp(both.why.fact, pair->told_fact) == 0;
     pair->told = both.state;

@@ -48,6 +48,7 @@ struct vd_camera {
     char *child_path;
     camera_pair *pair;    /* of the main stream of two; NULL: there is one */
     atomic_bool unlooked; /* nobody wants its pictures: the small stream is looked at */
+    atomic_bool alone;    /* ONVIF: there is no small stream beside this one of the pair */
     pthread_t thread;
     bool joined;
     int wake_fd;

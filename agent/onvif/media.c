@@ -193,23 +193,24 @@ static vd_err nothing_usable(const vd_onvif_profiles *all, const char *address, 
     return VD_INVALID;
 }
 
-vd_err vd_onvif_find_stream(const vd_onvif_config *config, bool small,
-                            char ret_url[VD_ONVIF_URL_ROOM], vd_why *ret_clock, vd_why *why)
+vd_err vd_onvif_find_stream(const vd_onvif_config *config, bool small, vd_onvif_stream *ret_stream,
+                            vd_why *why)
 {
     VD_AUTO(vd_onvif_ptr) camera = NULL;
     vd_onvif_profiles *all = calloc(1, sizeof *all);
 
     if (!all) return vd_fail(why, VD_FULL, "no memory for an ONVIF camera");
-    *ret_clock = (vd_why){ 0 };
+    ret_stream->clock = (vd_why){ 0 };
     vd_err err = vd_onvif_open(config, &camera, why);
-    if (!err) (void)vd_onvif_clock_wrong(camera, ret_clock);
+    if (!err) (void)vd_onvif_clock_wrong(camera, &ret_stream->clock);
     if (!err) err = vd_onvif_get_profiles(camera, all, why);
     if (!err && all->main < 0) err = nothing_usable(all, config->address, why);
     if (!err && small && all->small < 0)
         err = vd_fail(why, VD_ABSENT, "the camera has no smaller stream");
     if (!err)
-        err = vd_onvif_get_stream(camera, all->item[small ? all->small : all->main].token, ret_url,
-                                  why);
+        err = vd_onvif_get_stream(camera, all->item[small ? all->small : all->main].token,
+                                  ret_stream->url, why);
+    ret_stream->only = !err && all->small < 0;
     if (err == VD_ABSENT && !(small && all->small < 0)) err = VD_INVALID;
     free(all);
     return err;

@@ -90,11 +90,15 @@ VD_MUST_USE vd_err vd_onvif_get_presets(vd_onvif *camera, const char *profile,
 VD_MUST_USE vd_err vd_onvif_go_to(vd_onvif *camera, const char *profile, const char *preset,
                                   vd_why *why);
 
+typedef struct {
+    char url[VD_ONVIF_URL_ROOM];
+    vd_why clock; /* has a fact when the camera's clock is wrong */
+    bool only;    /* there is no small stream beside it */
+} vd_onvif_stream;
 /* All of the above for who only wants an address: the main stream's, or the small one's. VD_ABSENT
- * for the small one: there is none. *ret_clock has a fact when the camera's clock is wrong. */
+ * for the small one: there is none. */
 VD_MUST_USE vd_err vd_onvif_find_stream(const vd_onvif_config *config, bool small,
-                                        char ret_url[VD_ONVIF_URL_ROOM], vd_why *ret_clock,
-                                        vd_why *why);
+                                        vd_onvif_stream *ret_stream, vd_why *why);
 
 typedef struct {
     char host[VD_ONVIF_TEXT_ROOM];   /* who answered */

@@ -230,11 +230,10 @@ VD_TEST(web_page_in_place_of_onvif_is_told_as_such)
 static void rubbish(const char *operation, const char *text)
 {
     house h = { .peer = { .raw_for = operation, .raw = text } };
-    char url[VD_ONVIF_URL_ROOM];
-    vd_why clock;
+    vd_onvif_stream stream;
     house_open(&h);
 
-    expect_true(vd_onvif_find_stream(&h.config, false, url, &clock, &h.why) != VD_OK);
+    expect_true(vd_onvif_find_stream(&h.config, false, &stream, &h.why) != VD_OK);
     expect_true(h.why.fact[0] != '\0' && h.why.detail[0] != '\0');
     house_close(&h);
 }
@@ -267,11 +266,10 @@ VD_TEST(rubbish_is_refused_with_a_reason)
 VD_TEST(camera_without_a_stream_that_we_can_use_is_told)
 {
     house h = { .peer = { .no_h26x = true } };
-    char url[VD_ONVIF_URL_ROOM];
-    vd_why clock;
+    vd_onvif_stream stream;
     house_open(&h);
 
-    expect_err(vd_onvif_find_stream(&h.config, false, url, &clock, &h.why), VD_INVALID);
+    expect_err(vd_onvif_find_stream(&h.config, false, &stream, &h.why), VD_INVALID);
     expect_str(h.why.fact, "the camera offers no H.264, H.265 or JPEG stream");
     assert_non_null(strstr(h.why.detail, "4 profiles"));
     house_close(&h);
@@ -280,13 +278,12 @@ VD_TEST(camera_without_a_stream_that_we_can_use_is_told)
 VD_TEST(camera_with_one_stream_has_no_small_one)
 {
     house h = { .peer = { .no_small = true } };
-    char url[VD_ONVIF_URL_ROOM];
-    vd_why clock;
+    vd_onvif_stream stream;
     house_open(&h);
 
-    expect_ok(vd_onvif_find_stream(&h.config, false, url, &clock, &h.why));
-    expect_str(url, MAIN_URL);
-    expect_err(vd_onvif_find_stream(&h.config, true, url, &clock, &h.why), VD_ABSENT);
+    expect_ok(vd_onvif_find_stream(&h.config, false, &stream, &h.why));
+    expect_str(stream.url, MAIN_URL);
+    expect_err(vd_onvif_find_stream(&h.config, true, &stream, &h.why), VD_ABSENT);
     house_close(&h);
 }
 
@@ -294,19 +291,18 @@ VD_TEST(camera_with_one_stream_has_no_small_one)
 VD_TEST(no_answer_sends_us_to_another_host)
 {
     house h = { .peer = { .user = "viewer", .password = "s3cret", .names_host = "10.9.9.9" } };
-    char url[VD_ONVIF_URL_ROOM];
-    vd_why clock;
+    vd_onvif_stream stream;
     house_open(&h);
 
-    expect_err(vd_onvif_find_stream(&h.config, false, url, &clock, &h.why), VD_DENIED);
+    expect_err(vd_onvif_find_stream(&h.config, false, &stream, &h.why), VD_DENIED);
     expect_str(h.why.fact, "the camera names an address on another host");
     assert_non_null(strstr(h.why.detail, "10.9.9.9"));
     h.peer.names_host = NULL;
     h.peer.main_url = "rtsp://10.9.9.9/main";
-    expect_err(vd_onvif_find_stream(&h.config, false, url, &clock, &h.why), VD_DENIED);
+    expect_err(vd_onvif_find_stream(&h.config, false, &stream, &h.why), VD_DENIED);
     h.config.other_host = "10.9.9.9";
-    expect_ok(vd_onvif_find_stream(&h.config, false, url, &clock, &h.why));
-    expect_str(url, "rtsp://10.9.9.9/main");
+    expect_ok(vd_onvif_find_stream(&h.config, false, &stream, &h.why));
+    expect_str(stream.url, "rtsp://10.9.9.9/main");
     house_close(&h);
 }
 
