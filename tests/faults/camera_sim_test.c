@@ -1,5 +1,6 @@
 /* camera-sim itself: how it is told what to do, and what it says when it cannot. */
 #include <arpa/inet.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -20,6 +21,41 @@ static void ask(const struct sockaddr *where, socklen_t bytes, const char *line,
     fflush(talk);
     assert_non_null(fgets(into, (int)room, talk));
     fclose(talk);
+}
+
+/* covers: CAM-2 */
+VD_TEST(many_may_connect_at_once)
+{
+    enum { MANY = 32 };
+    sim server;
+    struct pollfd caller[MANY];
+    char answer[512];
+    sim_start(&server, film, 0, cache, NULL);
+    const struct sockaddr_in to = { .sin_family = AF_INET,
+                                    .sin_port = htons((uint16_t)server.port),
+                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    assert_int_equal(kill(server.pid, SIGSTOP), 0); /* it takes nobody off the line */
+    for (unsigned i = 0; i < MANY; i++) {
+        caller[i] = (struct pollfd){ .events = POLLOUT };
+        caller[i].fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (connect(caller[i].fd, (const struct sockaddr *)&to, sizeof to) != 0)
+            assert_int_equal(errno, EINPROGRESS);
+    }
+    for (unsigned i = 0; i < MANY; i++) assert_int_equal(poll(&caller[i], 1, 3000), 1);
+    assert_int_equal(kill(server.pid, SIGCONT), 0);
+    for (unsigned i = 0; i < MANY; i++) {
+        static const char options[] = "OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n";
+        assert_int_equal(send(caller[i].fd, options, sizeof options - 1, MSG_NOSIGNAL),
+                         sizeof options - 1);
+    }
+    for (unsigned i = 0; i < MANY; i++) {
+        caller[i].events = POLLIN;
+        assert_int_equal(poll(&caller[i], 1, 30000), 1);
+        const ssize_t len = recv(caller[i].fd, answer, sizeof answer - 1, 0);
+        assert_true(len > 8 && memcmp(answer, "RTSP/1.0", 8) == 0);
+        close(caller[i].fd);
+    }
+    sim_stop(&server);
 }
 
 /* covers: CAM-2 */
@@ -125,6 +161,7 @@ static int remove_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        VD_RUN(many_may_connect_at_once),
         VD_RUN(faults_are_taken_over_a_port_and_a_socket_file),
         VD_RUN(what_cannot_be_played_is_refused_with_a_reason),
         VD_RUN(a_port_that_is_taken_is_said_so),

@@ -52,6 +52,9 @@ static const vd_program program = {
     .man_section = 1,
 };
 
+/* Its own 5 let a sixth that connects at once wait for TCP's next try: 1, 3, 7 s. */
+#define BACKLOG 256
+
 typedef struct {
     vd_args args;
     sim_codec codec;
@@ -219,6 +222,7 @@ static vd_err open_server(sim *self, GstRTSPServer *server, vd_why *why)
     snprintf(service, sizeof service, "%ld", port);
     gst_rtsp_server_set_address(server, option(self, "listen", "127.0.0.1"));
     gst_rtsp_server_set_service(server, service);
+    gst_rtsp_server_set_backlog(server, BACKLOG);
     for (size_t i = 0; i < self->count; i++)
         sim_camera_mount(server, &self->cameras[i], option(self, "user", NULL));
     g_signal_connect(server, "client-connected", G_CALLBACK(on_client), NULL);
