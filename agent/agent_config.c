@@ -167,12 +167,13 @@ static vd_err read_camera_use(const vd_config_node *node, agent_camera *camera, 
 static vd_err read_camera(const vd_config_node *node, agent_config *c, vd_why *why)
 {
     static const char *const keys[] = {
-        "id",      "url",           "sub_url",   "file",       "folder",  "device",
-        "user",    "password_file", "transport", "loop",       "max_fps", "recording",
-        "enabled", "rules",         "pattern",   "after",      "order",   "time",
-        "format",  "size",          "fps",       "decode",     "encode",  "hwaccel",
-        "models",  "onvif",         "streams",   "onvif_host", "chain",   "integrity",
-        "speed",   "from",          "masks",     NULL
+        "id",      "url",           "sub_url",   "file",       "folder",      "device",
+        "user",    "password_file", "transport", "loop",       "max_fps",     "recording",
+        "enabled", "rules",         "pattern",   "after",      "order",       "time",
+        "format",  "size",          "fps",       "decode",     "encode",      "hwaccel",
+        "models",  "onvif",         "streams",   "onvif_host", "chain",       "integrity",
+        "speed",   "from",          "masks",     "ca_file",    "fingerprint", "insecure",
+        NULL
     };
     static const char *const transports[] = { "tcp", "udp", NULL };
     agent_camera camera = { .url = "",

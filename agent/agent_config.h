@@ -58,6 +58,7 @@ typedef struct {
     vd_usb_config usb;
     const char *user, *password_file;
     const char *onvif_host; /* empty: none */
+    vd_trust_config trust;  /* which certificate is right */
     int streams;            /* vd_camera_streams */
     int transport;          /* vd_rtsp_transport */
     bool loop;

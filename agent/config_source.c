@@ -26,6 +26,10 @@ static const struct {
     { "streams", OF(VD_CAMERA_ONVIF), "an ONVIF camera" },
     { "speed", OF(VD_CAMERA_FILE), "a video file" },
     { "from", OF(VD_CAMERA_FILE), "a video file" },
+    { "ca_file", OF(VD_CAMERA_HTTP) | OF(VD_CAMERA_ONVIF), "an https:// or ONVIF camera" },
+    { "fingerprint", OF(VD_CAMERA_HTTP) | OF(VD_CAMERA_ONVIF), "an https:// or ONVIF camera" },
+    { "insecure", OF(VD_CAMERA_HTTP) | OF(VD_CAMERA_ONVIF) | OF(VD_CAMERA_RTSP),
+      "a camera with an address" },
     { "format", OF(VD_CAMERA_USB), "a USB camera" },
     { "size", OF(VD_CAMERA_USB), "a USB camera" },
     { "fps", OF(VD_CAMERA_USB), "a USB camera" },
@@ -90,6 +94,23 @@ static vd_err read_onvif(const vd_config_node *node, agent_camera *camera, vd_wh
         return vd_config_choice(node, "streams", streams, &camera->streams, why);
     vd_err err =
         vd_config_fail(vd_config_get(node, "onvif"), why, "camera '%s': %s", camera->id, own.fact);
+    vd_why_hint(why, "%s", own.hint);
+    return err;
+}
+
+static vd_err read_trust(const vd_config_node *node, agent_camera *camera, vd_why *why)
+{
+    const char *ca_file = "", *fingerprint = "";
+    vd_why own = { 0 };
+
+    vd_err err = vd_config_text(node, "ca_file", &ca_file, why);
+    if (!err) err = vd_config_text(node, "fingerprint", &fingerprint, why);
+    if (!err) err = vd_config_bool(node, "insecure", &camera->trust.insecure, why);
+    if (err) return err;
+    camera->trust.ca_file = ca_file && ca_file[0] ? ca_file : NULL;
+    camera->trust.fingerprint = fingerprint && fingerprint[0] ? fingerprint : NULL;
+    if (!vd_trust_check(&camera->trust, &own)) return VD_OK;
+    err = vd_config_fail(node, why, "camera '%s': %s", camera->id, own.fact);
     vd_why_hint(why, "%s", own.hint);
     return err;
 }
@@ -205,6 +226,7 @@ vd_err agent_source_read(const vd_config_node *node, agent_camera *camera, vd_wh
     if (!err) err = vd_config_text(node, "sub_url", &camera->sub_url, why);
     if (!err) err = read_kind(node, camera, why);
     if (!err) err = check_own_keys(node, camera, why);
+    if (!err) err = read_trust(node, camera, why);
     if (!err) err = read_folder(node, camera, why);
     if (!err) err = read_usb(node, camera, why);
     if (!err) err = read_file(node, camera, why);
@@ -226,6 +248,7 @@ vd_camera_config agent_source(const agent_camera *camera, const char *password)
         .password = password[0] ? password : NULL,
         .onvif_host = camera->onvif_host[0] ? camera->onvif_host : NULL,
         .streams = (vd_camera_streams)camera->streams,
+        .trust = camera->trust,
         .transport = (vd_rtsp_transport)camera->transport,
         .pace = VD_PACE_REAL,
         .loop = camera->loop,

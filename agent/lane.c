@@ -147,6 +147,9 @@ void lane_start(lane *l)
     vd_err err = read_password(l, &why);
     if (!err) err = start_camera(l, &why);
     vd_wipe(l->password, sizeof l->password);
+    if (!err && l->config->trust.insecure)
+        vd_log(VD_LOG_WARN, "camera.insecure", "the camera's certificate is not checked", "camera",
+               l->config->id, NULL);
     if (!err) return;
     vd_log_why(VD_LOG_ERROR, "camera.refused", "a camera cannot be started", &why, "camera",
                l->config->id, NULL);

@@ -46,7 +46,11 @@ static vd_err camera_open(cli *c, vd_onvif **ret_camera, vd_why *why)
     const vd_onvif_config config = { .address = cli_argument(c, 0),
                                      .user = cli_option(c, "user"),
                                      .password = password,
-                                     .other_host = cli_option(c, "onvif-host") };
+                                     .other_host = cli_option(c, "onvif-host"),
+                                     .trust = { .ca_file = cli_option(c, "camera-ca"),
+                                                .fingerprint = cli_option(c, "fingerprint"),
+                                                .insecure = vd_args_has(&c->program, &c->args,
+                                                                        "insecure") } };
     vd_why note = { 0 };
 
     vd_err err = file ? vd_secret_line(file, password, sizeof password, &note) : VD_OK;

@@ -35,6 +35,9 @@ static const vd_option onvif_options[] = {
     { "user", 'u', "NAME", "Who signs in at the camera; nobody when left out.", false },
     { "password-file", 0, "FILE", "Whose first line is the password; mode 0600.", false },
     { "onvif-host", 0, "HOST", "One more host that the camera's answers may name.", false },
+    { "camera-ca", 0, "FILE", "https: who signed its certificate, beside the system's.", false },
+    { "fingerprint", 0, "SHA256", "https: its certificate alone, as sha256:...", false },
+    { "insecure", 0, NULL, "https: any certificate; who is between sees all.", false },
 };
 static const vd_option discover_options[] = {
     { "wait", 0, "SECONDS", "Listen so long, 3 when left out.", false },

@@ -330,9 +330,22 @@ static vd_err check_masks(const vd_camera_config *config, vd_why *why)
     return VD_INVALID;
 }
 
+static vd_err check_trust(const vd_camera_config *config, vd_why *why)
+{
+    if (config->trust.ca_file && strlen(config->trust.ca_file) > WIRE_URL_MAX)
+        return vd_fail(why, VD_INVALID, "camera '%s' has a ca_file of too long a name", config->id);
+    return vd_trust_check(&config->trust, why);
+}
+
+static vd_err check_parts(const vd_camera_config *config, vd_why *why)
+{
+    const vd_err err = check_masks(config, why);
+    return err ? err : check_trust(config, why);
+}
+
 static vd_err check_config(const vd_camera_config *config, vd_why *why)
 {
-    if (check_masks(config, why)) return VD_INVALID;
+    if (check_parts(config, why)) return VD_INVALID;
     if (!id_fits(config->id)) {
         vd_fail(why, VD_INVALID, "'%.32s' is no camera id", config->id);
         vd_why_hint(why, "1 to %d of a-z, 0-9 and -", VD_CAMERA_ID_MAX);
@@ -382,10 +395,13 @@ static bool copy_config(vd_camera *camera, const vd_camera_config *config)
     camera->config.child_path = camera->config.sub_url = camera->config.hwaccel = NULL;
     camera->config.folder.pattern = camera->config.usb.format = NULL;
     camera->config.onvif_host = NULL;
+    camera->config.trust.ca_file = camera->config.trust.fingerprint = NULL;
     const bool fine = copy_text(config->url, &camera->config.url) &&
                       copy_text(config->user, &camera->config.user) &&
                       copy_text(config->hwaccel, &camera->config.hwaccel) &&
                       copy_text(config->onvif_host, &camera->config.onvif_host) &&
+                      copy_text(config->trust.ca_file, &camera->config.trust.ca_file) &&
+                      copy_text(config->trust.fingerprint, &camera->config.trust.fingerprint) &&
                       copy_text(config->password, &camera->config.password) &&
                       copy_text(config->folder.pattern, &camera->config.folder.pattern) &&
                       copy_text(config->usb.format, &camera->config.usb.format) &&
@@ -403,6 +419,8 @@ static void camera_release(vd_camera *camera)
     free((void *)(uintptr_t)camera->config.user);
     free((void *)(uintptr_t)camera->config.hwaccel);
     free((void *)(uintptr_t)camera->config.onvif_host);
+    free((void *)(uintptr_t)camera->config.trust.ca_file);
+    free((void *)(uintptr_t)camera->config.trust.fingerprint);
     free(camera->place);
     free((void *)(uintptr_t)camera->config.folder.pattern);
     free((void *)(uintptr_t)camera->config.usb.format);

@@ -16,7 +16,7 @@
  * packets are of an H.264 stream that it encodes from the painted pictures (docs/privacy.md). */
 #ifndef VD_CAMERA_H
 #define VD_CAMERA_H
-#include "vd/error.h"
+#include "trust.h"
 
 #define VD_CAMERA_ID_MAX  32
 #define VD_CAMERA_HANG_MS 3000
@@ -90,6 +90,7 @@ typedef struct {
     const char *password; /* travels to the child over the socket, never in an argument or a log */
     const char *onvif_host;    /* ONVIF: one more host that its answers may name; NULL: none */
     vd_camera_streams streams; /* ONVIF */
+    vd_trust_config trust; /* of https://, also of ONVIF; of rtsps:// only `insecure` is taken */
     vd_rtsp_transport transport;
     vd_camera_pace pace;
     bool loop;      /* files: start again at the end; otherwise the state becomes VD_CAMERA_ENDED */

@@ -141,6 +141,14 @@ static void masks_send(const vd_camera_config *config, wire_config *message)
     }
 }
 
+static void trust_send(const vd_trust_config *trust, wire_config *message)
+{
+    message->insecure = trust->insecure;
+    snprintf(message->ca_file, sizeof message->ca_file, "%s", trust->ca_file ? trust->ca_file : "");
+    snprintf(message->fingerprint, sizeof message->fingerprint, "%s",
+             trust->fingerprint ? trust->fingerprint : "");
+}
+
 static bool config_send(const vd_camera *camera, int socket_fd, int file_fd)
 {
     const vd_camera_config *config = &camera->config;
@@ -167,6 +175,7 @@ static bool config_send(const vd_camera *camera, int socket_fd, int file_fd)
     snprintf(message.usb_format, sizeof message.usb_format, "%s",
              config->usb.format ? config->usb.format : "");
     masks_send(config, &message);
+    trust_send(&config->trust, &message);
     snprintf(message.url, sizeof message.url, "%s", onvif ? camera->place : config->url);
     snprintf(message.user, sizeof message.user, "%s", config->user ? config->user : "");
     snprintf(message.password, sizeof message.password, "%s",

@@ -35,6 +35,7 @@ vd_err camera_onvif_find(vd_camera *camera, vd_why *why)
                                   .user = config->user,
                                   .password = config->password,
                                   .other_host = config->onvif_host,
+                                  .trust = config->trust,
                                   .give_up = give_up,
                                   .ctx = camera };
     vd_onvif_stream stream = { .url = "" };

@@ -26,7 +26,7 @@
 #define VD_CAMERA_WIRE_PRIV_H
 #include "vd/error.h"
 
-#define WIRE_VERSION       5
+#define WIRE_VERSION       6
 #define WIRE_FD            3 /* the child's end of the pair */
 #define WIRE_STRANGER      4 /* how a child ends that does not understand its agent's first words */
 #define WIRE_MESSAGE_MAX   61440
@@ -43,6 +43,7 @@
 #define WIRE_FORMAT_MAX    7
 #define WIRE_MASKS_MAX     16
 #define WIRE_CORNERS_MAX   32
+#define WIRE_PIN_MAX       103 /* "sha256:" and 32 bytes in hex, with colons */
 
 typedef enum {
     WIRE_CONFIG = 1,
@@ -83,6 +84,8 @@ typedef struct {
         uint32_t count;
         float corner[WIRE_CORNERS_MAX][2]; /* 0..1 of the picture */
     } mask[WIRE_MASKS_MAX];
+    uint32_t insecure;
+    char ca_file[WIRE_URL_MAX + 1], fingerprint[WIRE_PIN_MAX + 1];
     char url[WIRE_URL_MAX + 1], user[WIRE_USER_MAX + 1], password[WIRE_PASSWORD_MAX + 1];
 } wire_config;
 

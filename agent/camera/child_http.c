@@ -1,19 +1,17 @@
-/* child_http.c - MJPEG over HTTP. FFmpeg's client speaks HTTP, TLS and signs in (basic, digest);
- * its MJPEG demuxer is not used: it ends at the first boundary that is not as announced. */
-#include <libavutil/opt.h>
+/* child_http.c - MJPEG over HTTP and HTTPS. FFmpeg's MJPEG demuxer is not used: it ends at the
+ * first boundary that is not as announced. */
 #include <strings.h>
 #include <unistd.h>
 
-#include "child_priv.h"
+#include "child_web_priv.h"
 #include "jpegs.h"
 #include "vd/clock.h"
-#include "vd/secret.h"
 
 #define OPEN_PATIENCES 2 /* until the first picture */
 #define READ_AT        65536
 
 typedef struct {
-    AVIOContext *bytes;
+    web *bytes;
     AVPacket *first; /* read while opening: the stream's size is in it */
     jpeg_cutter cutter;
     int64_t start_us; /* monotonic */
@@ -22,11 +20,7 @@ typedef struct {
 
 static bool is_kind(const http_source *source, const char *start)
 {
-    uint8_t *kind = NULL;
-    const bool found = av_opt_get(source->bytes, "mime_type", AV_OPT_SEARCH_CHILDREN, &kind) >= 0 &&
-                       kind && strncasecmp((const char *)kind, start, strlen(start)) == 0;
-    av_free(kind);
-    return found;
+    return strncasecmp(web_type(source->bytes), start, strlen(start)) == 0;
 }
 
 static vd_err no_pictures(const child_input *input, vd_why *why)
@@ -55,7 +49,7 @@ static vd_err next_picture(child_input *input, vd_slice *ret_picture, vd_why *wh
         const vd_err err = jpeg_cutter_next(&source->cutter, ret_picture);
         if (err == VD_INVALID) return no_pictures(input, why);
         if (!err) return VD_OK;
-        const int got = avio_read_partial(source->bytes, part, sizeof part);
+        const int got = web_read(source->bytes, part, sizeof part);
         if (input->timed_out) return input_why(input->config, AVERROR(ETIMEDOUT), why);
         const bool end = got == 0 || got == AVERROR_EOF;
         if (end && source->pictures <= 1 && !is_kind(source, "multipart/"))
@@ -90,23 +84,6 @@ static vd_err http_read(child_input *input, AVPacket *packet, vd_why *why)
     return VD_OK;
 }
 
-static int connect_to(child_input *input, http_source *source)
-{
-    const AVIOInterruptCB interrupt = { input_asked_to_stop, input };
-    VD_AUTO(vd_buf) url = VD_BUF(2 * WIRE_URL_MAX);
-    AVDictionary *options = NULL;
-    if (!input_url_with_user(input->config, &url)) _exit(3);
-    av_dict_set(&options, "protocol_whitelist", "http,https,tcp,tls", 0);
-    av_dict_set(&options, "user_agent", "Vedette", 0);
-    av_dict_set(&options, "seekable", "0", 0);
-    av_dict_set(&options, "icy", "0", 0);
-    av_dict_set(&options, "timeout", "6000000", 0);
-    const int error = avio_open2(&source->bytes, url.data, AVIO_FLAG_READ, &interrupt, &options);
-    vd_wipe(url.data, url.len);
-    av_dict_free(&options);
-    return error;
-}
-
 void http_open(child_input *input)
 {
     http_source *source = calloc(1, sizeof *source);
@@ -121,11 +98,8 @@ void http_open(child_input *input)
     input->give_up_us =
         source->start_us + OPEN_PATIENCES * input->config->patience_ms * INT64_C(1000);
     input_stream_new(input, AV_CODEC_ID_MJPEG);
-    const int error = connect_to(input, source);
-    if (error < 0)
-        err = input_why(input->config, input->timed_out ? AVERROR(ETIMEDOUT) : error, &why);
-    else if (is_kind(source, "text/"))
-        err = no_pictures(input, &why);
+    err = web_open(input, &source->bytes, &why);
+    if (!err && is_kind(source, "text/")) err = no_pictures(input, &why);
     if (!err) err = read_packet(input, source->first, &why);
     if (err) link_fail(input->link, err, &why);
     input->stream->codecpar->width = source->cutter.walk.width_px;

@@ -134,6 +134,18 @@ static void rtsp_options(const wire_config *config, AVDictionary **options)
     av_dict_set(options, "fpsprobesize", "2", 0);
 }
 
+/* FFmpeg's RTSP client hands nothing down to its TLS: whoever shows whatever is let in. */
+static void check_rtsps(const child_input *input)
+{
+    vd_why why = { 0 };
+    if (strncmp(input->config->url, "rtsps://", 8) != 0 || input->config->insecure) return;
+    vd_fail(&why, VD_DENIED, "the certificate of an rtsps:// camera cannot be checked");
+    vd_why_detail(&why, "%.300s", input->config->url);
+    vd_why_hint(&why, "say insecure: true to use it all the same; nothing is protected from "
+                      "somebody who is between");
+    link_fail(input->link, VD_DENIED, &why);
+}
+
 static void file_open(child_input *input)
 {
     uint8_t *buffer = av_malloc(FILE_BUFFER);
@@ -165,6 +177,7 @@ static void media_open(child_input *input)
     VD_AUTO(vd_buf) url = VD_BUF(2 * WIRE_URL_MAX);
     AVDictionary *options = NULL;
 
+    check_rtsps(input);
     input->format = avformat_alloc_context();
     if (!input->format || !input_url_with_user(input->config, &url)) _exit(3);
     input->format->interrupt_callback = (AVIOInterruptCB){ input_asked_to_stop, input };

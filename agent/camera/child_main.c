@@ -224,7 +224,8 @@ int main(void)
     hw_open(&self->decoder.hw, self->config.packets_only ? "off" : self->config.hwaccel, &note);
     const unsigned needs = needs_of(self->config.kind) |
                            (self->decoder.hw.kind != HW_NONE ? (unsigned)SANDBOX_DRIVER : 0u);
-    const vd_err err = sandbox_enter(needs, &why);
+    vd_err err = web_prepare(&self->input, &why);
+    if (!err) err = sandbox_enter(needs, &why);
     if (err) link_fail(&self->link, err, &why);
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* after the change of user, which clears it */
     if (getppid() != self->config.parent_pid) return 0;

@@ -11,6 +11,7 @@
 #include "camera.h"
 #include "camera_wire_priv.h"
 #include "child_gate_priv.h"
+#include "trust.h"
 
 /* ---- child_sandbox.c ---- */
 /* Limits, no new privileges, nobody instead of root, a seccomp allow-list; a call outside the list
@@ -134,6 +135,8 @@ struct child_input {
     AVFormatContext *format;
     AVIOContext *file; /* for a file camera: our own reader over the fd that the agent opened */
     int file_fd;
+    SSL_CTX *tls;   /* of HTTP */
+    vd_trust trust; /* which certificate is right */
     AVStream *stream;
     int64_t give_up_us; /* opening: when to stop waiting */
     bool opening, timed_out;
@@ -160,6 +163,10 @@ void input_stream_new(child_input *input, enum AVCodecID codec);
 int input_asked_to_stop(void *input);
 /* "scheme://user:password@host/path": FFmpeg knows no other way in. Stays in this process. */
 bool input_url_with_user(const wire_config *config, vd_buf *into);
+
+/* ---- child_web.c ---- */
+/* Before the sandbox: reads the authorities. */
+VD_MUST_USE vd_err web_prepare(child_input *input, vd_why *why);
 
 /* ---- child_http.c: JPEG behind JPEG over HTTP; child_still.c: files from a folder ---- */
 void http_open(child_input *input);

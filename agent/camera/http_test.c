@@ -5,6 +5,8 @@
 #include <microhttpd.h>
 #include <openssl/evp.h>
 
+#include "trust_test_priv.h"
+
 #define REALM     "yard"
 #define NONCE     "dcd98b7102dd2f0e8b11d0f600bfb0c0"
 #define USER      "guard"
@@ -102,11 +104,12 @@ static bool basic_good(struct MHD_Connection *connection)
     return good;
 }
 
-static void md5_hex(const char *text, char into[33])
+static void hash_hex(const EVP_MD *kind, const char *text, char into[65])
 {
-    uint8_t hash[16];
-    assert_int_equal(EVP_Digest(text, strlen(text), hash, NULL, EVP_md5(), NULL), 1);
-    for (int i = 0; i < 16; i++) snprintf(into + 2 * i, 3, "%02x", hash[i]);
+    uint8_t hash[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    assert_int_equal(EVP_Digest(text, strlen(text), hash, &len, kind, NULL), 1);
+    for (unsigned i = 0; i < len; i++) snprintf(into + 2 * i, 3, "%02x", hash[i]);
 }
 
 /* The value of `name="value"` or `name=value` in a header. */
@@ -120,21 +123,31 @@ static void header_part(const char *header, const char *name, char *into, size_t
     snprintf(into, room, "%.*s", (int)strcspn(at, "\","), at);
 }
 
-/* RFC 2617 with qop=auth. */
-static bool digest_good(struct MHD_Connection *connection, const char *path)
+/* RFC 7616 with qop=auth. */
+static bool digest_good(struct MHD_Connection *connection, const char *path, const EVP_MD *kind)
 {
-    char cnonce[64], nc[16], response[64], text[512], secret[33], request[33], want[33];
+    char cnonce[64], nc[16], response[80], text[512], secret[65], request[65], want[65];
     const char *header = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization");
     if (!header || strncmp(header, "Digest ", 7) != 0 || !strstr(header, NONCE)) return false;
     header_part(header, "cnonce", cnonce, sizeof cnonce);
     header_part(header, "nc", nc, sizeof nc);
     header_part(header, "response", response, sizeof response);
-    md5_hex(USER ":" REALM ":" PASSWORD, secret);
+    hash_hex(kind, USER ":" REALM ":" PASSWORD, secret);
     snprintf(text, sizeof text, "GET:%s", path);
-    md5_hex(text, request);
+    hash_hex(kind, text, request);
     snprintf(text, sizeof text, "%s:" NONCE ":%s:%s:auth:%s", secret, nc, cnonce, request);
-    md5_hex(text, want);
+    hash_hex(kind, text, want);
     return strcmp(want, response) == 0;
+}
+
+static enum MHD_Result answer_moved(struct MHD_Connection *connection, const char *to)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+    MHD_add_response_header(response, MHD_HTTP_HEADER_LOCATION, to);
+    const enum MHD_Result result = MHD_queue_response(connection, MHD_HTTP_FOUND, response);
+    MHD_destroy_response(response);
+    return result;
 }
 
 static enum MHD_Result ask_sign_in(struct MHD_Connection *connection, const char *how)
@@ -183,8 +196,18 @@ static enum MHD_Result answer(void *ctx, struct MHD_Connection *connection, cons
     if (strcmp(path, "/basic") == 0)
         return basic_good(connection) ? answer_stream(connection, TYPE, &forms[0].form)
                                       : ask_sign_in(connection, "Basic realm=\"" REALM "\"");
+    if (strcmp(path, "/sha256") == 0)
+        return digest_good(connection, path, EVP_sha256())
+                   ? answer_stream(connection, TYPE, &forms[0].form)
+                   : ask_sign_in(connection,
+                                 "Basic realm=\"" REALM "\", Digest realm=\"" REALM
+                                 "\", nonce=\"" NONCE "\", algorithm=md5, qop=\"auth\", "
+                                 "DIGEST qop=\"auth-int, auth\", algorithm=sha-256, "
+                                 "realm=\"" REALM "\", nonce=\"" NONCE "\"");
+    if (strcmp(path, "/moved") == 0) return answer_moved(connection, "/good");
+    if (strcmp(path, "/away") == 0) return answer_moved(connection, "http://127.0.0.9/good");
     if (strcmp(path, "/digest") == 0)
-        return digest_good(connection, path)
+        return digest_good(connection, path, EVP_md5())
                    ? answer_stream(connection, TYPE, &forms[0].form)
                    : ask_sign_in(connection, "Digest realm=\"" REALM "\", nonce=\"" NONCE
                                              "\", algorithm=MD5, qop=\"auth\"");
@@ -231,6 +254,35 @@ static void expect_pictures(const char *path, const char *user, const char *pass
     expect_false(watch.time_fell);
     expect_u64(watch.state_changes[VD_CAMERA_FAILED], 0);
     expect_true(watch.serial >= 2); /* its size changed under way, and that was told */
+}
+
+static void expect_failure_within(unsigned patience_ms, const char *base, const char *path,
+                                  const char *password, const char *fact)
+{
+    watcher watch;
+    char url[128];
+    vd_camera_config config;
+    server peer = { 0 };
+    snprintf(peer.url, sizeof peer.url, "%s", base ? base : "");
+    if (!base) server_start(&peer);
+    http_camera(&peer, path, url, &config);
+    config.user = password ? USER : NULL;
+    config.password = password;
+    config.patience_ms = patience_ms;
+    watch_start(&watch, &config);
+    expect_true(watch_for(&watch, state_is, VD_CAMERA_FAILED));
+    watch_stop(&watch);
+    if (peer.daemon) MHD_stop_daemon(peer.daemon);
+    if (!strstr(watch.status.why.fact, fact)) print_error("said '%s'\n", watch.status.why.fact);
+    expect_true(strstr(watch.status.why.fact, fact) != NULL);
+    expect_true(strstr(watch.status.why.detail, url) != NULL);
+    expect_true(watch.status.why.hint[0] != 0);
+    expect_u64(watch.pictures, 0);
+}
+
+static void expect_failure(const char *path, const char *password, const char *fact)
+{
+    expect_failure_within(0, NULL, path, password, fact);
 }
 
 // covers: CAM-3
@@ -284,33 +336,88 @@ VD_TEST(basic_and_digest_sign_in_work)
     expect_pictures("/digest", USER, PASSWORD);
 }
 
-static void expect_failure_within(unsigned patience_ms, const char *base, const char *path,
-                                  const char *password, const char *fact)
+// covers: CAM-3
+VD_TEST(the_strongest_digest_that_is_offered_is_taken)
+{
+    expect_pictures("/sha256", USER, PASSWORD);
+    expect_failure("/sha256", "wrong", "refused the user or password");
+}
+
+// covers: CAM-3
+VD_TEST(who_is_sent_on_within_the_camera_goes_and_to_another_host_does_not)
+{
+    expect_pictures("/moved", NULL, NULL);
+    expect_failure("/away", NULL, "sends us to another address");
+}
+
+/* ---- https ---- */
+
+static void server_start_tls(server *self, const test_cert *cert)
+{
+    const struct sockaddr_in here = { .sin_family = AF_INET,
+                                      .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    self->daemon = MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD |
+                                        MHD_USE_THREAD_PER_CONNECTION | MHD_USE_TLS,
+                                    0, NULL, NULL, answer, NULL, MHD_OPTION_SOCK_ADDR, &here,
+                                    MHD_OPTION_HTTPS_MEM_CERT, cert->cert_pem,
+                                    MHD_OPTION_HTTPS_MEM_KEY, cert->key_pem, MHD_OPTION_END);
+    assert_non_null(self->daemon);
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(self->daemon, MHD_DAEMON_INFO_BIND_PORT);
+    snprintf(self->url, sizeof self->url, "https://127.0.0.1:%d", info->port);
+}
+
+static bool in_or_out(const watcher *watch, int64_t pictures)
+{
+    return watch->pictures >= (uint64_t)pictures || watch->status.state == VD_CAMERA_FAILED;
+}
+
+static void expect_trust(const test_certs *all, test_shown shown, test_trust trust,
+                         const char *fact)
 {
     watcher watch;
+    server peer;
     char url[128];
     vd_camera_config config;
-    server peer = { 0 };
-    snprintf(peer.url, sizeof peer.url, "%s", base ? base : "");
-    if (!base) server_start(&peer);
-    http_camera(&peer, path, url, &config);
-    config.user = password ? USER : NULL;
-    config.password = password;
-    config.patience_ms = patience_ms;
+    server_start_tls(&peer, &all->shown[shown]);
+    http_camera(&peer, "/good", url, &config);
+    config.trust = test_trust_of(all, shown, trust);
+    watch_start(&watch, &config);
+    expect_true(watch_for(&watch, in_or_out, 3));
+    watch_stop(&watch);
+    MHD_stop_daemon(peer.daemon);
+    if (!fact) {
+        if (watch.pictures < 3) print_error("said '%s'\n", watch.status.why.fact);
+        expect_true(watch.pictures >= 3);
+        return;
+    }
+    if (!strstr(watch.status.why.fact, fact)) print_error("said '%s'\n", watch.status.why.fact);
+    expect_u64(watch.pictures, 0);
+    assert_non_null(strstr(watch.status.why.fact, fact));
+    assert_non_null(strstr(watch.status.why.detail, all->shown[shown].fingerprint));
+}
+
+// covers: CAM-3
+VD_TEST(only_the_right_certificate_is_let_in)
+{
+    static test_certs all;
+    test_certs_open(&all);
+    for (size_t i = 0; i < VD_COUNT_OF(trust_cases); i++)
+        expect_trust(&all, trust_cases[i].shown, trust_cases[i].trust, trust_cases[i].fact);
+    test_certs_close(&all);
+}
+
+VD_TEST(a_ca_file_that_is_none_is_said_so)
+{
+    watcher watch;
+    server peer = { .url = "https://127.0.0.1:9" };
+    char url[128];
+    vd_camera_config config;
+    http_camera(&peer, "/good", url, &config);
+    config.trust.ca_file = jpeg_path[0];
     watch_start(&watch, &config);
     expect_true(watch_for(&watch, state_is, VD_CAMERA_FAILED));
     watch_stop(&watch);
-    if (peer.daemon) MHD_stop_daemon(peer.daemon);
-    if (!strstr(watch.status.why.fact, fact)) print_error("said '%s'\n", watch.status.why.fact);
-    expect_true(strstr(watch.status.why.fact, fact) != NULL);
-    expect_true(strstr(watch.status.why.detail, url) != NULL);
-    expect_true(watch.status.why.hint[0] != 0);
-    expect_u64(watch.pictures, 0);
-}
-
-static void expect_failure(const char *path, const char *password, const char *fact)
-{
-    expect_failure_within(0, NULL, path, password, fact);
+    assert_non_null(strstr(watch.status.why.fact, "holds no certificate"));
 }
 
 // covers: CAM-3
@@ -393,7 +500,7 @@ VD_TEST(headers_without_end_are_given_up_and_said_so)
     assert_int_equal(pthread_create(&thread, NULL, endless_headers, (void *)(uintptr_t)&listener),
                      0);
     snprintf(base, sizeof base, "http://127.0.0.1:%d", ntohs(here.sin_port));
-    expect_failure_within(500, base, "/", NULL, "does not answer");
+    expect_failure_within(3000, base, "/", NULL, "does not speak HTTP");
     shutdown(listener, SHUT_RDWR);
     pthread_join(thread, NULL);
     close(listener);
@@ -434,6 +541,10 @@ int main(void)
         VD_RUN(wrong_boundaries_and_lengths_do_no_harm),
         VD_RUN(pictures_that_are_cut_off_are_left_out),
         VD_RUN(basic_and_digest_sign_in_work),
+        VD_RUN(the_strongest_digest_that_is_offered_is_taken),
+        VD_RUN(who_is_sent_on_within_the_camera_goes_and_to_another_host_does_not),
+        VD_RUN(only_the_right_certificate_is_let_in),
+        VD_RUN(a_ca_file_that_is_none_is_said_so),
         VD_RUN(a_wrong_password_and_a_wrong_path_are_said_so),
         VD_RUN(a_web_page_is_no_camera),
         VD_RUN(an_address_of_one_picture_is_said_so),

@@ -162,6 +162,19 @@ static vd_err services_find(vd_onvif *camera, vd_why *why)
 
 /* ---- made and freed ---- */
 
+static vd_err copy_trust(vd_onvif *camera, const vd_trust_config *trust, vd_why *why)
+{
+    if (!vd_slice_to_chars(vd_slice_str(trust->ca_file), camera->ca_file, sizeof camera->ca_file) ||
+        !vd_slice_to_chars(vd_slice_str(trust->fingerprint), camera->fingerprint,
+                           sizeof camera->fingerprint))
+        return vd_fail(why, VD_INVALID, "ca_file or fingerprint is too long");
+    camera->trusted =
+        (vd_trust_config){ .ca_file = trust->ca_file ? camera->ca_file : NULL,
+                           .fingerprint = trust->fingerprint ? camera->fingerprint : NULL,
+                           .insecure = trust->insecure };
+    return vd_trust_check(&camera->trusted, why);
+}
+
 static vd_err copy_config(vd_onvif *camera, const vd_onvif_config *config, vd_why *why)
 {
     const bool fits =
@@ -174,7 +187,8 @@ static vd_err copy_config(vd_onvif *camera, const vd_onvif_config *config, vd_wh
     camera->give_up = config->give_up;
     camera->ctx = config->ctx;
     if (!fits) return vd_fail(why, VD_INVALID, "the camera's user, password or host is too long");
-    return address_of_device(config->address, camera->url, camera->host, why);
+    vd_err err = copy_trust(camera, &config->trust, why);
+    return err ? err : address_of_device(config->address, camera->url, camera->host, why);
 }
 
 static bool allocate(vd_onvif *camera)

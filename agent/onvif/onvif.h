@@ -9,7 +9,7 @@
  * Threads: one at a time per vd_onvif. Everything blocks, each request at most timeout_ms. */
 #ifndef VD_ONVIF_H
 #define VD_ONVIF_H
-#include "vd/error.h"
+#include "trust.h"
 
 #define VD_ONVIF_TEXT_ROOM    65
 #define VD_ONVIF_URL_ROOM     1025
@@ -23,6 +23,7 @@ typedef struct {
     const char *user;           /* NULL: none */
     const char *password;       /* NULL: none */
     const char *other_host;     /* one more host that the camera's answers may name; NULL: none */
+    vd_trust_config trust;      /* of https:// */
     int64_t timeout_ms;         /* of each request; 0: 5 s */
     bool (*give_up)(void *ctx); /* asked often while a request runs; NULL: never */
     void *ctx;

@@ -86,14 +86,19 @@ static const char *host_of(const onvif_peer *peer)
     return peer->names_host ? peer->names_host : "127.0.0.1";
 }
 
+static const char *scheme_of(const onvif_peer *peer)
+{
+    return peer->tls_cert ? "https" : "http";
+}
+
 static void service(const onvif_peer *peer, vd_buf *out, const char *space, const char *path,
                     int major)
 {
     vd_buf_addf(out,
-                "<tds:Service><tds:Namespace>%s</tds:Namespace><tds:XAddr>http://%s:%u/onvif/%s"
+                "<tds:Service><tds:Namespace>%s</tds:Namespace><tds:XAddr>%s://%s:%u/onvif/%s"
                 "</tds:XAddr><tds:Version><tt:Major>%d</tt:Major><tt:Minor>6</tt:Minor>"
                 "</tds:Version></tds:Service>",
-                space, host_of(peer), peer->port, path, major);
+                space, scheme_of(peer), host_of(peer), peer->port, path, major);
 }
 
 static void get_services(const onvif_peer *peer, vd_buf *out)
@@ -108,8 +113,8 @@ static void get_services(const onvif_peer *peer, vd_buf *out)
 
 static void capability(const onvif_peer *peer, vd_buf *out, const char *name, const char *path)
 {
-    vd_buf_addf(out, "<tt:%s><tt:XAddr>http://%s:%u/onvif/%s</tt:XAddr></tt:%s>", name,
-                host_of(peer), peer->port, path, name);
+    vd_buf_addf(out, "<tt:%s><tt:XAddr>%s://%s:%u/onvif/%s</tt:XAddr></tt:%s>", name,
+                scheme_of(peer), host_of(peer), peer->port, path, name);
 }
 
 static void get_capabilities(const onvif_peer *peer, vd_buf *out)
@@ -383,16 +388,19 @@ static bool signed_in(onvif_peer *peer, struct MHD_Connection *connection, const
                       enum MHD_Result *ret_queued)
 {
     if (!peer->http_digest || !peer->user || strstr(body, "GetSystemDateAndTime")) return true;
+    const enum MHD_DigestAuthAlgorithm hash =
+        peer->http_sha256 ? MHD_DIGEST_ALG_SHA256 : MHD_DIGEST_ALG_MD5;
     char *who = MHD_digest_auth_get_username(connection);
     const int good =
-        who ? MHD_digest_auth_check(connection, REALM, peer->user, peer->password, 300) : MHD_NO;
+        who ? MHD_digest_auth_check2(connection, REALM, peer->user, peer->password, 300, hash)
+            : MHD_NO;
     MHD_free(who);
     if (good == MHD_YES) return true;
     peer->denied++;
     struct MHD_Response *response =
         MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
-    *ret_queued = MHD_queue_auth_fail_response(connection, REALM, "opaque", response,
-                                               good == MHD_INVALID_NONCE);
+    *ret_queued = MHD_queue_auth_fail_response2(connection, REALM, "opaque", response,
+                                                good == MHD_INVALID_NONCE, hash);
     MHD_destroy_response(response);
     return false;
 }
@@ -504,9 +512,17 @@ void onvif_peer_open(onvif_peer *peer)
 {
     struct sockaddr_in own = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 
+    const bool tls = peer->tls_cert != NULL;
+    const struct MHD_OptionItem cert[] = {
+        { MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)peer->tls_cert },
+        { MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)peer->tls_key },
+        { MHD_OPTION_END, 0, NULL }
+    };
+
     pthread_mutex_init(&peer->lock, NULL);
     peer->daemon =
-        MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD, 0, NULL, NULL, on_request, peer,
+        MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | (tls ? (unsigned)MHD_USE_TLS : 0u), 0,
+                         NULL, NULL, on_request, peer, MHD_OPTION_ARRAY, tls ? cert : cert + 2,
                          MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_SOCK_ADDR,
                          &own, MHD_OPTION_DIGEST_AUTH_RANDOM, (size_t)8, "vedette1",
                          MHD_OPTION_NONCE_NC_SIZE, 300u, MHD_OPTION_END);

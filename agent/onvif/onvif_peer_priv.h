@@ -10,8 +10,10 @@
 #include "vd/slice.h"
 
 typedef struct {
-    const char *user, *password; /* NULL: anyone may ask */
-    bool http_digest;            /* sign-in by HTTP instead of WS-Security */
+    const char *user, *password;    /* NULL: anyone may ask */
+    bool http_digest;               /* sign-in by HTTP instead of WS-Security */
+    bool http_sha256;               /* by SHA-256 then, not by MD5 */
+    const char *tls_cert, *tls_key; /* PEM: HTTPS; NULL: HTTP */
     int64_t clock_ahead_s;
     bool clock_untold;
     bool no_services; /* GetServices is not known, as in old cameras; nor is media 2 */

@@ -52,6 +52,10 @@ struct vd_onvif {
     char host[ONVIF_HOST_ROOM], other_host[ONVIF_HOST_ROOM];
     char ip[64]; /* that we really reached */
     char user[ONVIF_SIGN_ROOM], password[ONVIF_SIGN_ROOM];
+    char ca_file[VD_ONVIF_URL_ROOM], fingerprint[ONVIF_SIGN_ROOM];
+    vd_trust_config trusted; /* of these */
+    vd_trust trust;          /* of the last handshake */
+    vd_why trust_why;        /* why there could be none */
     int64_t timeout_ms;
     bool (*give_up)(void *ctx);
     void *ctx;

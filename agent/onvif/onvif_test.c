@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "onvif_peer_priv.h"
+#include "trust_test_priv.h"
 #include "vd/test.h"
 
 typedef struct {
@@ -82,6 +83,40 @@ VD_TEST(camera_that_announces_media_2_and_cannot_do_it_is_asked_by_media_1)
 
     expect_streams(&h, MAIN_URL, SUB_URL);
     house_close(&h);
+}
+
+// covers: CAM-3
+VD_TEST(camera_that_wants_http_digest_by_sha256_gets_it)
+{
+    house h = {
+        .peer = { .user = "viewer", .password = "s3cret", .http_digest = true, .http_sha256 = true }
+    };
+    house_open(&h);
+    expect_streams(&h, MAIN_URL, SUB_URL);
+    house_close(&h);
+}
+
+// covers: CAM-3
+VD_TEST(https_camera_is_asked_when_its_certificate_is_the_right_one)
+{
+    static test_certs all;
+    test_certs_open(&all);
+    for (size_t i = 0; i < VD_COUNT_OF(trust_cases); i++) {
+        const test_cert *shown = &all.shown[trust_cases[i].shown];
+        house h = { .peer = { .tls_cert = shown->cert_pem, .tls_key = shown->key_pem } };
+        house_open(&h);
+        snprintf(h.address, sizeof h.address, "https://127.0.0.1:%u", h.peer.port);
+        h.config.trust = test_trust_of(&all, trust_cases[i].shown, trust_cases[i].trust);
+        const vd_err err = vd_onvif_open(&h.config, &h.camera, &h.why);
+        expect_err(err, trust_cases[i].fact ? VD_DENIED : VD_OK);
+        if (err) {
+            assert_non_null(strstr(h.why.fact, trust_cases[i].fact));
+            assert_non_null(strstr(h.why.detail, shown->fingerprint));
+            expect_u64(h.peer.asked, 0);
+        }
+        house_close(&h);
+    }
+    test_certs_close(&all);
 }
 
 // covers: CAM-3
@@ -422,6 +457,8 @@ VD_TEST_MAIN(
     VD_RUN(old_camera_without_media_2_tells_the_same),
     VD_RUN(camera_that_announces_media_2_and_cannot_do_it_is_asked_by_media_1),
     VD_RUN(camera_that_wants_http_digest_gets_it),
+    VD_RUN(camera_that_wants_http_digest_by_sha256_gets_it),
+    VD_RUN(https_camera_is_asked_when_its_certificate_is_the_right_one),
     VD_RUN(camera_whose_clock_is_years_off_is_signed_in_to_and_its_clock_told),
     VD_RUN(clock_that_is_right_is_not_complained_about), VD_RUN(presets_are_listed_and_gone_to),
     VD_RUN(camera_that_cannot_move_says_so), VD_RUN(device_tells_what_it_is),

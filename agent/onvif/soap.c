@@ -92,6 +92,29 @@ static int on_progress(void *arg, curl_off_t b, curl_off_t c, curl_off_t d, curl
     return camera->give_up && camera->give_up(camera->ctx);
 }
 
+/* Once for each context that curl makes, before the handshake. */
+static CURLcode on_context(CURL *curl, void *ctx, void *arg)
+{
+    vd_onvif *camera = arg;
+
+    (void)curl;
+    return vd_trust_open(&camera->trust, &camera->trusted, ctx, &camera->trust_why)
+               ? CURLE_SSL_CACERT_BADFILE
+               : CURLE_OK;
+}
+
+static void set_up_trust(vd_onvif *camera)
+{
+    const bool named = !camera->trusted.insecure && !camera->trusted.fingerprint;
+
+    camera->trust_why = (vd_why){ 0 };
+    camera->trust = (vd_trust){ .error = X509_V_OK };
+    curl_easy_setopt(camera->curl, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(camera->curl, CURLOPT_SSL_VERIFYHOST, named ? 2L : 0L);
+    curl_easy_setopt(camera->curl, CURLOPT_SSL_CTX_FUNCTION, on_context);
+    curl_easy_setopt(camera->curl, CURLOPT_SSL_CTX_DATA, camera);
+}
+
 static void set_up(vd_onvif *camera, const char *url, char said[CURL_ERROR_SIZE])
 {
     CURL *c = camera->curl;
@@ -104,8 +127,7 @@ static void set_up(vd_onvif *camera, const char *url, char said[CURL_ERROR_SIZE]
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
     curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)camera->timeout_ms);
-    curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L); /* cameras sign their own certificates */
-    curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
+    set_up_trust(camera);
     curl_easy_setopt(c, CURLOPT_ERRORBUFFER, said);
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, camera->headers);
     curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, (long)camera->request.len);
@@ -117,6 +139,19 @@ static void set_up(vd_onvif *camera, const char *url, char said[CURL_ERROR_SIZE]
     curl_easy_setopt(c, CURLOPT_XFERINFODATA, camera);
 }
 
+/* VD_OK: it is not the certificate that keeps us apart. */
+static vd_err untrusted(const vd_onvif *camera, const char *url, CURLcode rc, vd_why *why)
+{
+    if (camera->trust_why.fact[0]) {
+        if (why) *why = camera->trust_why;
+        return VD_INVALID;
+    }
+    vd_err err = vd_trust_explain(&camera->trust, url, why);
+    if (!err && rc == CURLE_PEER_FAILED_VERIFICATION)
+        err = vd_trust_other_name(&camera->trust, url, why);
+    return err;
+}
+
 static vd_err unreached(const vd_onvif *camera, const char *url, CURLcode rc, const char *said,
                         vd_why *why)
 {
@@ -126,6 +161,8 @@ static vd_err unreached(const vd_onvif *camera, const char *url, CURLcode rc, co
         vd_why_detail(why, "%.200s", url);
         return VD_INVALID;
     }
+    vd_err err = untrusted(camera, url, rc, why);
+    if (err) return err;
     if (rc == CURLE_ABORTED_BY_CALLBACK) return vd_fail(why, VD_GONE, "no longer wanted");
     (void)vd_fail(why, VD_RETRY,
                   rc == CURLE_OPERATION_TIMEDOUT ? "the camera does not answer ONVIF in time"
