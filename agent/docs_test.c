@@ -62,7 +62,7 @@ VD_TEST(every_source_has_an_example_that_the_agent_takes)
     char dir[] = "/tmp/vedette-docs-XXXXXX";
 
     assert_non_null(mkdtemp(dir));
-    expect_u64(check_examples("sources.md", dir), 7);
+    expect_u64(check_examples("sources.md", dir), 8);
     rmdir(dir);
 }
 

@@ -110,6 +110,87 @@ static void camera_figures(agent *a, vd_metrics *m)
                              &all.lane[i]->inference);
 }
 
+typedef double (*model_figure)(const vd_model_stats *s);
+
+static double runs(const vd_model_stats *s)
+{
+    return (double)s->runs;
+}
+static double failures(const vd_model_stats *s)
+{
+    return (double)s->failures;
+}
+static double busy_seconds(const vd_model_stats *s)
+{
+    return (double)s->busy_us / 1e6;
+}
+
+static const struct {
+    const char *name, *help;
+    model_figure figure;
+} per_model[] = {
+    { "vedette_agent_model_runs_total", "Pictures and crops that a model was given.", runs },
+    { "vedette_agent_model_failures_total", "Runs that failed.", failures },
+    { "vedette_agent_model_seconds_total", "Time its runs took, pre-processing included.",
+      busy_seconds },
+};
+
+/* Models go by the id that the configuration gives them, so that an update goes on where it was.
+ * Two ids that stand for one file share its figures. */
+typedef struct {
+    const char *id;
+    const vd_model *model;
+} named_model;
+
+static unsigned models_that_are_there(const agent *a, named_model into[AGENT_MODELS_MAX])
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < a->config->model_count; i++) {
+        const vd_model *model = i ? a->extra[i] : a->model;
+        if (model) into[count++] = (named_model){ a->config->model[i].step.id, model };
+    }
+    return count;
+}
+
+static void model_counts(const named_model *all, unsigned count, vd_metrics *m)
+{
+    for (unsigned k = 0; k < VD_COUNT_OF(per_model); k++) {
+        vd_metrics_family(m, per_model[k].name, VD_METRIC_COUNTER, per_model[k].help);
+        for (unsigned i = 0; i < count; i++) {
+            vd_model_stats s;
+            vd_model_get_stats(all[i].model, &s);
+            vd_metrics_num(m, VD_LABELS("model", all[i].id), per_model[k].figure(&s));
+        }
+    }
+}
+
+static void model_infos(const named_model *all, unsigned count, vd_metrics *m)
+{
+    vd_metrics_family(m, "vedette_agent_model_info", VD_METRIC_GAUGE,
+                      "1 for each model that is there: its name, digest and what runs it.");
+    for (unsigned i = 0; i < count; i++) {
+        const vd_model *model = all[i].model;
+        vd_why ignored;
+        const char *provider = vd_provider_name(vd_model_provider(model, &ignored));
+        vd_metrics_int(m,
+                       VD_LABELS("model", all[i].id, "name", vd_model_name(model), "digest",
+                                 vd_model_digest(model)->hex, "provider", provider),
+                       1);
+    }
+}
+
+static void model_figures(agent *a, vd_metrics *m)
+{
+    named_model all[AGENT_MODELS_MAX];
+
+    pthread_mutex_lock(&a->lock); /* nobody takes a model away meanwhile */
+    const unsigned count = models_that_are_there(a, all);
+    model_counts(all, count, m);
+    model_infos(all, count, m);
+    pthread_mutex_unlock(&a->lock);
+}
+
 static void queue_figures(agent *a, vd_metrics *m)
 {
     vd_outbox_stats s;
@@ -187,6 +268,7 @@ void figures_fill(agent *a, vd_metrics *m)
 {
     vd_metrics_process(m, "agent", a->started_utc_us);
     camera_figures(a, m);
+    model_figures(a, m);
     yield_figures(a, m);
     queue_figures(a, m);
     history_figures(a, m);

@@ -110,6 +110,15 @@ static unsigned found(lane *l, const char *name)
     return count;
 }
 
+static uint64_t runs_of(const vd_model *model)
+{
+    vd_model_stats stats;
+    vd_model_get_stats(model, &stats);
+    expect_u64(stats.failures, 0);
+    expect_true(stats.busy_us > 0);
+    return stats.runs;
+}
+
 // covers: INF-3
 VD_TEST(a_model_that_several_cameras_share_is_loaded_once)
 {
@@ -121,6 +130,7 @@ VD_TEST(a_model_that_several_cameras_share_is_loaded_once)
     expect_u64(h->a.extra_loads, 2);
     expect_u64(found(&h->lane[0], "helmet"), 1);
     expect_u64(found(&h->lane[1], "helmet"), 1);
+    expect_true(runs_of(h->a.extra[1]) >= 2); /* of both cameras */
     expect_u64(found(&h->lane[3], "helmet"), 0);
     expect_u64(found(&h->lane[3], "person"), 1);
     house_free(h);

@@ -1,9 +1,11 @@
 // g9_chain: the whole house with one RTSP camera; prints how long it takes from the trigger picture's arrival at the agent's
-// camera to the moment a subscriber of the hub's stream is told, over the events of about a minute.
+// camera to the moment a subscriber of the hub's stream is told, over the events of about a minute. Those of the first
+// seconds are left out: the camera's marks of a picture's end are being learned then (agent/camera/child_early.c).
 import https from 'node:https';
 import { House, until } from '../tests/journey/house.mjs';
 
 const WANTED = Number(process.env.EVENTS ?? 25);
+const WARM_UP = 6;
 const house = await House.build({ cameras: ['yard-1'], mailbox: false, incidentGap: '0s', dwell: '0s' });
 
 // Calls told(id, time in ms) for each incident change.
@@ -43,7 +45,8 @@ try {
   });
   stream.on('error', () => {});
   await house.startAgent();
-  await until(`${WANTED} events`, () => took.length >= WANTED, 240);
+  await until(`${WANTED} events`, () => took.length >= WARM_UP + WANTED, 300);
+  took.splice(0, WARM_UP);
   took.sort((a, b) => a - b);
   const at = (part) => took[Math.ceil(took.length * part) - 1];
   console.log(JSON.stringify({ events: took.length, p95_ms: at(0.95), median_ms: at(0.5) }));

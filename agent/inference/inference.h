@@ -97,6 +97,13 @@ int vd_model_class_find(const vd_model *model, const char *name);
 float vd_model_score_min(const vd_model *model); /* the descriptor's working threshold */
 /* What runs it. `ret_why`: why it is not what was asked for; its fact is empty when it is. */
 vd_provider vd_model_provider(const vd_model *model, vd_why *ret_why);
+typedef struct {
+    uint64_t runs; /* of a picture or a crop, with success or not */
+    uint64_t failures;
+    int64_t busy_us; /* pre-processing included; for a scorer, waiting for it too */
+} vd_model_stats;
+/* Since the model was loaded. Any thread, also while it runs. */
+void vd_model_get_stats(const vd_model *model, vd_model_stats *ret_stats);
 bool vd_model_classifies(const vd_model *model); /* it names the whole picture, it has no boxes */
 /* The vocabulary of this model alone, under the id "main"; it outlives the model. */
 VD_MUST_USE vd_err vd_model_vocabulary(const vd_model *model, vd_vocabulary **ret_words);

@@ -4,6 +4,7 @@
 #include "provider_priv.h"
 #include "scorer_priv.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -28,6 +29,8 @@ struct vd_model {
     vd_provider provider;
     vd_why provider_why; /* why it is not the one asked for */
     model_looks looks;
+    atomic_uint_fast64_t runs, failures;
+    atomic_int_fast64_t busy_us;
     remote *remote; /* somebody else's model: everything above but names is empty */
 };
 
@@ -437,6 +440,20 @@ vd_provider vd_model_provider(const vd_model *model, vd_why *ret_why)
 {
     *ret_why = model->provider_why;
     return model->provider;
+}
+
+void model_count(vd_model *model, bool failed, int64_t busy_us)
+{
+    atomic_fetch_add(&model->runs, 1);
+    if (failed) atomic_fetch_add(&model->failures, 1);
+    atomic_fetch_add(&model->busy_us, busy_us);
+}
+
+void vd_model_get_stats(const vd_model *model, vd_model_stats *ret_stats)
+{
+    ret_stats->runs = atomic_load(&model->runs);
+    ret_stats->failures = atomic_load(&model->failures);
+    ret_stats->busy_us = atomic_load(&model->busy_us);
 }
 
 bool vd_model_classifies(const vd_model *model)

@@ -75,8 +75,8 @@ static vd_err run_tiles(vd_model *model, const vd_tiles *tiles, const vd_prepare
     return err;
 }
 
-vd_err vd_model_run_chain(vd_model *model, const vd_chain *camera, const vd_frame *frame,
-                          const vd_part_px *part, vd_detections *found, vd_why *why)
+static vd_err run_chain(vd_model *model, const vd_chain *camera, const vd_frame *frame,
+                        const vd_part_px *part, vd_detections *found, vd_why *why)
 {
     vd_chain chain;
     vd_prepared prepared;
@@ -104,6 +104,16 @@ vd_err vd_model_run_chain(vd_model *model, const vd_chain *camera, const vd_fram
     found->run_us = vd_clock_mono_us() - middle;
     if (prepared.bends && !vd_model_classifies(model)) chain_back(&prepared, found);
     return VD_OK;
+}
+
+vd_err vd_model_run_chain(vd_model *model, const vd_chain *camera, const vd_frame *frame,
+                          const vd_part_px *part, vd_detections *found, vd_why *why)
+{
+    int64_t begin = vd_clock_mono_us();
+    vd_err err = run_chain(model, camera, frame, part, found, why);
+
+    model_count(model, err != VD_OK, vd_clock_mono_us() - begin);
+    return err;
 }
 
 vd_err vd_model_run_part(vd_model *model, const vd_frame *frame, const vd_part_px *part,

@@ -18,6 +18,8 @@ typedef struct {
 } model_looks;
 model_looks *model_looks_of(vd_model *model);
 const model_descriptor *model_descriptor_of(const vd_model *model);
+/* A run is over; `busy_us` is what it took. */
+void model_count(vd_model *model, bool failed, int64_t busy_us);
 struct remote *model_remote(vd_model *model); /* NULL: it is a model of our own */
 
 /* tiles.c: what was found in each tile of a picture becomes one list: what two tiles both saw is

@@ -153,6 +153,10 @@ test('the port tells status and figures, shows the newest picture, and asks for 
   const figures = readMetrics((await ask('GET', '/metrics', { headers: {} })).bytes.toString());
   const sent = figures.vedette_agent_alerts_total.samples.find((s) => s.labels.alert === 'desk' && s.labels.what === 'sent');
   assert.ok(sent.value >= 1);
+  const main = (name) => figures[name].samples.find((s) => s.labels.model === 'main');
+  assert.ok(main('vedette_agent_model_runs_total').value >= 1, 'models have figures of their own');
+  assert.ok(main('vedette_agent_model_seconds_total').value > 0);
+  assert.equal(main('vedette_agent_model_info').labels.name, 'next-door');
 });
 
 // covers: INF-5
