@@ -126,11 +126,10 @@ test('a peer that was not built, and one that fails, are named', () => {
 });
 
 // covers: RUN-4
-test('--readme puts the table between its marks, in place of the last one, and touches nothing else', () => {
+test('--readme puts the table between its marks, in place of an older one, and touches nothing else', () => {
   const folder = checkout([], TOYS);
   const names = ['README.md', 'docs/performance.md'];
   const before = names.map((name) => fs.readFileSync(path.join(folder, name), 'utf8'));
-  bench(folder, 'T2/less', '--pairs', '3', '--readme');
   const run = bench(folder, 'T1', '--pairs', '3', '--readme');
   names.forEach((name, i) => {
     const text = fs.readFileSync(path.join(folder, name), 'utf8');
@@ -139,6 +138,20 @@ test('--readme puts the table between its marks, in place of the last one, and t
   });
   bench(folder, 'T2/less', '--pairs', '3');
   assert.equal(between(fs.readFileSync(path.join(folder, 'README.md'), 'utf8')), run.stdout.trim(), 'without --readme the README stays');
+});
+
+// covers: RUN-4
+test('--readme keeps the lines of rows that were measured on the same day and machine', () => {
+  const folder = checkout([], TOYS);
+  const shown = () => between(fs.readFileSync(path.join(folder, 'README.md'), 'utf8'));
+  bench(folder, 'T2/less', '--pairs', '3', '--readme');
+  bench(folder, 'T1', '--pairs', '3', '--readme');
+  assert.deepEqual(shown().split('\n').slice(4).map((line) => line.split('|')[1].trim()), ['T1', 'T2/less'], 'in the order of the rows');
+  bench(folder, 'T2/less', '--pairs', '1', '--readme');
+  assert.equal(cells(shown(), 'T2/less')[5], '3 (3 to 3)', 'measured again: replaced');
+  fs.writeFileSync(path.join(folder, 'README.md'), fs.readFileSync(path.join(folder, 'README.md'), 'utf8').replace(/begin -->\n\d{4}/, 'begin -->\n1999'));
+  bench(folder, 'T1', '--pairs', '3', '--readme');
+  assert.equal(cells(shown(), 'T2/less'), undefined, 'of another day');
 });
 
 // covers: RUN-4
