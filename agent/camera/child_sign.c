@@ -2,6 +2,7 @@
  * each also with -sess) and Basic (RFC 7617). The strongest that is offered is taken; a camera may
  * offer several in one header or in several. Parameters are kept as they came between their quotes.
  */
+#include <ctype.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <strings.h>
@@ -97,11 +98,19 @@ static void offer_keep(const sign_offer *offer, sign_offer *best)
     if (strength_of(offer) > strength_of(best)) *best = *offer;
 }
 
+/* What is offered comes back in our next request: it must not begin a line there. */
+static bool one_line(const char *header)
+{
+    while (*header && (*header == '\t' || !iscntrl((unsigned char)*header))) header++;
+    return *header == 0;
+}
+
 void sign_offered(const char *header, sign_offer *best)
 {
     char value[SIGN_ROOM];
     sign_offer now = { .scheme = "" };
 
+    if (!one_line(header)) return;
     for (const char *at = skip(header, " \t,"); *at; at = skip(at, " \t,")) {
         const size_t len = token_len(at);
         const char *after = skip(at + len, " \t");

@@ -63,6 +63,7 @@ VD_TEST(offers_that_cannot_be_answered_are_not)
     expect_str(answered("Digest nonce=\"1\", algorithm=WHIRL", NULL), "");
     expect_str(answered("Digest nonce=\"1\", qop=\"auth-int\"", NULL), "");
     expect_str(answered("=\"==,\"Digest", NULL), "");
+    expect_str(answered("Digest realm=\"x\rHost: other\", nonce=\"1\"", NULL), "");
     expect_str(answered("Basic realm=\"x\"", NULL), "Basic TXVmYXNhOkNpcmNsZSBvZiBMaWZl");
 }
 
