@@ -125,6 +125,48 @@ VD_TEST(a_wider_rule_keeps_what_the_old_one_said)
     expect_true(strstr(out.data, "+ ") != NULL);
 }
 
+/* An hour ago, for a minute: a person, at whom a cascade looked in two pictures of ten. */
+static place hall_with_a_person(bool helmet)
+{
+    static const char *const classes[] = { "person", "helmet" };
+    static vd_vocabulary *kept;
+    const vd_vocabulary *words = words_stub(&kept, 'd', classes, 2, 0.4f);
+    place p = { .dir = "/tmp/vedette-replay-XXXXXX" };
+    char dir[256];
+    vd_history *history;
+    expect_true(mkdtemp(p.dir) != NULL);
+    snprintf(dir, sizeof dir, "%s/detections", p.dir);
+    const vd_history_config config = { dir, 1u << 30, 86400000 };
+    expect_ok(vd_history_open(&config, &history, NULL));
+    int64_t start_us = vd_clock_utc_us() - 3600000000ll;
+    for (int i = 0; i < 600; i++) {
+        bool turn = i % 10 < 2;
+        vd_detections seen = { .count = turn && helmet ? 2 : 1, .cascade_count = 1 };
+        seen.cascade[0] = (vd_class_range){ 1, 1 };
+        seen.item[0] = (vd_detection){ { 0.4f, 0.3f, 0.2f, 0.6f }, 0.8f, 0, -1 };
+        seen.item[1] = (vd_detection){ { 0.46f, 0.32f, 0.08f, 0.08f }, 0.8f, 1, 0 };
+        seen.item[0].passed_over = !turn;
+        vd_history_seen(history, "hall", &seen, words, start_us + i * 100000ll);
+    }
+    vd_history_free(history);
+    return p;
+}
+
+// covers: RULE-7
+VD_TEST(who_was_not_looked_at_then_is_not_accused_now)
+{
+    for (int helmet = 0; helmet < 2; helmet++) {
+        VD_AUTO(place) p = hall_with_a_person(helmet);
+        VD_AUTO(vd_buf) out = VD_BUF(1 << 20);
+        save(&p, "after.yaml",
+             "- {id: ppe, kind: equipment, classes: [person], points: [[0,0],[1,0],[1,1],[0,1]],\n"
+             "   required: [{item: helmet, classes: [helmet], at: head}]}\n");
+        expect_i64(run(&p, "", &out), 0);
+        const char *said = helmet ? " 0 after;" : " 1 after;";
+        expect_true(strstr(out.data, said) != NULL);
+    }
+}
+
 VD_TEST(what_cannot_be_replayed_is_told_with_the_reason)
 {
     VD_AUTO(place) p = yard_with_two_people();
@@ -148,4 +190,5 @@ VD_TEST(what_cannot_be_replayed_is_told_with_the_reason)
 
 VD_TEST_MAIN(VD_RUN(a_changed_rule_shows_the_alarms_it_gains_and_loses),
              VD_RUN(a_wider_rule_keeps_what_the_old_one_said),
+             VD_RUN(who_was_not_looked_at_then_is_not_accused_now),
              VD_RUN(what_cannot_be_replayed_is_told_with_the_reason))

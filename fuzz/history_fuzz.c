@@ -8,9 +8,12 @@ static vd_err on_picture(void *ctx, const char *camera, const vd_detections *det
     unsigned *pictures = ctx;
     (void)camera, (void)utc_us, (void)why;
     fuzz_holds(detections->count <= VD_DETECTIONS_MAX);
+    fuzz_holds(detections->blind_count <= VD_VOCABULARY_MODELS_MAX);
+    fuzz_holds(detections->cascade_count <= VD_VOCABULARY_MODELS_MAX);
     for (unsigned i = 0; i < detections->count; i++) {
         const vd_detection *d = &detections->item[i];
         fuzz_holds(vd_vocabulary_name(words, d->class_id) != NULL);
+        fuzz_holds(d->parent < (int)i && !(d->passed_over >> detections->cascade_count));
         fuzz_holds(d->score >= 0 && d->score <= 1 && d->box.l >= 0 && d->box.w <= 1);
     }
     ++*pictures;

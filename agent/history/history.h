@@ -1,6 +1,7 @@
 /* history.h - what was seen in the last days, on disk, so that a changed rule can be tried on it.
  *
- * Every picture's detections go to a file per camera and hour, boxes and scores in 16 bits each.
+ * Every picture's detections go to a file per camera and hour, boxes and scores in 16 bits each;
+ * with them what was not looked for, and in whose crop each was found.
  * Files are only ever appended to; the oldest go when all together are too many bytes or too old.
  * What is not written yet when the machine dies (at most ten seconds) is lost, and a record that
  * was cut is dropped by whoever reads. Writing is one thread's; it goes through the page cache, and

@@ -4,7 +4,10 @@
  *   records, each    'W' | 'P', u32 length, then:
  *     W  what ids mean from here on: u8 models; each id, name, 64 hex digits, u16 score_min,
  *        u16 classes, each a name. Names are a u8 length and bytes.
- *     P  a picture: i64 utc_us, u16 count; each u16 class, score, left, top, width, height.
+ *     P  a picture: i64 utc_us, u16 count; each u16 class, score, left, top, width, height. Then,
+ *        where there is any of it: u8 blind, each u16 first class, u16 classes; u8 cascades, each
+ *        the same; u16 marked, each u16 index, u16 1 + parent, u16 passed over (a bit a cascade).
+ *        Files of before have none: all is known, and nothing was found in crops.
  *
  * Numbers are little-endian; shares of the picture and scores are 65535 for 1. */
 #ifndef VD_HISTORY_PRIV_H

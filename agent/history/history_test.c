@@ -105,6 +105,80 @@ VD_TEST(what_was_seen_is_read_back_camera_by_camera)
 }
 
 // covers: RULE-7
+VD_TEST(what_was_not_looked_at_and_what_was_found_in_a_crop_is_kept)
+{
+    VD_AUTO(store) s = store_of(1u << 30, 86400000);
+    vd_detections seen = { .count = 3, .blind_count = 1, .cascade_count = 2 };
+    seen.blind[0] = (vd_class_range){ 0, 1 };
+    seen.cascade[1] = (vd_class_range){ 1, 1 };
+    for (unsigned i = 0; i < 3; i++)
+        seen.item[i] =
+            (vd_detection){ { 0.25f, 0.5f, 0.125f, 0.25f }, 0.75f, (uint16_t)(i == 2), -1 };
+    seen.item[0].passed_over = 2;
+    seen.item[2].parent = 1;
+    vd_history_seen(s.history, "gate", &seen, words(), START_US);
+    expect_ok(read_back(&s, "gate", 0, INT64_MAX));
+    expect_u64(s.pictures, 1);
+    expect_true(vd_detections_blind(&s.last, 0) && !vd_detections_blind(&s.last, 1));
+    expect_true(vd_detections_passed_over(&s.last, 0, 1));
+    expect_false(vd_detections_passed_over(&s.last, 0, 0));
+    expect_false(vd_detections_passed_over(&s.last, 1, 1));
+    expect_i64(s.last.item[0].parent, -1);
+    expect_i64(s.last.item[2].parent, 1);
+}
+
+typedef struct {
+    unsigned pictures, blind, cascades, found_in_crop;
+} marks;
+
+static vd_err on_marks(void *ctx, const char *camera, const vd_detections *detections,
+                       const vd_vocabulary *told, int64_t utc_us, vd_why *why)
+{
+    marks *m = ctx;
+    (void)camera, (void)told, (void)utc_us, (void)why;
+    m->pictures++;
+    m->blind += detections->blind_count;
+    m->cascades += detections->cascade_count;
+    m->found_in_crop += detections->count == 2 && detections->item[1].parent == 0;
+    return VD_OK;
+}
+
+static void add_picture(vd_buf *file, vd_detections *seen, int64_t utc_us)
+{
+    for (unsigned i = 0; i < 2; i++)
+        seen->item[i] = (vd_detection){ { 0, 0, 0.5f, 0.5f }, 0.75f, (uint16_t)i, (int16_t)i - 1 };
+    seen->count = 2;
+    expect_true(picture_encode(seen, utc_us, file));
+}
+
+/* The record's last six bytes are those of the second thing: index, 1 + parent, passed over. */
+VD_TEST(marks_that_cannot_be_cost_their_picture_only)
+{
+    VD_AUTO(vd_buf) file = VD_BUF(1 << 16);
+    vd_detections plain = { .count = 0 }, marked = { .cascade_count = 1 };
+    marks m = { 0 };
+    expect_true(vd_buf_add(&file, vd_slice_of(HISTORY_MAGIC, MAGIC_BYTES)));
+    expect_true(words_encode(words(), &file));
+    marked.cascade[0] = (vd_class_range){ 1, 1 };
+    static const uint8_t broken[][6] = {
+        { 2, 0, 1, 0, 0, 0 }, /* there is no such thing */
+        { 1, 0, 2, 0, 0, 0 }, /* it is its own parent */
+        { 1, 0, 1, 0, 2, 0 }, /* there is no such cascade */
+    };
+    for (unsigned i = 0; i < VD_COUNT_OF(broken); i++) {
+        add_picture(&file, &marked, START_US);
+        memcpy(file.data + file.len - 6, broken[i], 6);
+    }
+    add_picture(&file, &marked, START_US);
+    expect_true(picture_encode(&plain, START_US, &file)); /* as it was written before */
+    expect_ok(vd_history_parse(vd_buf_slice(&file), "gate", 0, INT64_MAX, on_marks, &m, NULL));
+    expect_u64(m.pictures, 2);
+    expect_u64(m.found_in_crop, 1);
+    expect_u64(m.cascades, 1);
+    expect_u64(m.blind, 0);
+}
+
+// covers: RULE-7
 VD_TEST(the_oldest_goes_by_bytes_and_by_age)
 {
     VD_AUTO(store) s = store_of(300000, 86400000);
@@ -178,6 +252,8 @@ VD_TEST(a_disk_that_refuses_costs_pictures_and_nothing_else)
 }
 
 VD_TEST_MAIN(VD_RUN(what_was_seen_is_read_back_camera_by_camera),
+             VD_RUN(what_was_not_looked_at_and_what_was_found_in_a_crop_is_kept),
+             VD_RUN(marks_that_cannot_be_cost_their_picture_only),
              VD_RUN(the_oldest_goes_by_bytes_and_by_age),
              VD_RUN(a_record_that_was_cut_is_dropped_and_the_file_goes_on),
              VD_RUN(a_file_that_is_none_of_ours_is_told_by_its_name),

@@ -96,6 +96,38 @@ bool words_encode(const vd_vocabulary *words, vd_buf *into)
     return fits;
 }
 
+static bool add_ranges(vd_buf *into, const vd_class_range *ranges, unsigned count)
+{
+    bool fits = vd_buf_add_byte(into, (uint8_t)count);
+    for (unsigned i = 0; fits && i < count; i++)
+        fits = add_u16(into, ranges[i].first) && add_u16(into, ranges[i].count);
+    return fits;
+}
+
+static bool is_marked(const vd_detection *d)
+{
+    return d->parent >= 0 || d->passed_over;
+}
+
+/* What was not looked at, and what was found in a crop. */
+static bool add_marks(vd_buf *into, const vd_detections *detections)
+{
+    unsigned marked = 0;
+    for (unsigned i = 0; i < detections->count; i++)
+        if (is_marked(&detections->item[i])) marked++;
+    if (!marked && !detections->blind_count) return true;
+    bool fits = add_ranges(into, detections->blind, detections->blind_count) &&
+                add_ranges(into, detections->cascade, detections->cascade_count) &&
+                add_u16(into, marked);
+    for (unsigned i = 0; fits && i < detections->count; i++) {
+        const vd_detection *d = &detections->item[i];
+        if (!is_marked(d)) continue;
+        fits = add_u16(into, i) && add_u16(into, (unsigned)(d->parent + 1)) &&
+               add_u16(into, d->passed_over);
+    }
+    return fits;
+}
+
 bool picture_encode(const vd_detections *detections, int64_t utc_us, vd_buf *into)
 {
     size_t at;
@@ -115,6 +147,7 @@ bool picture_encode(const vd_detections *detections, int64_t utc_us, vd_buf *int
         put_u16(one + 10, of_share(d->box.h));
         fits = vd_buf_add(into, vd_slice_of(one, sizeof one));
     }
+    fits = fits && add_marks(into, detections);
     if (fits) head_end(into, at);
     return fits;
 }
@@ -196,13 +229,45 @@ static vd_vocabulary *words_decode(vd_slice body)
     return vd_vocabulary_new(part, count.data[0], &words) ? NULL : words;
 }
 
+static bool take_ranges(vd_slice *rest, vd_class_range *ranges, unsigned *ret_count)
+{
+    vd_slice count, range;
+    if (!take(rest, 1, &count) || count.data[0] > VD_VOCABULARY_MODELS_MAX) return false;
+    for (unsigned i = 0; i < count.data[0]; i++) {
+        if (!take(rest, 4, &range)) return false;
+        ranges[i] = (vd_class_range){ get_u16(range.data), get_u16(range.data + 2) };
+    }
+    *ret_count = count.data[0];
+    return true;
+}
+
+static bool take_marks(vd_slice rest, vd_detections *into)
+{
+    vd_slice count, one;
+    into->blind_count = into->cascade_count = 0;
+    if (!rest.len) return true;
+    if (!take_ranges(&rest, into->blind, &into->blind_count) ||
+        !take_ranges(&rest, into->cascade, &into->cascade_count) || !take(&rest, 2, &count))
+        return false;
+    for (unsigned i = get_u16(count.data); i > 0; i--) {
+        if (!take(&rest, 6, &one)) return false;
+        unsigned index = get_u16(one.data), parent = get_u16(one.data + 2);
+        unsigned passed_over = get_u16(one.data + 4);
+        if (index >= into->count || parent > index || passed_over >> into->cascade_count)
+            return false;
+        into->item[index].parent = (int16_t)((int)parent - 1);
+        into->item[index].passed_over = (uint16_t)passed_over;
+    }
+    return rest.len == 0;
+}
+
 static bool picture_decode(vd_slice body, unsigned classes, vd_detections *into, int64_t *ret_us)
 {
     vd_slice head;
     if (!take(&body, 10, &head)) return false;
     *ret_us = (int64_t)(get_u32(head.data) | (uint64_t)get_u32(head.data + 4) << 32);
     into->count = get_u16(head.data + 8);
-    if (into->count > VD_DETECTIONS_MAX || body.len != into->count * 12u) return false;
+    if (into->count > VD_DETECTIONS_MAX || body.len < into->count * 12u) return false;
     for (unsigned i = 0; i < into->count; i++) {
         const uint8_t *at = body.data + (size_t)i * 12;
         into->item[i] = (vd_detection){
@@ -213,7 +278,7 @@ static bool picture_decode(vd_slice body, unsigned classes, vd_detections *into,
         };
         if (into->item[i].class_id >= classes) return false;
     }
-    return true;
+    return take_marks(vd_slice_from(body, into->count * 12u), into);
 }
 
 vd_err vd_history_parse(vd_slice bytes, const char *camera, int64_t from_us, int64_t until_us,

@@ -124,7 +124,7 @@ static void decode_finish(decoder *d, const decode_tensor tensors[ROLES], const 
     decode_kind kind = d->descriptor->decode;
     bool whole = kind == DECODE_CLASSIFICATION || kind == DECODE_EMBEDDING;
     if (!whole) count = suppress(d->candidates, count, d->descriptor->nms_iou);
-    into->count = into->blind_count = into->side_used = 0;
+    into->count = into->blind_count = into->cascade_count = into->side_used = 0;
     for (unsigned i = 0; i < count && into->count < VD_DETECTIONS_MAX; i++) {
         const candidate *c = &d->candidates[i];
         vd_detection *item = &into->item[into->count];

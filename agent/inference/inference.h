@@ -36,6 +36,7 @@ typedef struct {
     int16_t parent;    /* index of the detection in whose crop this one was found; -1: none */
     uint8_t side;      /* vd_side: what vd_detections_side gives */
     uint16_t side_at, side_count;
+    uint16_t passed_over; /* a bit for each of the list's `cascade` that did not look at it */
 } vd_detection;
 typedef struct {
     unsigned first, count;
@@ -47,6 +48,10 @@ typedef struct {
     /* Classes that no model looked for in this picture: that there is none means nothing. */
     unsigned blind_count;
     vd_class_range blind[VD_VOCABULARY_MODELS_MAX];
+    /* Classes of the models that looked at crops: a box that was not its turn, or too small, or
+     * unsure, was passed over, and that nothing of these classes was found on it means nothing. */
+    unsigned cascade_count;
+    vd_class_range cascade[VD_VOCABULARY_MODELS_MAX];
     unsigned side_used;
     float side[VD_SIDE_MAX];
 } vd_detections;
@@ -58,6 +63,16 @@ static inline bool vd_detections_blind(const vd_detections *d, unsigned class_id
 {
     for (unsigned i = 0; i < d->blind_count; i++)
         if (class_id - d->blind[i].first < d->blind[i].count) return true;
+    return false;
+}
+/* Nobody looked for the class on the index-th thing, though on others perhaps. */
+static inline bool vd_detections_passed_over(const vd_detections *d, unsigned index,
+                                             unsigned class_id)
+{
+    for (unsigned i = 0; i < d->cascade_count; i++)
+        if (d->item[index].passed_over >> i & 1 &&
+            class_id - d->cascade[i].first < d->cascade[i].count)
+            return true;
     return false;
 }
 

@@ -118,7 +118,7 @@ vd_err tiles_merge(const vd_detections *found, const vd_part_px *tiles, unsigned
     qsort(all, total, sizeof *all, by_weight);
     unsigned kept = suppress(all, total, fminf(nms_iou, NMS_IOU_MOST));
     qsort(all, kept, sizeof *all, by_score);
-    merged->count = merged->side_used = merged->blind_count = 0;
+    merged->count = merged->side_used = merged->blind_count = merged->cascade_count = 0;
     for (unsigned i = 0; i < kept && merged->count < VD_DETECTIONS_MAX; i++) {
         vd_detections_take_side(merged, &found[all[i].tile], &all[i].d);
         merged->item[merged->count++] = all[i].d;

@@ -126,9 +126,10 @@ int64_t vd_lineup_next_us(const vd_lineup *l)
 
 /* ---- looking ---- */
 
-/* The step's findings become the camera's. */
-static void append(const vd_lineup *l, const step *s, int parent, vd_detections *into)
+/* The step's findings become the camera's. False: they are too many. */
+static bool append(const vd_lineup *l, const step *s, int parent, vd_detections *into)
 {
+    bool fits = l->found.count <= VD_DETECTIONS_MAX - into->count;
     for (unsigned i = 0; i < l->found.count && into->count < VD_DETECTIONS_MAX; i++) {
         vd_detection d = l->found.item[i];
         d.class_id = (uint16_t)(d.class_id + s->first);
@@ -139,6 +140,14 @@ static void append(const vd_lineup *l, const step *s, int parent, vd_detections 
     }
     into->preprocess_us += l->found.preprocess_us;
     into->run_us += l->found.run_us;
+    return fits;
+}
+
+static bool is_on(const step *s, unsigned class_id)
+{
+    for (unsigned i = 0; i < s->on_ids; i++)
+        if (s->on_id[i] == class_id) return true;
+    return false;
 }
 
 static bool wants(const vd_lineup *l, const step *s, const vd_picture *p, const vd_detection *d)
@@ -146,9 +155,7 @@ static bool wants(const vd_lineup *l, const step *s, const vd_picture *p, const 
     float shorter = fminf(d->box.w * (float)p->width_px, d->box.h * (float)p->height_px);
     if (shorter < (float)s->is.min_px || shorter <= 0) return false;
     if (d->score < vd_vocabulary_model_of(l->words, d->class_id)->score_min) return false;
-    for (unsigned i = 0; i < s->on_ids; i++)
-        if (s->on_id[i] == d->class_id) return true;
-    return false;
+    return is_on(s, d->class_id);
 }
 
 /* [from, to) of one axis, in whole pixels inside the picture. */
@@ -185,18 +192,50 @@ static unsigned choose(const vd_lineup *l, step *s, const vd_picture *p, const v
     return count;
 }
 
+/* A cascade that the step stands on has passed the box over: what the step would look at is not
+ * known. */
+static bool unknown_on(const step *s, const vd_detections *seen, unsigned index)
+{
+    for (unsigned i = 0; i < s->on_ids; i++)
+        if (vd_detections_passed_over(seen, index, s->on_id[i])) return true;
+    return false;
+}
+
+/* Marks each of the first `count` boxes that the step should have looked at and has not, and the
+ * boxes in whose crops they were found, unless it has looked at something there. */
+static void note_passed_over(const step *s, unsigned count, bool looked_at[VD_DETECTIONS_MAX],
+                             vd_detections *into)
+{
+    uint16_t bit = (uint16_t)(1u << into->cascade_count);
+    vd_class_range *range = &into->cascade[into->cascade_count++];
+    *range = (vd_class_range){ s->first, vd_model_class_count(s->model) };
+    for (unsigned i = count; i-- > 0;) { /* a parent comes before what was found in it */
+        vd_detection *d = &into->item[i];
+        if (looked_at[i])
+            d->passed_over &= (uint16_t)~bit;
+        else if (is_on(s, d->class_id) || unknown_on(s, into, i))
+            d->passed_over |= bit;
+        if (d->parent < 0) continue;
+        vd_detection *parent = &into->item[d->parent];
+        looked_at[d->parent] |= looked_at[i] && !is_on(s, parent->class_id);
+        parent->passed_over |= d->passed_over & bit;
+    }
+}
+
 static vd_err look_at_crops(vd_lineup *l, step *s, const vd_frame *frame, vd_detections *into,
                             bool *ret_looked, vd_why *why)
 {
     const vd_picture *p = vd_frame_picture(frame);
     uint16_t chosen[VD_LINEUP_CROPS_MAX];
-    unsigned count = choose(l, s, p, into, chosen);
+    bool looked_at[VD_DETECTIONS_MAX] = { 0 };
+    unsigned boxes = into->count, count = choose(l, s, p, into, chosen);
     vd_err err = VD_OK;
     for (unsigned i = 0; i < count && !err; i++) {
         vd_part_px part = crop_of(s, p, &into->item[chosen[i]].box);
         err = vd_model_run_chain(s->model, &l->chain, frame, &part, &l->found, why);
-        if (!err) append(l, s, chosen[i], into);
+        if (!err) looked_at[chosen[i]] = append(l, s, chosen[i], into);
     }
+    note_passed_over(s, boxes, looked_at, into);
     *ret_looked = count > 0;
     return err;
 }
@@ -212,7 +251,7 @@ static void look(vd_lineup *l, unsigned index, const vd_frame *frame, vd_detecti
         err = look_at_crops(l, s, frame, into, &looked, why);
     } else {
         err = vd_model_run_chain(s->model, &l->chain, frame, NULL, &l->found, why);
-        if (!err) append(l, s, -1, into);
+        if (!err) (void)append(l, s, -1, into);
     }
     if (looked) note_look(s, l->utc_us);
     ret_look->looked |= (unsigned)looked << index;
@@ -241,6 +280,7 @@ void vd_lineup_run(vd_lineup *l, const vd_frame *frame, vd_detections *ret_detec
     l->utc_us = vd_frame_picture(frame)->utc_us;
     *ret_look = (vd_lineup_look){ 0 };
     ret_detections->count = ret_detections->blind_count = ret_detections->side_used = 0;
+    ret_detections->cascade_count = 0;
     ret_detections->preprocess_us = ret_detections->run_us = 0;
     for (unsigned i = 0; i < l->count; i++) {
         const step *s = &l->step[i];

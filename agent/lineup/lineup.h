@@ -3,7 +3,9 @@
  * Each step is a model with a rate and hours of its own. A step looks at the whole picture, or, in
  * a cascade, at crops of it: the boxes of some classes that steps before it have found in the same
  * picture. What all find comes out as one list: boxes of the full picture, class ids of the
- * line-up's vocabulary, the first step's first. A classifier of a cascade gives its parent's box.
+ * line-up's vocabulary, the first step's first. A classifier of a cascade gives its parent's box. A
+ * box of these classes that a cascade did not look at (it was not its turn, it is too small, its
+ * score is below its model's score_min) is marked as passed over by it.
  *
  * Rates and hours go by the time of pictures: a recording replays alike. One thread at a time. */
 #ifndef VD_LINEUP_H
@@ -47,7 +49,10 @@ typedef struct {
     vd_why why;
 } vd_lineup_look;
 /* Looks with every step that is due. Blocks for its inferences: one for a step, or as many as it
- * has crops. `ret_detections` names as blind the classes that nobody looked for. */
+ * has crops. `ret_detections` names as blind the classes that nobody looked for, and marks each box
+ * that a cascade has passed over; with it the box in whose crop it was found, when the cascade
+ * looked at nothing else there, and what would have been found on a box that was passed over is
+ * passed over with it. */
 void vd_lineup_run(vd_lineup *lineup, const vd_frame *frame, vd_detections *ret_detections,
                    vd_lineup_look *ret_look);
 /* Pictures before this time need not be shown; 0: any may be due. Never more than a second after

@@ -154,6 +154,26 @@ VD_TEST(a_cascade_may_stand_on_a_cascade)
     vd_lineup_free(lineup);
 }
 
+// covers: INF-3
+VD_TEST(what_a_cascade_passes_over_is_unknown_to_the_cascades_on_it_too)
+{
+    vd_lineup_step first = on_people("helmet"), last = on_people("posture");
+    last.on[0] = "helmet";
+    vd_model *models[] = { people, helmets, postures };
+    for (int kind = 0; kind < 3; kind++) {
+        first.min_px = kind == 0 ? 51 : 1; /* the person is too small */
+        last.min_px = kind == 1 ? 31 : 1;  /* the helmet, of 30 pixels, is too small */
+        const vd_lineup_step steps[] = { { .id = "main" }, first, last };
+        vd_lineup *lineup = lineup_of(steps, models, 3);
+        show_part(lineup, &crop, S);
+        int helmet = vd_vocabulary_find(vd_lineup_words(lineup), "helmet");
+        int lying = vd_vocabulary_find(vd_lineup_words(lineup), "lying");
+        expect_true(vd_detections_passed_over(&seen, 0, (unsigned)helmet) == (kind == 0));
+        expect_true(vd_detections_passed_over(&seen, 0, (unsigned)lying) == (kind < 2));
+        vd_lineup_free(lineup);
+    }
+}
+
 VD_TEST(boxes_that_are_small_or_unsure_or_of_other_classes_are_not_looked_at)
 {
     vd_lineup_step step = on_people("posture");
@@ -166,6 +186,9 @@ VD_TEST(boxes_that_are_small_or_unsure_or_of_other_classes_are_not_looked_at)
         show(lineup, S);
         expect_u64(look.looked, kind == 2 ? 3 : 1);
         expect_false(vd_detections_blind(&seen, 2)); /* there was nothing to look at */
+        expect_true(vd_detections_passed_over(&seen, 0, 2) == (kind == 0)); /* the person */
+        expect_true(vd_detections_passed_over(&seen, 1, 3) == (kind == 1)); /* the dog */
+        expect_false(vd_detections_passed_over(&seen, 0, 0));
         vd_lineup_free(lineup);
     }
 }
@@ -184,6 +207,11 @@ VD_TEST(with_more_boxes_than_may_be_looked_at_they_take_turns)
         show(lineup, picture * S);
         expect_u64(seen.count, 6 + 2 * 2);
         for (unsigned i = 6; i < seen.count; i++) looked_at[seen.item[i].parent]++;
+        for (unsigned i = 0; i < 6; i++) { /* the others of this picture are passed over */
+            bool turn = (int)i / 2 == picture - 1;
+            expect_true(vd_detections_passed_over(&seen, i, 1) == !turn);
+            expect_true(vd_detections_passed_over(&seen, i, 2) == !turn);
+        }
     }
     for (unsigned i = 0; i < 6; i++) expect_u64(looked_at[i], 2); /* two classes each */
     vd_lineup_free(lineup);
@@ -360,6 +388,7 @@ int main(void)
         VD_RUN(a_crop_shows_its_part_of_the_picture_and_nothing_else),
         VD_RUN(a_classifier_gives_its_parents_box_and_its_own_classes),
         VD_RUN(a_cascade_may_stand_on_a_cascade),
+        VD_RUN(what_a_cascade_passes_over_is_unknown_to_the_cascades_on_it_too),
         VD_RUN(boxes_that_are_small_or_unsure_or_of_other_classes_are_not_looked_at),
         VD_RUN(with_more_boxes_than_may_be_looked_at_they_take_turns),
         VD_RUN(each_model_keeps_its_own_rate_in_the_time_of_pictures),

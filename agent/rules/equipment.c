@@ -1,8 +1,8 @@
 /* Persons without what they have to wear. In each picture an item that a cascade found in a
  * person's crop is that person's, and the other items' boxes are given to the persons that they lie
  * on; each person then has a vote for each item that could be seen at all: worn or not, but none
- * where no model looked for the item. What was worn in too small a share of the last 32 looks is
- * missing.
+ * where no model looked for the item, or not on this person. What was worn in too small a share of
+ * the last 32 looks is missing.
  *
  *      missing          for dwell_ms              all worn, or away, for leave_ms
  *   ----------> WAITING ----------> OPEN (BEGIN) --------------------------------> END */
@@ -206,6 +206,7 @@ static void judge(vd_scene *scene, held *h, wearer *w, const vd_tracked *t, uint
     for (unsigned i = 0; i < h->rule.equipment.item_count; i++) {
         if (!could_be_seen(&h->rule.equipment.item[i], &t->as.box)) continue;
         if (classes_blind(scene->seen, &h->worn[i])) continue;
+        if (classes_passed_over(scene->seen, t->as.detection, &h->worn[i])) continue;
         bool bare = worn >> (4 + i) & 1;
         vote_add(&w->item[i], !bare && worn >> i & 1);
     }

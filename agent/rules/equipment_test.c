@@ -207,6 +207,52 @@ VD_TEST(a_picture_that_no_model_searched_for_helmets_accuses_nobody)
     expect_u64(p.begins, 0);
 }
 
+#define CREW       10
+#define CROPS      2
+#define CREW_APART 0.09f
+
+/* Ten stand in a row; a cascade finds the helmets of two, whose turn it is. */
+static void show_crew(play *p, int picture, int bare)
+{
+    p->seen.cascade_count = 2;
+    p->seen.cascade[0] = (vd_class_range){ VEST, 1 };
+    p->seen.cascade[1] = (vd_class_range){ HELMET, 1 };
+    for (int i = 0; i < CREW; i++)
+        put(p, (vd_point){ 0.09f + CREW_APART * (float)i, 0.9f }, 0.07f, 0.3f, PERSON, 0.8f);
+    for (int i = 0; i < CREW; i++) {
+        const vd_box *box = &p->seen.item[i].box;
+        vd_point head = { box->l + box->w / 2, box->t + 0.06f };
+        bool turn = (i + CREW - picture * CROPS % CREW) % CREW < CROPS;
+        put(p, (vd_point){ head.x, 0.8f }, 0.05f, 0.12f, VEST, 0.6f);
+        if (!turn) p->seen.item[i].passed_over = 2;
+        if (!turn || i == bare) continue;
+        put(p, head, 0.03f, 0.05f, HELMET, 0.6f);
+        p->seen.item[p->seen.count - 1].parent = (int16_t)i;
+    }
+    show(p);
+}
+
+// covers: RULE-3
+VD_TEST(who_was_not_looked_at_is_not_accused)
+{
+    VD_AUTO(play) p = play_with(helmet_and_vest(), words());
+    for (int i = 0; i < 200; i++) show_crew(&p, i, -1);
+    expect_u64(p.begins, 0);
+}
+
+// covers: RULE-3
+VD_TEST(the_bare_one_of_many_is_told_when_she_was_looked_at_often_enough)
+{
+    VD_AUTO(play) p = play_with(helmet_and_vest(), words());
+    for (int i = 0; i < 36; i++) show_crew(&p, i, 6); /* seven turns; eight are needed */
+    expect_u64(p.begins, 0);
+    for (int i = 36; i < 80; i++) show_crew(&p, i, 6);
+    expect_u64(p.begins, 1);
+    expect_str(said(&p.last_begin, "missing"), "helmet");
+    expect_near(p.last_begin.track.box.l + p.last_begin.track.box.w / 2, 0.09 + 6 * CREW_APART,
+                0.02);
+}
+
 VD_TEST_MAIN(VD_RUN(a_person_without_a_helmet_is_told_with_what_is_missing),
              VD_RUN(a_detector_that_blinks_accuses_nobody),
              VD_RUN(each_item_belongs_to_the_person_it_lies_on),
@@ -216,4 +262,6 @@ VD_TEST_MAIN(VD_RUN(a_person_without_a_helmet_is_told_with_what_is_missing),
              VD_RUN(putting_the_helmet_on_ends_it),
              VD_RUN(what_a_cascade_found_on_a_person_is_that_persons),
              VD_RUN(a_classifier_of_the_crop_says_it_of_the_whole_person),
-             VD_RUN(a_picture_that_no_model_searched_for_helmets_accuses_nobody))
+             VD_RUN(a_picture_that_no_model_searched_for_helmets_accuses_nobody),
+             VD_RUN(who_was_not_looked_at_is_not_accused),
+             VD_RUN(the_bare_one_of_many_is_told_when_she_was_looked_at_often_enough))

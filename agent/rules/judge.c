@@ -176,6 +176,14 @@ bool classes_blind(const vd_detections *seen, const class_list *classes)
     return false;
 }
 
+bool classes_passed_over(const vd_detections *seen, int detection, const class_list *classes)
+{
+    if (detection < 0 || (unsigned)detection >= seen->count) return false;
+    for (unsigned i = 0; i < classes->count; i++)
+        if (vd_detections_passed_over(seen, (unsigned)detection, classes->id[i])) return true;
+    return false;
+}
+
 bool judge_is_blind(const vd_detections *seen, const held *h)
 {
     if (classes_blind(seen, &h->good) || classes_blind(seen, &h->defects)) return true;

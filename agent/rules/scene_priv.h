@@ -97,6 +97,8 @@ void fact_say(vd_scene *scene, vd_fact *fact, const char *name, const char *form
 bool class_wanted(const class_list *classes, uint16_t class_id);
 /* No model looked for one of them in this picture. */
 bool classes_blind(const vd_detections *seen, const class_list *classes);
+/* No model looked for one of them on this thing. */
+bool classes_passed_over(const vd_detections *seen, int detection, const class_list *classes);
 /* Whether it may be inside. Without a branch: this is asked of each track for each rule, and most
  * are elsewhere. */
 static inline bool held_near(const held *h, float x, float y)
